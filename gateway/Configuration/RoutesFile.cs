@@ -1,0 +1,335 @@
+using System.ComponentModel;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace WebhookEdge.Configuration;
+
+/// <summary>routes.json as its author wrote it: null means "not written". Keys are camelCase; descriptions end up in the JSON schema.</summary>
+internal sealed record RoutesFile
+{
+    [JsonPropertyName("$schema"), Description("Path or URL of routes.schema.json, for editors.")]
+    public string? Schema { get; init; }
+
+    [Description("Settings of the gateway as a whole; all optional.")]
+    public EdgeSpec? Edge { get; init; }
+
+    [Description("Named address sets, to be used in a route's allow.")]
+    public Dictionary<string, AddressSetSpec>? AddressSets { get; init; }
+
+    [Description("Signature schemes of your own, by name.")]
+    public Dictionary<string, SchemeSpec>? Schemes { get; init; }
+
+    [Description("YARP's clusters, exactly as YARP documents them: Destinations, LoadBalancingPolicy, HealthCheck, HttpClient, HttpRequest.")]
+    public Dictionary<string, JsonElement>? Clusters { get; init; }
+
+    [Description("The routes, by id.")]
+    public Dictionary<string, RouteSpec>? Routes { get; init; }
+}
+
+internal sealed record EdgeSpec
+{
+    [Description("Where a client's address is read from.")]
+    public ClientAddressSpec? ClientAddress { get; init; }
+
+    [Description("The URL under which senders reach the gateway, for schemes that sign the URL.")]
+    public string? PublicUrl { get; init; }
+
+    [Description("Reference (env:NAME or file:PATH) to a StackExchange.Redis connection string; absent = replay memory in this process.")]
+    public string? Redis { get; init; }
+
+    [Description("Where AWS publishes its address ranges.")]
+    public AwsRangesSpec? AwsRanges { get; init; }
+
+    [Description("Folder for last-known-good address lists; absent = they are not kept over a restart.")]
+    public string? StateDirectory { get; init; }
+
+    [Description("Bounds of the gateway as a whole.")]
+    public LimitsSpec? Limits { get; init; }
+}
+
+internal sealed record ClientAddressSpec
+{
+    [Description("connection (default), forwardedFor (right to left over trusted proxies) or proxyProtocol.")]
+    public string? From { get; init; }
+
+    [Description("Addresses or CIDRs of the proxies in front of the gateway.")]
+    public IReadOnlyList<string>? TrustedProxies { get; init; }
+}
+
+internal sealed record AwsRangesSpec
+{
+    [Description("https URL or file:/path; default https://ip-ranges.amazonaws.com/ip-ranges.json.")]
+    public string? Url { get; init; }
+
+    [Description("How often to look for a newer list; default 1h.")]
+    public Duration? Refresh { get; init; }
+
+    [Description("Age at which the list is reported as stale; default 7d.")]
+    public Duration? AlarmAfter { get; init; }
+}
+
+internal sealed record LimitsSpec
+{
+    [Description("Body cap of routes that name none; default 1MiB.")]
+    public ByteSize? MaxBody { get; init; }
+
+    [Description("Memory for bodies in flight, all routes together; default 256MiB. Beyond it: 503 + Retry-After.")]
+    public ByteSize? BufferedBodies { get; init; }
+
+    [Description("Requests in flight, all routes together; default 4096. Beyond it: 503 + Retry-After.")]
+    public int? ConcurrentRequests { get; init; }
+}
+
+/// <summary>Exactly one of the three is written.</summary>
+internal sealed record AddressSetSpec
+{
+    [Description("Addresses and CIDRs.")]
+    public IReadOnlyList<string>? Cidrs { get; init; }
+
+    [Description("A part of AWS' published ranges.")]
+    public AwsSetSpec? Aws { get; init; }
+
+    [Description("A JSON list of CIDRs somewhere else.")]
+    public JsonListSpec? Json { get; init; }
+}
+
+internal sealed record AwsSetSpec
+{
+    [Description("Regions as AWS writes them, e.g. us-east-1.")]
+    public IReadOnlyList<string>? Regions { get; init; }
+
+    [Description("Services as AWS writes them, e.g. EC2; absent = AMAZON, which covers all.")]
+    public IReadOnlyList<string>? Services { get; init; }
+}
+
+internal sealed record JsonListSpec
+{
+    [Description("https URL or file:/path of the list.")]
+    public string? Url { get; init; }
+
+    [Description("JSON pointer (RFC 6901) to an array of addresses or CIDRs; * in a segment stands for every element.")]
+    public string? Pointer { get; init; }
+
+    [Description("How often to look for a newer list; default 6h.")]
+    public Duration? Refresh { get; init; }
+}
+
+/// <summary>How a sender proves itself. The fields and their rules: README, "Signature schemes".</summary>
+internal sealed record SchemeSpec
+{
+    [Description("hmac, digest, token, basic or bearer.")]
+    public string? Kind { get; init; }
+
+    [Description("sha1, sha256 (default) or sha512.")]
+    public string? Algorithm { get; init; }
+
+    [Description("The header, or the headers of which any may match, that carry the signature or the token.")]
+    public OneOrMany? Header { get; init; }
+
+    [Description("hex (default), base64 or base64url.")]
+    public string? Encoding { get; init; }
+
+    [Description("Literal text that must stand before the signature, e.g. sha256=.")]
+    public string? Prefix { get; init; }
+
+    [Description("The header is a list of key/value entries, as in t=…,v1=….")]
+    public EntriesSpec? Entries { get; init; }
+
+    [Description("What is signed: {body} {timestamp} {id} {method} {url} {secret} {header:NAME}; the rest is literal. Default {body}.")]
+    public string? Signed { get; init; }
+
+    [Description("Say true when the signed text really holds no {body}.")]
+    public bool? UnsignedBody { get; init; }
+
+    [Description("Accept an empty body; by default it is refused, since a signature over nothing proves little.")]
+    public bool? EmptyBody { get; init; }
+
+    [Description("Where the signing time stands and how far it may be from now, both ways.")]
+    public TimestampSpec? Timestamp { get; init; }
+
+    [Description("The delivery's id: header:NAME or json:/pointer.")]
+    public string? Id { get; init; }
+
+    [Description("How the secret becomes the key.")]
+    public KeySpec? Key { get; init; }
+
+    [Description("Headers that must have exactly these values.")]
+    public Dictionary<string, string>? Require { get; init; }
+}
+
+internal sealed record EntriesSpec
+{
+    [Description("Between entries, e.g. a comma.")]
+    public string? Separator { get; init; }
+
+    [Description("Between key and value, e.g. =.")]
+    public string? KeySeparator { get; init; }
+
+    [Description("The key of a signature entry, e.g. v1; every such entry is a candidate.")]
+    public string? Key { get; init; }
+
+    [Description("Between whole groups of entries, e.g. a space (Persona on rotation).")]
+    public string? Group { get; init; }
+}
+
+internal sealed record TimestampSpec
+{
+    [Description("entry:KEY, header:NAME or json:/pointer.")]
+    public string? From { get; init; }
+
+    [Description("s (default), ms or iso.")]
+    public string? Unit { get; init; }
+
+    [Description("Largest distance from now in seconds, past and future alike; default 300; 0 = no age check.")]
+    public int? ToleranceSeconds { get; init; }
+}
+
+internal sealed record KeySpec
+{
+    [Description("Literal text to take off the front of the secret, e.g. whsec_.")]
+    public string? Strip { get; init; }
+
+    [Description("utf8 (default), base64 or hex.")]
+    public string? Encoding { get; init; }
+
+    [Description("none (default), sha1 (the digest is the key) or sha256hex (its hex text is the key).")]
+    public string? Derive { get; init; }
+}
+
+internal sealed record RouteSpec
+{
+    [Description("A literal path, or a prefix ending in /{**rest}.")]
+    public string? Path { get; init; }
+
+    [Description("Host names the route answers to; absent = any.")]
+    public IReadOnlyList<string>? Hosts { get; init; }
+
+    [Description("Methods, default POST.")]
+    public IReadOnlyList<string>? Methods { get; init; }
+
+    [Description("Name of a cluster. Either this or upstream.")]
+    public string? Cluster { get; init; }
+
+    [Description("One upstream address, as shorthand for a cluster. Either this or cluster.")]
+    public string? Upstream { get; init; }
+
+    [Description("A preset: scheme, addresses and replay key of a known sender.")]
+    public string? Provider { get; init; }
+
+    [Description("References env:NAME or file:PATH for the provider's scheme; several = rotation, any may match.")]
+    public IReadOnlyList<string>? Secrets { get; init; }
+
+    [Description("Checks of signatures and credentials; all must pass.")]
+    public IReadOnlyList<VerifySpec>? Verify { get; init; }
+
+    [Description("Where requests may come from: IPs, CIDRs, address-set names, aws:REGION or aws:REGION:SERVICE; [\"any\"] says it out loud.")]
+    public AllowSpec? Allow { get; init; }
+
+    [Description("How duplicates are recognised, or \"off\".")]
+    public ReplaySpec? Replay { get; init; }
+
+    [Description("Refuses signed bodies older than this.")]
+    public FreshnessSpec? Freshness { get; init; }
+
+    [Description("Budgets.")]
+    public RateLimitSpec? RateLimit { get; init; }
+
+    [Description("Body cap, enforced without Content-Length too.")]
+    public ByteSize? MaxBody { get; init; }
+
+    [Description("From the last body byte to the answer; default 8.5s.")]
+    public Duration? Timeout { get; init; }
+
+    [Description("enforce (default) or observe: records what would be refused, forwards it.")]
+    public string? Mode { get; init; }
+
+    [Description("YARP transforms, as YARP documents them.")]
+    public IReadOnlyList<IReadOnlyDictionary<string, string>>? Transforms { get; init; }
+
+    [Description("Leave Basic, Bearer and token headers on the forwarded request; default false.")]
+    public bool? ForwardCredentials { get; init; }
+
+    [Description("Status to answer instead, by reason slug.")]
+    public Dictionary<string, int>? Refuse { get; init; }
+}
+
+internal sealed record VerifySpec
+{
+    [Description("A preset's name, the name of a scheme of your own, or a scheme written out.")]
+    public SchemeRef? Scheme { get; init; }
+
+    [Description("References env:NAME or file:PATH; several = rotation, any may match. Basic: user:password.")]
+    public IReadOnlyList<string>? Secrets { get; init; }
+
+    [Description("enforce (default) or observe.")]
+    public string? Mode { get; init; }
+}
+
+internal sealed record FreshnessSpec
+{
+    [Description("json:/pointer to an ISO 8601 time or a Unix time in the body.")]
+    public string? At { get; init; }
+
+    [Description("Largest age.")]
+    public Duration? Within { get; init; }
+}
+
+internal sealed record RateLimitSpec
+{
+    [Description("Budget of the route, counted after authentication.")]
+    public BudgetSpec? Route { get; init; }
+
+    [Description("Budget of each client address, counted before authentication.")]
+    public BudgetSpec? Address { get; init; }
+
+    [Description("enforce (default) or observe.")]
+    public string? Mode { get; init; }
+}
+
+internal sealed record BudgetSpec
+{
+    [Description("Requests per window.")]
+    public int? Permits { get; init; }
+
+    [Description("Length of the window, e.g. 1s or 1m.")]
+    public Duration? Window { get; init; }
+
+    [Description("How many wait for the next window instead of being refused; route budget only, default 0.")]
+    public int? Queue { get; init; }
+}
+
+/// <summary>A provider's entry in the catalogue: embedded data, one file a provider, with the same words as routes.json.</summary>
+internal sealed record PresetSpec
+{
+    public required string Name { get; init; }
+
+    public required string Title { get; init; }
+
+    /// <summary>The provider's own documentation.</summary>
+    public required string Docs { get; init; }
+
+    /// <summary><c>confirmed</c> (seen in the provider's own document or SDK) or <c>unconfirmed</c>.</summary>
+    public required string Status { get; init; }
+
+    public required SchemeSpec Scheme { get; init; }
+
+    /// <summary>Documented source addresses; null = none documented.</summary>
+    public IReadOnlyList<string>? Allow { get; init; }
+
+    public ReplayOptions? Replay { get; init; }
+
+    /// <summary>What the sender does after a failure; null = not documented.</summary>
+    public RetrySpec? Retries { get; init; }
+
+    /// <summary>What an operator should know, in one or two sentences.</summary>
+    public string? Notes { get; init; }
+}
+
+internal sealed record RetrySpec
+{
+    public Duration? Timeout { get; init; }
+
+    public int? Attempts { get; init; }
+
+    public string? After { get; init; }
+}

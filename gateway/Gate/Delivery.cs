@@ -1,0 +1,127 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
+
+namespace WebhookEdge.Gate;
+
+/// <summary>
+/// One webhook on its way through the gate. Pooled: everything a check needs or learns about a request lives here and nowhere else.
+/// Checks see this and no HttpContext, so a check can be tested without a server.
+/// </summary>
+internal sealed class Delivery
+{
+    private PipeReader? _reader;
+    private bool _bodyHeld;
+
+    public RoutePolicy Policy { get; private set; } = RoutePolicy.None;
+
+    public string Method { get; private set; } = "";
+
+    /// <summary>Path and query exactly as they stood in the request line.</summary>
+    public string RawTarget { get; private set; } = "";
+
+    public ClientAddress Client { get; set; }
+
+    public IHeaderDictionary Headers { get; private set; } = EmptyHeaders;
+
+    /// <summary>The declared length, or null for chunked and HTTP/2 bodies without one.</summary>
+    public long? DeclaredLength { get; private set; }
+
+    /// <summary>Set when the body came with Transfer-Encoding and Content-Length at once, CONNECT or Upgrade: what no webhook sender needs.</summary>
+    public bool Ambiguous { get; set; }
+
+    /// <summary>The whole raw body, in the server's own buffers; empty before <see cref="Stage.Payload"/> has run.</summary>
+    public ReadOnlySequence<byte> Body { get; private set; }
+
+    /// <summary>Bytes reserved from the budget of buffered bodies; given back when the delivery ends.</summary>
+    public long ReservedBytes { get; set; }
+
+    /// <summary>Timestamp from <see cref="TimeProvider.GetTimestamp"/> at the last body byte: the route's <c>timeout</c> counts from here.</summary>
+    public long BodyCompletedAt { get; set; }
+
+    public SignatureProof? Proof { get; set; }
+
+    public TrustLevel Trust { get; private set; }
+
+    public IDeliveryClaim? Claim { get; set; }
+
+    /// <summary>The event's replay key in lower-case hex; also the <c>Idempotency-Key</c> that goes upstream. Null when the route has replay off.</summary>
+    public string? EventKey { get; set; }
+
+    /// <summary>The replay store was away and this delivery goes on without it (<c>onStoreError: open</c>).</summary>
+    public bool ReplayStoreSkipped { get; set; }
+
+    /// <summary>What observe mode would have refused first; NotDecided when nothing.</summary>
+    public Verdicts.RejectReason WouldRefuse { get; set; }
+
+    /// <summary>Working memory of the signature stage, kept with the pooled delivery so that verifying allocates nothing. Owned by Signatures.</summary>
+    public object? SignatureScratch { get; set; }
+
+    public static IHeaderDictionary EmptyHeaders { get; } = new HeaderDictionary { IsReadOnly = true };
+
+    public void Open(RoutePolicy policy, string method, string rawTarget, ClientAddress client, IHeaderDictionary headers, long? declaredLength, PipeReader reader)
+    {
+        Policy = policy;
+        Method = method;
+        RawTarget = rawTarget;
+        Client = client;
+        Headers = headers;
+        DeclaredLength = declaredLength;
+        _reader = reader;
+    }
+
+    public void RaiseTrust(TrustLevel level)
+    {
+        if (level > Trust)
+        {
+            Trust = level;
+        }
+    }
+
+    /// <summary>The reader the body comes from. PayloadCheck reads it, once.</summary>
+    public PipeReader BodyReader => _reader ?? throw new InvalidOperationException("the delivery is not open");
+
+    /// <summary>
+    /// Takes over the complete body while the pipe's last read stays open. Nothing is consumed until <see cref="ReturnBody"/>, so the same bytes
+    /// can be hashed, forwarded, and forwarded again after a refused connection, even when the sender has hung up by then.
+    /// </summary>
+    public void HoldBody(ReadOnlySequence<byte> body)
+    {
+        Body = body;
+        _bodyHeld = true;
+    }
+
+    /// <summary>Hands the buffers back to the server. Kestrel cannot drain a body that is still being read: the next request on the connection would fail.</summary>
+    public void ReturnBody()
+    {
+        if (_bodyHeld)
+        {
+            _bodyHeld = false;
+            var end = Body.End;
+            Body = default;
+            BodyReader.AdvanceTo(end);
+        }
+    }
+
+    /// <summary>Forgets the request; the delivery goes back to the pool.</summary>
+    public void Reset()
+    {
+        Policy = RoutePolicy.None;
+        Method = RawTarget = "";
+        Client = default;
+        Headers = EmptyHeaders;
+        DeclaredLength = null;
+        Ambiguous = false;
+        Body = default;
+        ReservedBytes = 0;
+        BodyCompletedAt = 0;
+        Proof = null;
+        Trust = TrustLevel.Observed;
+        Claim = null;
+        EventKey = null;
+        ReplayStoreSkipped = false;
+        WouldRefuse = Verdicts.RejectReason.NotDecided;
+        _reader = null;
+        _bodyHeld = false;
+    }
+}

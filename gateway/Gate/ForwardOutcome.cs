@@ -1,0 +1,12 @@
+using Yarp.ReverseProxy.Forwarder;
+
+namespace WebhookEdge.Gate;
+
+/// <summary>What the upstream made of a delivery: YARP's error and the status the upstream answered (0 when it did not).</summary>
+internal readonly record struct ForwardOutcome(ForwarderError Error, int Status)
+{
+    /// <summary>
+    /// A 2xx status line is a fact, even when the rest of the answer is lost on the way back: the upstream has taken the event.
+    /// </summary>
+    public bool Accepted => Status is >= 200 and < 300;
+}

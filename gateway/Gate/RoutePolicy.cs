@@ -1,0 +1,68 @@
+using System.Collections.Immutable;
+using WebhookEdge.Verdicts;
+
+namespace WebhookEdge.Gate;
+
+/// <summary>A route's compiled, immutable rules. Attached to the route's endpoint, so a request is judged by the rules of the very revision it matched.</summary>
+internal sealed record RoutePolicy
+{
+    /// <summary>Matches nothing and refuses everything; what a delivery holds before and after its request.</summary>
+    public static RoutePolicy None { get; } = new() { RouteId = "", Fingerprint = "", Path = "" };
+
+    public required string RouteId { get; init; }
+
+    /// <summary>Digest of everything compiled, secrets by digest: two policies with the same fingerprint decide alike.</summary>
+    public required string Fingerprint { get; init; }
+
+    /// <summary>The literal path, or the prefix (ending in <c>/</c>) when <see cref="IsPrefix"/>.</summary>
+    public required string Path { get; init; }
+
+    public bool IsPrefix { get; init; }
+
+    /// <summary>The preset's name, forwarded as <c>X-Webhook-Provider</c>; null without one.</summary>
+    public string? Provider { get; init; }
+
+    /// <summary>Cap on the body in bytes, enforced without Content-Length too.</summary>
+    public long BodyLimit { get; init; } = 1024 * 1024;
+
+    /// <summary>From the last body byte to our answer; bounds waiting, holding, forwarding and the replay lease.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(8.5);
+
+    /// <summary>Leave credential headers on the forwarded request.</summary>
+    public bool ForwardCredentials { get; init; }
+
+    /// <summary>Headers that carried a credential, lower case; removed before forwarding unless <see cref="ForwardCredentials"/>.</summary>
+    public ImmutableArray<string> CredentialHeaders { get; init; } = [];
+
+    /// <summary>The whole route records what it would refuse and forwards it.</summary>
+    public bool Observe { get; init; }
+
+    /// <summary>Status to answer instead of the table's, by reason; 0 = the table's.</summary>
+    public ImmutableArray<int> StatusOverrides { get; init; } = [];
+
+    public ImmutableArray<IGateCheck> Checks { get; init; } = [];
+
+    /// <summary>The status a refusal for <paramref name="reason"/> gets on this route.</summary>
+    public int StatusOf(RejectReason reason)
+    {
+        var overridden = (int)reason < StatusOverrides.Length ? StatusOverrides[(int)reason] : 0;
+        return overridden != 0 ? overridden : reason.Describe().Status;
+    }
+
+    /// <summary>Runs the checks in stage order; the first refusal wins. A throwing check refuses, unless the request itself was given up.</summary>
+    public async ValueTask<Verdict> DecideAsync(Delivery delivery, CancellationToken cancellationToken)
+    {
+        // A route without checks does not compile; should one come into being all the same, it refuses.
+        var verdict = default(Verdict);
+        foreach (var check in Checks)
+        {
+            verdict = await check.CheckAsync(delivery, cancellationToken);
+            if (!verdict.Passed)
+            {
+                return verdict;
+            }
+        }
+
+        return verdict;
+    }
+}
