@@ -8,6 +8,9 @@ namespace WebhookEdge.Configuration;
 [JsonConverter(typeof(DurationConverter))]
 internal readonly record struct Duration(TimeSpan Value) : ISpanParsable<Duration>
 {
+    /// <summary>Ten years; nothing here is meant to take longer.</summary>
+    private const long MaxTicks = 3650 * TimeSpan.TicksPerDay;
+
     public static implicit operator TimeSpan(Duration duration) => duration.Value;
 
     public static Duration Parse(ReadOnlySpan<char> s, IFormatProvider? provider) =>
@@ -20,35 +23,42 @@ internal readonly record struct Duration(TimeSpan Value) : ISpanParsable<Duratio
     public static bool TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, out Duration result)
     {
         result = default;
-        (int length, double milliseconds) unit = s switch
+        (int length, long ticks) unit = s switch
         {
-            [.., 'm', 's'] => (2, 1),
-            [.., 's'] => (1, 1_000),
-            [.., 'm'] => (1, 60_000),
-            [.., 'h'] => (1, 3_600_000),
-            [.., 'd'] => (1, 86_400_000),
+            [.., 'm', 's'] => (2, TimeSpan.TicksPerMillisecond),
+            [.., 's'] => (1, TimeSpan.TicksPerSecond),
+            [.., 'm'] => (1, TimeSpan.TicksPerMinute),
+            [.., 'h'] => (1, TimeSpan.TicksPerHour),
+            [.., 'd'] => (1, TimeSpan.TicksPerDay),
             _ => (0, 0),
         };
+        var digits = s[..^unit.length];
         if (unit.length == 0
-            || !decimal.TryParse(s[..^unit.length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
-            || number <= 0
-            || (double)number * unit.milliseconds > TimeSpan.FromDays(3650).TotalMilliseconds)
+            || digits.IsEmpty
+            || !char.IsAsciiDigit(digits[0])
+            || !char.IsAsciiDigit(digits[^1])
+            || !decimal.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+            || number > (decimal)MaxTicks / unit.ticks)
         {
             return false;
         }
 
-        result = new(TimeSpan.FromMilliseconds((double)number * unit.milliseconds));
-        return true;
+        // In decimal: 1.001 s is 1,001 ms, which binary fractions would round down.
+        var ticks = (long)(number * unit.ticks);
+        result = new(TimeSpan.FromTicks(ticks));
+        return ticks > 0;
     }
 
-    public override string ToString() => Value switch
+    public override string ToString() => Value.Ticks switch
     {
-        { TotalDays: >= 1 } when Value.Ticks % TimeSpan.TicksPerDay == 0 => $"{Value.TotalDays}d",
-        { TotalHours: >= 1 } when Value.Ticks % TimeSpan.TicksPerHour == 0 => $"{Value.TotalHours}h",
-        { TotalMinutes: >= 1 } when Value.Ticks % TimeSpan.TicksPerMinute == 0 => $"{Value.TotalMinutes}m",
-        { TotalSeconds: >= 1 } => $"{Value.TotalSeconds}s",
-        _ => $"{Value.TotalMilliseconds}ms",
+        var t and >= TimeSpan.TicksPerDay when t % TimeSpan.TicksPerDay == 0 => Format(t, TimeSpan.TicksPerDay, "d"),
+        var t and >= TimeSpan.TicksPerHour when t % TimeSpan.TicksPerHour == 0 => Format(t, TimeSpan.TicksPerHour, "h"),
+        var t and >= TimeSpan.TicksPerMinute when t % TimeSpan.TicksPerMinute == 0 => Format(t, TimeSpan.TicksPerMinute, "m"),
+        var t and >= TimeSpan.TicksPerSecond => Format(t, TimeSpan.TicksPerSecond, "s"),
+        var t => Format(t, TimeSpan.TicksPerMillisecond, "ms"),
     };
+
+    private static string Format(long ticks, long unit, string name) => ((decimal)ticks / unit).ToString("0.#######", CultureInfo.InvariantCulture) + name;
 }
 
 internal sealed class DurationConverter : JsonConverter<Duration>

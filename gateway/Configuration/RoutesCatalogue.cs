@@ -1,0 +1,21 @@
+using System.Text.Json;
+
+namespace WebhookEdge.Configuration;
+
+/// <summary>What the validator must know and this folder may not import.</summary>
+internal sealed record RoutesCatalogue
+{
+    public required IReadOnlyDictionary<string, PresetSpec> Presets { get; init; }
+
+    /// <summary>Slugs of the reasons, as written under <c>refuse</c>.</summary>
+    public required IReadOnlyCollection<string> ReasonSlugs { get; init; }
+
+    /// <summary>Named code verifiers, usable as a scheme's kind; true when one needs secrets.</summary>
+    public IReadOnlyDictionary<string, bool> CodeVerifiers { get; init; } = new Dictionary<string, bool>();
+
+    /// <summary>What is wrong with the text of an address or CIDR, or null: the strict parser of the address lists.</summary>
+    public required Func<string, string?> AddressFault { get; init; }
+
+    /// <summary>The type clusters are read into (YARP's ClusterConfig), whose properties are the keys a cluster may have; null = any.</summary>
+    public Type? ClusterType { get; init; }
+}

@@ -1,0 +1,312 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+
+namespace WebhookEdge.Configuration;
+
+/// <summary>
+/// Reads a file people write into its spec type and reports every structural fault at once: unknown and repeated keys, wrong types, values that
+/// cannot be read. The serializer alone would stop at the first. Never throws, whatever the bytes.
+/// </summary>
+internal static class StrictJson
+{
+    public const int MaxBytes = 4 * 1024 * 1024;
+
+    /// <summary>A file with more faults than this is not a file with faults, it is another file.</summary>
+    private const int MaxProblems = 100;
+
+    /// <summary>camelCase keys, exact case, comments and trailing commas; everything else is refused.</summary>
+    public static JsonSerializerOptions Options { get; } = CreateOptions();
+
+    /// <summary>Null when anything is wrong with the structure; <paramref name="tree"/> knows places unless the file is no JSON at all.</summary>
+    public static T? Read<T>(ReadOnlySpan<byte> utf8, List<ConfigProblem> problems, out JsonTree? tree)
+        where T : class
+    {
+        tree = null;
+        if (utf8.Length > MaxBytes)
+        {
+            problems.Add(new("", $"the file is larger than {new ByteSize(MaxBytes)}"));
+            return null;
+        }
+
+        if (utf8 is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..])
+        {
+            problems.Add(new("", "the file is UTF-16", "save it as UTF-8"));
+            return null;
+        }
+
+        var bytes = (utf8 is [0xEF, 0xBB, 0xBF, ..] ? utf8[3..] : utf8).ToArray();
+        tree = JsonTree.Parse(bytes, out var fault);
+        if (tree is null)
+        {
+            problems.Add(fault!);
+            return null;
+        }
+
+        var walk = new Walk(tree, problems);
+        walk.Value("", tree.Root, typeof(T));
+        if (walk.Found > 0)
+        {
+            return null;
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize<T>(bytes, Options);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
+        {
+            // The walk is meant to see everything first. The message is left out: it may quote a value.
+            problems.Add(new("", "the file cannot be read"));
+            return null;
+        }
+    }
+
+    private static JsonSerializerOptions CreateOptions()
+    {
+        var options = new JsonSerializerOptions(JsonSerializerOptions.Strict)
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            ReadCommentHandling = JsonCommentHandling.Skip,
+            AllowTrailingCommas = true,
+            MaxDepth = JsonTree.MaxDepth,
+            DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+            TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
+        };
+        options.MakeReadOnly();
+        return options;
+    }
+
+    private sealed class Walk(JsonTree tree, List<ConfigProblem> problems)
+    {
+        public int Found { get; private set; }
+
+        public void Value(string path, JsonTree.Node node, Type type)
+        {
+            type = Nullable.GetUnderlyingType(type) ?? type;
+            if (node.Kind == JsonTokenType.Null)
+            {
+                Add(path, node.Start, "null is not a value here", "leave the key out instead");
+            }
+            else if (type == typeof(JsonElement))
+            {
+                Free(path, node);
+            }
+            else if (type.GetCustomAttribute<TwoFormsAttribute>() is { } forms)
+            {
+                if (Fits(node, forms.Short))
+                {
+                    Value(path, node, forms.Short);
+                }
+                else if (forms.Long is not null && Fits(node, forms.Long))
+                {
+                    Value(path, node, forms.Long);
+                }
+                else
+                {
+                    Mismatch(path, node, forms.Long is null ? Name(forms.Short) : $"{Name(forms.Short)} or {Name(forms.Long)}");
+                }
+            }
+            else
+            {
+                var info = Options.GetTypeInfo(type);
+                switch (info.Kind)
+                {
+                    case JsonTypeInfoKind.Object:
+                        Object(path, node, info);
+                        break;
+                    case JsonTypeInfoKind.Dictionary:
+                        Dictionary(path, node, info.ElementType!);
+                        break;
+                    case JsonTypeInfoKind.Enumerable:
+                        List(path, node, type, info.ElementType!);
+                        break;
+                    default:
+                        Scalar(path, node, type);
+                        break;
+                }
+            }
+        }
+
+        private void Object(string path, JsonTree.Node node, JsonTypeInfo info)
+        {
+            if (node.Kind != JsonTokenType.StartObject)
+            {
+                Mismatch(path, node, Name(info.Type));
+                return;
+            }
+
+            Repeated(path, node, StringComparer.Ordinal);
+            foreach (var member in node.Members)
+            {
+                var place = JsonPath.Key(path, member.Key);
+                var property = info.Properties.FirstOrDefault(p => p.Name == member.Key);
+                if (property is null)
+                {
+                    Add(place, member.Start, "unknown key", NearestName.Hint(member.Key, [.. info.Properties.Select(p => p.Name)]));
+                }
+                else
+                {
+                    Value(place, member.Value, property.PropertyType);
+                }
+            }
+
+            foreach (var property in info.Properties)
+            {
+                if (property.IsRequired && !node.Members.Exists(m => m.Key == property.Name))
+                {
+                    Add(JsonPath.Key(path, property.Name), node.Start, "this key is required");
+                }
+            }
+        }
+
+        private void Dictionary(string path, JsonTree.Node node, Type element)
+        {
+            if (node.Kind != JsonTokenType.StartObject)
+            {
+                Mismatch(path, node, "an object");
+                return;
+            }
+
+            Repeated(path, node, StringComparer.OrdinalIgnoreCase);
+            foreach (var member in node.Members)
+            {
+                var place = JsonPath.Key(path, member.Key);
+                if (member.Key.Length == 0)
+                {
+                    Add(place, member.Start, "the name is empty");
+                }
+
+                Value(place, member.Value, element);
+            }
+        }
+
+        private void List(string path, JsonTree.Node node, Type type, Type element)
+        {
+            if (node.Kind != JsonTokenType.StartArray)
+            {
+                Mismatch(path, node, Name(type), Fits(node, element) ? "put it in [ ]" : null);
+                return;
+            }
+
+            for (var i = 0; i < node.Items.Count; i++)
+            {
+                Value(JsonPath.Item(path, i), node.Items[i], element);
+            }
+        }
+
+        private void Scalar(string path, JsonTree.Node node, Type type)
+        {
+            if (!Fits(node, type))
+            {
+                Mismatch(path, node, Name(type), node.Kind == JsonTokenType.Number && (type == typeof(Duration) || type == typeof(ByteSize)) ? "a number needs a unit and double quotes" : null);
+                return;
+            }
+
+            try
+            {
+                _ = JsonSerializer.Deserialize(tree.Bytes(node), type, Options);
+            }
+            catch (JsonException e) when (type == typeof(Duration) || type == typeof(ByteSize))
+            {
+                var parts = e.Message.Split("; ", 2);
+                Add(path, node.Start, parts[0], parts.Length > 1 ? parts[1] : null);
+            }
+            catch (JsonException)
+            {
+                Add(path, node.Start, $"not {Name(type)}");
+            }
+        }
+
+        /// <summary>Text that somebody else's types will read: only what is wrong whatever they are.</summary>
+        private void Free(string path, JsonTree.Node node)
+        {
+            if (node.Kind == JsonTokenType.Null)
+            {
+                Add(path, node.Start, "null is not a value here", "leave the key out instead");
+            }
+
+            Repeated(path, node, StringComparer.OrdinalIgnoreCase);
+            foreach (var member in node.Members)
+            {
+                Free(JsonPath.Key(path, member.Key), member.Value);
+            }
+
+            for (var i = 0; i < node.Items.Count; i++)
+            {
+                Free(JsonPath.Item(path, i), node.Items[i]);
+            }
+        }
+
+        private void Repeated(string path, JsonTree.Node node, StringComparer comparer)
+        {
+            var seen = new Dictionary<string, JsonTree.Member>(comparer);
+            foreach (var member in node.Members)
+            {
+                if (!seen.TryAdd(member.Key, member))
+                {
+                    var first = seen[member.Key];
+                    var line = tree.Position(first.Start).Line;
+                    Add(
+                        JsonPath.Key(path, member.Key),
+                        member.Start,
+                        first.Key == member.Key ? $"the key is written twice, first on line {line}" : $"differs only in case from the key on line {line}",
+                        "keep one of them");
+                }
+            }
+        }
+
+        private void Mismatch(string path, JsonTree.Node node, string expected, string? hint = null)
+        {
+            var found = node.Kind switch
+            {
+                JsonTokenType.StartObject => "an object",
+                JsonTokenType.StartArray => "a list",
+                JsonTokenType.String => "a string",
+                JsonTokenType.Number => "a number",
+                _ => "true or false",
+            };
+            Add(path, node.Start, $"expected {expected}, found {found}", hint);
+        }
+
+        private void Add(string path, int offset, string message, string? hint = null)
+        {
+            Found++;
+            if (Found <= MaxProblems)
+            {
+                problems.Add(new(path, message, hint) { At = tree.Position(offset) });
+            }
+            else if (Found == MaxProblems + 1)
+            {
+                problems.Add(new("", $"and more than {MaxProblems} faults in all; the rest is not shown"));
+            }
+        }
+
+        private static bool Fits(JsonTree.Node node, Type type)
+        {
+            type = Nullable.GetUnderlyingType(type) ?? type;
+            return node.Kind switch
+            {
+                JsonTokenType.String => type == typeof(string) || type == typeof(Duration) || type == typeof(ByteSize) || type.IsDefined(typeof(TwoFormsAttribute)),
+                JsonTokenType.Number => type == typeof(int),
+                JsonTokenType.True or JsonTokenType.False => type == typeof(bool),
+                JsonTokenType.StartArray => Options.GetTypeInfo(type).Kind == JsonTypeInfoKind.Enumerable,
+                JsonTokenType.StartObject => Options.GetTypeInfo(type).Kind is JsonTypeInfoKind.Object or JsonTypeInfoKind.Dictionary,
+                _ => false,
+            };
+        }
+
+        private static string Name(Type type)
+        {
+            type = Nullable.GetUnderlyingType(type) ?? type;
+            return type == typeof(string) ? "a string"
+                : type == typeof(bool) ? "true or false"
+                : type == typeof(int) ? "a whole number"
+                : type == typeof(Duration) ? "a duration such as \"8s\""
+                : type == typeof(ByteSize) ? "a size such as \"1MiB\""
+                : Options.GetTypeInfo(type) is { Kind: JsonTypeInfoKind.Enumerable } list ? (list.ElementType == typeof(string) ? "a list of strings" : "a list of objects")
+                : "an object";
+        }
+    }
+}
