@@ -1,0 +1,36 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace WebhookEdge.TestKit;
+
+/// <summary>A certificate for localhost and 127.0.0.1 that exists in memory only, for TLS and HTTP/2 tests.</summary>
+internal static class TestCertificate
+{
+    private static readonly Lazy<X509Certificate2> Made = new(Make);
+
+    /// <summary>One for the whole test run. Do not dispose it.</summary>
+    public static X509Certificate2 Instance => Made.Value;
+
+    /// <summary>Options of a client that trusts <see cref="Instance"/> and nothing else.</summary>
+    public static SslClientAuthenticationOptions ClientOptions(params ReadOnlySpan<SslApplicationProtocol> protocols) => new()
+    {
+        TargetHost = "localhost",
+        ApplicationProtocols = [.. protocols],
+        RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null && certificate.GetRawCertData().AsSpan().SequenceEqual(Instance.RawData),
+    };
+
+    private static X509Certificate2 Make()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], critical: false));
+        var now = TimeProvider.System.GetUtcNow();
+        return request.CreateSelfSigned(now.AddHours(-1), now.AddDays(1));
+    }
+}
