@@ -1,0 +1,73 @@
+using System.Text;
+using WebhookEdge.AllowLists;
+
+namespace WebhookEdge.UnitTests.AllowLists;
+
+public sealed class JsonAddressDocumentTests
+{
+    private const string Document = """
+        {
+          "hooks": ["192.30.252.0/22", "2a0a:a440::/29", "203.0.113.7"],
+          "items": [{ "cidr": "198.51.100.0/24" }, { "cidr": "2001:db8::/32" }, { "other": 1 }],
+          "nested": [{ "nets": ["192.0.2.0/25"] }, { "nets": ["192.0.2.128/25"] }],
+          "one": "192.0.2.7",
+          "a/b": { "c~d": ["192.0.2.8"] },
+          "empty": [],
+          "mixed": ["192.0.2.7", 7],
+          "octal": ["192.0.2.7", "0300.0.2.7"],
+          "open": ["0.0.0.0/0"]
+        }
+        """;
+
+    [Theory]
+    [InlineData("/hooks", "192.30.252.0/22 2a0a:a440::/29 203.0.113.7/32")]
+    [InlineData("/hooks/1", "2a0a:a440::/29")]
+    [InlineData("/items/*/cidr", "198.51.100.0/24 2001:db8::/32")]
+    [InlineData("/nested/*/nets", "192.0.2.0/25 192.0.2.128/25")]
+    [InlineData("/nested/*/nets/*", "192.0.2.0/25 192.0.2.128/25")]
+    [InlineData("/one", "192.0.2.7/32")]
+    [InlineData("/a~1b/c~0d", "192.0.2.8/32")]
+    public void Follows_the_pointer(string path, string networks)
+    {
+        var (found, said) = Select(path);
+
+        Assert.Equal(networks, found);
+        Assert.Equal("", said);
+    }
+
+    [Theory]
+    [InlineData("/nothing", "nothing at '/nothing'")]
+    [InlineData("/hooks/03", "nothing at")]
+    [InlineData("/hooks/9", "nothing at")]
+    [InlineData("/hooks/-", "nothing at")]
+    [InlineData("/one/*", "nothing at")]
+    [InlineData("/items/*/none", "empty list")]
+    [InlineData("/items/*/cidr/*", "nothing at")]
+    [InlineData("/items", "no text")]
+    [InlineData("", "no text")]
+    [InlineData("/empty", "empty list")]
+    [InlineData("/mixed", "no text")]
+    [InlineData("/octal", "leading zeros")]
+    [InlineData("/open", "wider than /8")]
+    public void Refuses_what_is_no_list_of_networks(string path, string fault)
+    {
+        var (found, said) = Select(path);
+
+        Assert.Null(found);
+        Assert.Contains(fault, said, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("hooks")]
+    [InlineData("/a~2b")]
+    [InlineData("/a~")]
+    public void Refuses_what_is_no_pointer(string path) => Assert.False(JsonListPointer.TryParse(path, out _, out _));
+
+    private static (string? Networks, string Fault) Select(string path)
+    {
+        Assert.True(JsonListPointer.TryParse(path, out var parsed, out var fault), fault);
+        Assert.True(JsonAddressDocument.TryParse(Encoding.UTF8.GetBytes(Document), out var document, out fault), fault);
+        var sound = document!.TrySelect(new AddressQuery([], [], parsed), out var networks, out fault);
+        return (sound ? string.Join(' ', networks) : null, fault);
+    }
+}
