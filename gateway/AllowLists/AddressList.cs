@@ -78,7 +78,7 @@ internal sealed class AddressList
     }
 
     /// <summary>What is in force stays.</summary>
-    internal void Keep(string error, DateTimeOffset now) => _state = _state with { CheckedAt = now, LastError = error };
+    internal void Keep(string error, DateTimeOffset? checkedAt = null) => _state = _state with { CheckedAt = checkedAt ?? _state.CheckedAt, LastError = error };
 
     /// <param name="Set">What is in force.</param>
     /// <param name="LoadedAt">When it was fetched or confirmed.</param>

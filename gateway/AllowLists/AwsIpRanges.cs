@@ -92,8 +92,8 @@ internal sealed class AwsIpRanges : IRangeDocument
 
     /// <summary>One sentence for every region and service that AWS does not publish, with the name that was probably meant.</summary>
     public IEnumerable<string> Unknown(IReadOnlyCollection<string> regions, IReadOnlyCollection<string> services) =>
-        regions.Except(Regions).Select(region => Unknown("region", region, Regions))
-            .Concat(services.Except(Services).Select(service => Unknown("service", service, Services)));
+        regions.Except(Regions).Select(region => Describe("region", region, Regions))
+            .Concat(services.Except(Services).Select(service => Describe("service", service, Services)));
 
     public bool TrySelect(AddressQuery query, out IReadOnlyList<IPNetwork> networks, out string fault)
     {
@@ -124,7 +124,9 @@ internal sealed class AwsIpRanges : IRangeDocument
             if (entry.ValueKind != JsonValueKind.Object
                 || !TryText(entry, key, out var text)
                 || !TryText(entry, "region", out var region)
-                || !TryText(entry, "service", out var service))
+                || !TryText(entry, "service", out var service)
+                || !IsName(region)
+                || !IsName(service))
             {
                 fault = $"{place} lacks {key}, region or service";
                 return false;
@@ -149,6 +151,9 @@ internal sealed class AwsIpRanges : IRangeDocument
         return text.Length > 0;
     }
 
+    /// <summary>Names end up in messages and logs, so nothing else passes.</summary>
+    private static bool IsName(string text) => text.Length <= 64 && text.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_');
+
     /// <summary>Some 70 names stand behind some 17,000 entries; each is kept once.</summary>
     private static string Shared(Dictionary<string, string> names, string name)
     {
@@ -161,7 +166,7 @@ internal sealed class AwsIpRanges : IRangeDocument
         return name;
     }
 
-    private static string Unknown(string kind, string name, ImmutableArray<string> known)
+    private static string Describe(string kind, string name, ImmutableArray<string> known)
     {
         var closest = known.Select(candidate => (candidate, distance: Distance(name, candidate))).DefaultIfEmpty(("", int.MaxValue)).MinBy(pair => pair.Item2);
         return closest.Item2 <= Math.Max(2, name.Length / 4)

@@ -65,6 +65,7 @@ internal sealed class RangeFeed
     /// <summary>Time between two checks of a source that works; also the least time until a much smaller list is believed.</summary>
     public TimeSpan Refresh { get; set; }
 
+    /// <summary>Age of a list at which operators are told.</summary>
     public TimeSpan AlarmAfter { get; set; }
 
     /// <summary>The document that all lists agreed on last.</summary>
@@ -112,7 +113,7 @@ internal sealed class RangeFeed
             }
             else
             {
-                list.Keep(fault, _time.GetUtcNow());
+                list.Keep(fault);
                 _logger.AddressListRefused(name, Source.Display, fault);
             }
 
@@ -120,7 +121,7 @@ internal sealed class RangeFeed
         }
     }
 
-    /// <summary>Drops the lists nobody uses. True when none is left.</summary>
+    /// <summary>Drops the lists that are not in <paramref name="inUse"/>. True when none is left.</summary>
     public bool Retain(IReadOnlySet<AddressList> inUse)
     {
         lock (_lock)
@@ -134,6 +135,7 @@ internal sealed class RangeFeed
         }
     }
 
+    /// <summary>See <see cref="AddressList.RequestRefresh"/>.</summary>
     public void RequestRefresh()
     {
         if (Volatile.Read(ref _requested) != 0)
@@ -211,7 +213,8 @@ internal sealed class RangeFeed
         catch (Exception e)
         {
             delay = Backoff();
-            Failed(e.Message, delay);
+            // The framework's "see inner exception" is no help to who reads a log line.
+            Failed(e.InnerException is { } inner ? $"{e.Message} ({inner.Message})" : e.Message, delay);
         }
         finally
         {
@@ -310,7 +313,8 @@ internal sealed class RangeFeed
 
         var document = Parse(body);
         var now = _time.GetUtcNow();
-        bool settled;
+        var settled = true;
+        var taken = false;
         lock (_lock)
         {
             if (document.Revision < _revision)
@@ -318,8 +322,6 @@ internal sealed class RangeFeed
                 throw new InvalidDataException($"the published document went back from revision {_revision} to {document.Revision}");
             }
 
-            settled = true;
-            var taken = false;
             foreach (var list in _lists.Values)
             {
                 var outcome = Offer(document, list, now);
@@ -347,7 +349,7 @@ internal sealed class RangeFeed
             }
         }
 
-        if (settled)
+        if (settled && taken)
         {
             Disk(path => LastKnownGood.Write(path, body, now));
         }
@@ -396,6 +398,7 @@ internal sealed class RangeFeed
         return RefreshOutcome.Changed;
     }
 
+    /// <summary>A much smaller list is believed when it was first seen at least one refresh ago and is still the same; otherwise the wait starts now.</summary>
     private bool IsConfirmed(AddressList list, CidrSet set)
     {
         if (list.Held is { } held && held.Set.SetEquals(set))
@@ -440,7 +443,7 @@ internal sealed class RangeFeed
             {
                 if (!TryCut(document, list, out var set, out var fault))
                 {
-                    list.Keep(fault, _time.GetUtcNow());
+                    list.Keep(fault);
                     _logger.StateFileIgnored(path, fault);
                     continue;
                 }

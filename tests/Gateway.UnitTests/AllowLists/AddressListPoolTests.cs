@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Gate;
 using WebhookEdge.Observability;
@@ -17,6 +17,7 @@ public sealed class AddressListPoolTests : IDisposable
     private static readonly string[] LargeNetworks = ["3.80.0.0/12", "52.216.0.0/15"];
 
     private readonly Clock _clock = new();
+    private readonly LogLines _log = new();
     private readonly Publisher _publisher = new();
     private readonly Meter _meter = new("test");
     private readonly string _state = Directory.CreateTempSubdirectory("address-lists-").FullName;
@@ -248,6 +249,7 @@ public sealed class AddressListPoolTests : IDisposable
         Assert.Same(before, east.Current);
         Assert.Contains("still says the same", east.LastError, StringComparison.Ordinal);
         Assert.Contains("aws:us-east-1 held-back", _outcomes);
+        Assert.Contains(_log.Lines, line => line.Level == LogLevel.Error && line.Text.Contains("aws:us-east-1 is held back", StringComparison.Ordinal));
         Assert.Null(london.LastError);
         Assert.Equal(TimeSpan.Zero, london.Age);
 
@@ -399,6 +401,41 @@ public sealed class AddressListPoolTests : IDisposable
         await Refresh();
         Assert.Null(_publisher.IfNoneMatch);
         Assert.True(File.Exists(file));
+    }
+
+    [Fact]
+    public async Task Alarms_when_a_list_was_not_confirmed_for_too_long()
+    {
+        _publisher.Answer(AwsFixture.Json());
+        var east = Aws("us-east-1");
+        await Refresh();
+        _publisher.Answer(HttpStatusCode.BadGateway);
+
+        _clock.Advance(TimeSpan.FromDays(7));
+        await Refresh();
+        Assert.False(east.IsStale);
+        Assert.DoesNotContain(_log.Lines, line => line.Level == LogLevel.Error);
+        _clock.Advance(Hour);
+        await Refresh();
+
+        Assert.True(east.IsStale);
+        Assert.Contains(_log.Lines, line => line.Level == LogLevel.Error && line.Text.Contains("aws:us-east-1", StringComparison.Ordinal) && line.Text.Contains("alarm limit", StringComparison.Ordinal));
+        Assert.True(Holds(east, "3.80.0.1"));
+    }
+
+    [Fact]
+    public async Task Never_logs_the_query_of_a_URL()
+    {
+        var list = _pool.Json("https://lists.example.com/nets.json?token=s3cret", "/nets", Hour);
+        await Refresh();
+        _publisher.Answer("""{ "nets": ["198.51.100.0/24"] }"""u8.ToArray());
+        _clock.Advance(Hour);
+        await Refresh();
+
+        Assert.True(Holds(list, "198.51.100.1"));
+        Assert.True(_log.Lines.Count >= 2);
+        Assert.DoesNotContain(_log.Lines, line => line.Text.Contains("s3cret", StringComparison.Ordinal));
+        Assert.DoesNotContain("s3cret", list.Name + list.Source, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -591,7 +628,7 @@ public sealed class AddressListPoolTests : IDisposable
 
     private (AddressListPool Pool, RangeRefresher Refresher) Start()
     {
-        var pool = new AddressListPool(new HttpMessageInvoker(_publisher), _clock, NullLogger<AddressListPool>.Instance, new AddressMetrics(_meter), new Random(1)) { StateDirectory = _state };
+        var pool = new AddressListPool(new HttpMessageInvoker(_publisher), _clock, _log, new AddressMetrics(_meter), new Random(1)) { StateDirectory = _state };
         return (pool, new RangeRefresher(pool));
     }
 
@@ -608,6 +645,19 @@ public sealed class AddressListPoolTests : IDisposable
         public override long GetTimestamp() => Volatile.Read(ref _ticks);
 
         public void Advance(TimeSpan by) => Interlocked.Add(ref _ticks, by.Ticks);
+    }
+
+    private sealed class LogLines : ILogger<AddressListPool>
+    {
+        public ConcurrentQueue<(LogLevel Level, string Text)> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Enqueue((logLevel, formatter(state, exception)));
     }
 
     private sealed class Publisher : HttpMessageHandler

@@ -46,6 +46,7 @@ public sealed class AwsIpRangesTests(ITestOutputHelper output)
     [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[]}""", "ipv6_prefixes is missing")]
     [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[7],"ipv6_prefixes":[]}""", "prefixes[0]")]
     [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"3.4.12.4/32","service":"EC2"}],"ipv6_prefixes":[]}""", "prefixes[0] lacks")]
+    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"3.4.12.4/32","region":"us\neast","service":"EC2"}],"ipv6_prefixes":[]}""", "prefixes[0] lacks")]
     [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"0.0.0.0/0","region":"r","service":"EC2"}],"ipv6_prefixes":[]}""", "wider than /8")]
     [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"2.0.0.0/7","region":"r","service":"EC2"}],"ipv6_prefixes":[]}""", "wider than /8")]
     [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"3.4.12.4/24","region":"r","service":"EC2"}],"ipv6_prefixes":[]}""", "prefixes[0]: ")]
