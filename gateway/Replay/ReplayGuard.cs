@@ -1,0 +1,464 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.ObjectPool;
+using WebhookEdge.Gate;
+using WebhookEdge.Observability;
+using WebhookEdge.Verdicts;
+
+namespace WebhookEdge.Replay;
+
+/// <summary>How a route treats duplicates.</summary>
+/// <param name="Ttl">How long a delivered event is remembered.</param>
+/// <param name="Timeout">The route's time from the last body byte to the answer; waiting ends with it.</param>
+/// <param name="Closed">Refuse while the store is away, instead of going on with this process's memory.</param>
+internal sealed record ReplayRules(TimeSpan Ttl, TimeSpan Timeout, bool Closed = false)
+{
+    /// <summary>Longer than any delivery can take, so that a live owner never outlives its claim.</summary>
+    public TimeSpan Lease { get; } = Timeout + TimeSpan.FromSeconds(1.5);
+}
+
+/// <summary>
+/// Lets each event through once. One per process, outliving reloads: this process's memory and its waiting copies are the first level, a
+/// <see cref="ReplayLink"/> the second, for routes that have one.
+/// <para>
+/// The promise is at least once to the upstream, and that a copy of a delivery we saw accepted is suppressed; never exactly once. Where the
+/// state is unknown the gateway rather delivers twice than not at all.
+/// </para>
+/// </summary>
+internal sealed class ReplayGuard : IAsyncDisposable
+{
+    private static readonly TimeSpan s_firstPoll = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_longestPoll = TimeSpan.FromMilliseconds(250);
+
+    // Timers count milliseconds: a shorter wait would not wait at all.
+    private static readonly TimeSpan s_shortestWait = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan s_retryInFlight = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_retryStore = TimeSpan.FromSeconds(1);
+
+    // A delivery another instance made is remembered here just long enough to answer the copies waiting in this process.
+    private static readonly TimeSpan s_rememberOthers = TimeSpan.FromSeconds(1);
+
+    // Longer than any request that still holds a policy with a link no longer in use.
+    private static readonly TimeSpan s_retireAfter = TimeSpan.FromMinutes(10);
+
+    private readonly MemoryReplayStore _memory;
+    private readonly TimeProvider _time;
+    private readonly ReplayMetrics _metrics;
+    private readonly ILogger<ReplayGuard> _logger;
+    private readonly OwnerTokens _owners;
+    private readonly WaitingRoom _waiting = new();
+    private readonly ObjectPool<ReplayClaim> _claims;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, (ReplayLink Link, long? UnusedSince)> _links = [];
+
+    /// <param name="processSeed">Distinguishes this process from the others on the same Redis; null draws one.</param>
+    public ReplayGuard(MemoryReplayStore memory, TimeProvider time, ReplayMetrics metrics, ILogger<ReplayGuard> logger, ulong? processSeed = null)
+    {
+        _memory = memory;
+        _time = time;
+        _metrics = metrics;
+        _logger = logger;
+        _owners = new(processSeed ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)));
+        _claims = new DefaultObjectPool<ReplayClaim>(new ClaimPolicy(this), 4096);
+        metrics.Observe(() => _memory.Count, () => Sum(static link => link.Queued), WorstBreaker);
+    }
+
+    /// <summary>The link to a Redis by its connection string, shared by all who name the same one and opened in the background.</summary>
+    /// <exception cref="FormatException">Not a StackExchange.Redis connection string. The message does not repeat it.</exception>
+    public ReplayLink Connect(string connectionString)
+    {
+        lock (_gate)
+        {
+            if (!_links.TryGetValue(connectionString, out var known))
+            {
+                known.Link = Link(RedisReplayStore.Open(connectionString, _time, _logger));
+            }
+
+            _links[connectionString] = (known.Link, null);
+            return known.Link;
+        }
+    }
+
+    /// <summary>A link to <paramref name="store"/>, which the caller disposes.</summary>
+    public ReplayLink Link(IReplayStore store) => new(store, _time, _metrics, _logger, Random.Shared);
+
+    /// <summary>
+    /// Says after a reload which links are in use. Others are flushed and closed by a later call, once no request can hold them any more.
+    /// </summary>
+    public async ValueTask RetainAsync(IReadOnlyCollection<ReplayLink> inUse)
+    {
+        List<ReplayLink> retired = [];
+        lock (_gate)
+        {
+            foreach (var (name, entry) in _links.ToArray())
+            {
+                if (inUse.Contains(entry.Link))
+                {
+                    _links[name] = (entry.Link, null);
+                }
+                else if (entry.UnusedSince is not { } since)
+                {
+                    _links[name] = (entry.Link, _time.GetTimestamp());
+                }
+                else if (_time.GetElapsedTime(since) > s_retireAfter)
+                {
+                    _links.Remove(name);
+                    retired.Add(entry.Link);
+                }
+            }
+        }
+
+        foreach (var link in retired)
+        {
+            await link.DisposeAsync();
+        }
+    }
+
+    /// <summary>
+    /// Claims the delivery's key and passes, or says why not. After a pass <see cref="Delivery.Claim"/> must be settled. When
+    /// <paramref name="cancellationToken"/> ends a wait, nothing is left claimed.
+    /// </summary>
+    public ValueTask<Verdict> ClaimAsync(Delivery delivery, in ReplayKey key, ReplayRules rules, ReplayLink? link, CancellationToken cancellationToken)
+    {
+        var owner = _owners.Next();
+        if (!_memory.TryClaim(key, owner, rules.Lease, out var answer))
+        {
+            return new(WithoutRoom(delivery, key, owner, rules, link));
+        }
+
+        return answer.State switch
+        {
+            ClaimState.Done => new(Duplicate()),
+            ClaimState.Claimed when link is null => new(Admit(delivery, key, owner, rules, null)),
+            ClaimState.Claimed => ClaimRemotelyAsync(delivery, key, owner, rules, link, cancellationToken),
+            _ => WaitAsync(delivery, key, rules, link, cancellationToken),
+        };
+    }
+
+    /// <summary>
+    /// Forgets an event here and in every store, so that a provider's manual resend is delivered; answers whether anybody remembered it. Other
+    /// instances forget what they delivered themselves only when asked too.
+    /// </summary>
+    /// <exception cref="ReplayStoreException">A store is away and may still remember.</exception>
+    public async ValueTask<bool> ForgetAsync(ReplayKey key)
+    {
+        ReplayLink[] links;
+        lock (_gate)
+        {
+            links = [.. _links.Values.Select(static entry => entry.Link)];
+        }
+
+        return await ForgetAsync(key, links);
+    }
+
+    /// <summary>As <see cref="ForgetAsync(ReplayKey)"/>, in the stores given.</summary>
+    public async ValueTask<bool> ForgetAsync(ReplayKey key, params IReadOnlyCollection<ReplayLink> links)
+    {
+        var known = _memory.Forget(key);
+        try
+        {
+            foreach (var link in links)
+            {
+                known |= await link.ForgetAsync(key);
+            }
+        }
+        finally
+        {
+            _waiting.WakeOne(key);
+        }
+
+        _logger.ReplayForgotten(key.ToString());
+        return known;
+    }
+
+    /// <summary>Writes back what stores are owed, for a few seconds at most, and closes connections. Call when the last delivery has ended.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        ReplayLink[] links;
+        lock (_gate)
+        {
+            links = [.. _links.Values.Select(static entry => entry.Link)];
+            _links.Clear();
+        }
+
+        await Task.WhenAll(links.Select(static link => link.DisposeAsync().AsTask()));
+    }
+
+    /// <summary>Ends a claim. Never throws, and knows of no cancellation: what the upstream did stays done when the sender has hung up.</summary>
+    internal ValueTask SettleAsync(in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link, ForwardOutcome outcome)
+    {
+        if (outcome.Accepted)
+        {
+            // Unconditional, whoever holds the key by now. The memory comes first: from here on copies are answered, whatever the store does.
+            _memory.TryCommit(key, outcome.Status, rules.Ttl);
+            _waiting.WakeAll(key);
+            return link is null ? default : link.CommitAsync(key, outcome.Status, rules.Ttl);
+        }
+
+        if (link is null)
+        {
+            GiveUp(key, owner);
+            return default;
+        }
+
+        return ReleaseEverywhereAsync(key, owner, rules, link);
+    }
+
+    internal void Return(ReplayClaim claim) => _claims.Return(claim);
+
+    private async ValueTask ReleaseEverywhereAsync(ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link)
+    {
+        // The store first: a copy waiting here is to find the key free there too.
+        await link.ReleaseAsync(key, owner, rules.Lease);
+        GiveUp(key, owner);
+    }
+
+    private async ValueTask<Verdict> WaitAsync(Delivery delivery, ReplayKey key, ReplayRules rules, ReplayLink? link, CancellationToken cancellationToken)
+    {
+        var begin = Begin(delivery);
+        var counted = false;
+        while (true)
+        {
+            var owner = _owners.Next();
+            if (!_waiting.TryClaimOrSit(_memory, key, owner, rules.Lease, out var answer, out var seat))
+            {
+                return WithoutRoom(delivery, key, owner, rules, link);
+            }
+
+            if (answer.State == ClaimState.Done)
+            {
+                return Duplicate();
+            }
+
+            if (answer.State == ClaimState.Claimed)
+            {
+                return link is null
+                    ? Admit(delivery, key, owner, rules, null)
+                    : await ClaimRemotelyAsync(delivery, key, owner, rules, link, cancellationToken);
+            }
+
+            if (seat is null)
+            {
+                return InFlight("as many copies as may wait are waiting already");
+            }
+
+            if (!counted)
+            {
+                counted = true;
+                _metrics.Waited();
+            }
+
+            try
+            {
+                var left = rules.Timeout - _time.GetElapsedTime(begin);
+                await seat.Task.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, _time, cancellationToken);
+            }
+            catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+            {
+                if (!_waiting.Leave(key, seat))
+                {
+                    _waiting.WakeOne(key);
+                }
+
+                if (exception is OperationCanceledException)
+                {
+                    throw;
+                }
+
+                return InFlight("the copy being delivered did not finish in time");
+            }
+        }
+    }
+
+    /// <summary>The key is ours in this process; is it in the store?</summary>
+    private async ValueTask<Verdict> ClaimRemotelyAsync(Delivery delivery, ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link, CancellationToken cancellationToken)
+    {
+        var answer = await link.ClaimAsync(key, owner, rules.Lease);
+        if (answer is { State: ClaimState.InFlight } held && _owners.IsOurs(held.Owner))
+        {
+            // Our own memory just granted us the key, so no delivery of ours is alive: this is the left-over of a claim or a release whose
+            // answer was lost. It would block the event until its lease ends.
+            await link.ReleaseAsync(key, held.Owner, rules.Lease);
+            answer = await link.ClaimAsync(key, owner, rules.Lease);
+        }
+
+        return answer switch
+        {
+            { State: ClaimState.Claimed } => Admit(delivery, key, owner, rules, link),
+            { State: ClaimState.Done, Status: var status } => DeliveredElsewhere(key, status),
+            { } => await PollAsync(delivery, key, owner, rules, link, cancellationToken),
+            null when rules.Closed => await RefuseAsync(key, owner, rules, link),
+            null => AdmitWithoutStore(delivery, key, owner, rules, link),
+        };
+    }
+
+    /// <summary>Another instance is delivering the event. Copies in this process wait for us meanwhile.</summary>
+    private async ValueTask<Verdict> PollAsync(Delivery delivery, ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link, CancellationToken cancellationToken)
+    {
+        var begin = Begin(delivery);
+        var pause = s_firstPoll;
+        var unsure = false;
+        _metrics.Waited();
+        try
+        {
+            while (rules.Timeout - _time.GetElapsedTime(begin) is var left && left >= s_shortestWait)
+            {
+                await Task.Delay(pause < left ? pause : left, _time, cancellationToken);
+                pause = pause * 1.5 < s_longestPoll ? pause * 1.5 : s_longestPoll;
+                var answer = await link.ClaimAsync(key, owner, rules.Lease);
+                if (answer?.State == ClaimState.Claimed || answer is { State: ClaimState.InFlight } held && held.Owner == owner)
+                {
+                    // The second case: an earlier poll took the key and its answer was lost.
+                    return Admit(delivery, key, owner, rules, link);
+                }
+
+                if (answer is { State: ClaimState.Done, Status: var status })
+                {
+                    return DeliveredElsewhere(key, status);
+                }
+
+                // A store that goes away now changes nothing: somebody is known to be delivering the event, so a second copy would be
+                // one too many, even on a route that is open.
+                unsure |= answer is null;
+            }
+        }
+        catch
+        {
+            await GiveUpAsync(key, owner, rules, link, unsure);
+            throw;
+        }
+
+        await GiveUpAsync(key, owner, rules, link, unsure);
+        return InFlight("another instance is delivering it and did not finish in time");
+    }
+
+    private async ValueTask<Verdict> RefuseAsync(ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link)
+    {
+        // The claim may yet arrive, and would block the event for a lease.
+        await GiveUpAsync(key, owner, rules, link, alsoInStore: true);
+        _metrics.Claim("store_down");
+        return Verdict.Reject(RejectReason.ReplayStoreDown, "the replay store is away and the route is closed then", s_retryStore);
+    }
+
+    private async ValueTask GiveUpAsync(ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link, bool alsoInStore)
+    {
+        if (alsoInStore)
+        {
+            await link.ReleaseAsync(key, owner, rules.Lease);
+        }
+
+        GiveUp(key, owner);
+    }
+
+    private void GiveUp(in ReplayKey key, ulong owner)
+    {
+        _memory.Release(key, owner);
+        _waiting.WakeOne(key);
+    }
+
+    private Verdict DeliveredElsewhere(in ReplayKey key, int status)
+    {
+        _memory.TryCommit(key, status, s_rememberOthers);
+        _waiting.WakeAll(key);
+        return Duplicate();
+    }
+
+    private Verdict AdmitWithoutStore(Delivery delivery, in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    {
+        delivery.ReplayStoreSkipped = true;
+        _metrics.Claim("store_skipped");
+        return Open(delivery, key, owner, rules, link);
+    }
+
+    private Verdict WithoutRoom(Delivery delivery, in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    {
+        if (!rules.Closed)
+        {
+            return AdmitWithoutStore(delivery, key, owner, rules, link);
+        }
+
+        _metrics.Claim("store_down");
+        return Verdict.Reject(RejectReason.ReplayStoreDown, "the replay memory is full of deliveries in flight", s_retryStore);
+    }
+
+    private Verdict Admit(Delivery delivery, in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    {
+        _metrics.Claim("claimed");
+        return Open(delivery, key, owner, rules, link);
+    }
+
+    private Verdict Open(Delivery delivery, in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    {
+        var claim = _claims.Get();
+        claim.Open(key, owner, rules, link);
+        delivery.Claim = claim;
+        return Verdict.Pass;
+    }
+
+    private Verdict Duplicate()
+    {
+        _metrics.Claim("duplicate");
+        return Verdict.Reject(RejectReason.Duplicate);
+    }
+
+    private Verdict InFlight(string detail)
+    {
+        _metrics.Claim("in_flight");
+        return Verdict.Reject(RejectReason.DuplicateInFlight, detail, s_retryInFlight);
+    }
+
+    private long Begin(Delivery delivery) => delivery.BodyCompletedAt != 0 ? delivery.BodyCompletedAt : _time.GetTimestamp();
+
+    private long Sum(Func<ReplayLink, long> of)
+    {
+        lock (_gate)
+        {
+            return _links.Values.Sum(entry => of(entry.Link));
+        }
+    }
+
+    private int WorstBreaker()
+    {
+        lock (_gate)
+        {
+            return _links.Values.Select(static entry => entry.Link.BreakerState).DefaultIfEmpty(0).Max();
+        }
+    }
+
+    private sealed class ClaimPolicy(ReplayGuard guard) : IPooledObjectPolicy<ReplayClaim>
+    {
+        public ReplayClaim Create() => new(guard);
+
+        public bool Return(ReplayClaim obj) => true;
+    }
+}
+
+/// <summary>A held key. Pooled: it goes back when it is settled, so it is settled once and not touched again.</summary>
+internal sealed class ReplayClaim(ReplayGuard guard) : IDeliveryClaim
+{
+    private ReplayKey _key;
+    private ulong _owner;
+    private ReplayRules? _rules;
+    private ReplayLink? _link;
+
+    public void Open(in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    {
+        _key = key;
+        _owner = owner;
+        _link = link;
+        _rules = rules;
+    }
+
+    public ValueTask SettleAsync(ForwardOutcome outcome)
+    {
+        // Taking the rules is what makes a second call do nothing.
+        if (Interlocked.Exchange(ref _rules, null) is not { } rules)
+        {
+            return default;
+        }
+
+        var (key, owner, link) = (_key, _owner, _link);
+        _link = null;
+        guard.Return(this);
+        return guard.SettleAsync(key, owner, rules, link, outcome);
+    }
+}
