@@ -8,6 +8,7 @@ COPY global.json Directory.Build.props Directory.Packages.props BannedSymbols.tx
 COPY gateway/Gateway.csproj gateway/
 RUN dotnet restore gateway/Gateway.csproj
 COPY gateway/ gateway/
+COPY config/demo.json config/
 RUN dotnet publish gateway/Gateway.csproj --configuration Release --no-restore --output /app -p:UseAppHost=false \
     && mkdir /state
 

@@ -21,15 +21,12 @@ internal static class RoutesFileReader
             return null;
         }
 
-        var valid = true;
-        foreach (var problem in RoutesValidator.Validate(file, catalogue))
-        {
-            valid &= problem.IsWarning;
-            found.Add(problem with { At = tree!.Find(problem.Path) });
-        }
-
-        // In the order of the file, as its author will go through it.
-        found.Sort((a, b) => (a.At?.Line ?? 0, a.At?.Column ?? 0).CompareTo((b.At?.Line ?? 0, b.At?.Column ?? 0)));
-        return valid ? file : null;
+        found.AddRange(RoutesValidator.Validate(file, catalogue));
+        problems = InOrder(found, tree);
+        return found.Exists(static p => !p.IsWarning) ? null : file;
     }
+
+    /// <summary>The problems with their places, in the order of the file, as its author will go through it.</summary>
+    public static IReadOnlyList<ConfigProblem> InOrder(IEnumerable<ConfigProblem> problems, JsonTree? tree) =>
+        [.. problems.Select(p => p.At is null && tree is not null ? p with { At = tree.Find(p.Path) } : p).OrderBy(static p => p.At?.Line ?? 0).ThenBy(static p => p.At?.Column ?? 0)];
 }

@@ -12,6 +12,22 @@ internal sealed class Delivery
 {
     private PipeReader? _reader;
     private bool _bodyHeld;
+    private int _sending;
+    private TaskCompletionSource? _sent;
+
+    public Delivery() => Admission = new(this);
+
+    /// <summary>To be left on the request once the gate has said yes.</summary>
+    public Admission Admission { get; }
+
+    /// <summary>Bounds the forward; fires when the route's time is up. Kept with the pooled delivery.</summary>
+    public CancellationTokenSource? Deadline { get; set; }
+
+    /// <summary>True once a byte of the body may have left for the upstream: from then on a failure is ambiguous and nothing is sent twice.</summary>
+    public bool Sent { get; set; }
+
+    /// <summary>The status line the upstream answered with, 0 before it did.</summary>
+    public int UpstreamStatus { get; set; }
 
     public RoutePolicy Policy { get; private set; } = RoutePolicy.None;
 
@@ -103,6 +119,39 @@ internal sealed class Delivery
         }
     }
 
+    /// <summary>The upstream connection begins to read <see cref="Body"/>.</summary>
+    public void BeginSending()
+    {
+        Sent = true;
+        Interlocked.Increment(ref _sending);
+    }
+
+    /// <summary>The upstream connection will not touch <see cref="Body"/> again.</summary>
+    public void EndSending()
+    {
+        if (Interlocked.Decrement(ref _sending) == 0)
+        {
+            Volatile.Read(ref _sent)?.TrySetResult();
+        }
+    }
+
+    /// <summary>
+    /// Completes when no connection reads the body any more. An upstream may answer before it has read everything (HTTP/2); the buffers must not go
+    /// back to the server, and from there to another request, while they are still being sent.
+    /// </summary>
+    public Task WhenSent()
+    {
+        if (Volatile.Read(ref _sending) == 0)
+        {
+            return Task.CompletedTask;
+        }
+
+        var waiting = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Volatile.Write(ref _sent, waiting);
+        Interlocked.MemoryBarrier();
+        return Volatile.Read(ref _sending) == 0 ? Task.CompletedTask : waiting.Task;
+    }
+
     /// <summary>Forgets the request; the delivery goes back to the pool.</summary>
     public void Reset()
     {
@@ -121,7 +170,15 @@ internal sealed class Delivery
         EventKey = null;
         ReplayStoreSkipped = false;
         WouldRefuse = Verdicts.RejectReason.NotDecided;
+        Sent = false;
+        UpstreamStatus = 0;
+        _sent = null;
         _reader = null;
         _bodyHeld = false;
+        if (Deadline is { } deadline && !deadline.TryReset())
+        {
+            deadline.Dispose();
+            Deadline = null;
+        }
     }
 }

@@ -49,13 +49,22 @@ internal sealed record RoutePolicy
         return overridden != 0 ? overridden : reason.Describe().Status;
     }
 
-    /// <summary>Runs the checks in stage order; the first refusal wins. A throwing check refuses, unless the request itself was given up.</summary>
+    /// <summary>How this route establishes the client address.</summary>
+    public ClientAddressResolver Addresses { get; init; } = ClientAddressResolver.Connection;
+
+    /// <summary>Runs the checks in stage order; the first refusal wins. What a check throws comes out: the caller refuses then.</summary>
     public async ValueTask<Verdict> DecideAsync(Delivery delivery, CancellationToken cancellationToken)
     {
         // A route without checks does not compile; should one come into being all the same, it refuses.
         var verdict = default(Verdict);
         foreach (var check in Checks)
         {
+            // In observe mode an unproved request comes this far; budgets, keys and stores stay untouched on its behalf.
+            if (check.Stage >= Stage.RouteRate && delivery.WouldRefuse != RejectReason.NotDecided)
+            {
+                return Verdict.Pass;
+            }
+
             verdict = await check.CheckAsync(delivery, cancellationToken);
             if (!verdict.Passed)
             {

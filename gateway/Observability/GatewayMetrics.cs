@@ -10,9 +10,21 @@ internal sealed class GatewayMetrics : IDisposable
     public GatewayMetrics(IMeterFactory factory)
     {
         Meter = factory.Create(MeterName);
+        Requests = new(Meter);
+        Configuration = new(Meter);
+        Addresses = new(Meter);
+        Replay = new(Meter);
     }
 
     public Meter Meter { get; }
+
+    public RequestMetrics Requests { get; }
+
+    public ConfigurationMetrics Configuration { get; }
+
+    public AddressMetrics Addresses { get; }
+
+    public ReplayMetrics Replay { get; }
 
     public void Dispose() => Meter.Dispose();
 }

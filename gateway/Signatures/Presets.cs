@@ -20,7 +20,7 @@ internal static class Presets
     public static PresetSpec? Find(string name) => All.GetValueOrDefault(name);
 
     /// <summary>A known name near <paramref name="name"/>, for "did you mean"; null when none is near.</summary>
-    public static string? Nearest(string name) => NearestName.Find(name, All.Keys.Order(StringComparer.Ordinal));
+    public static string? Nearest(string name) => NearestName.Of(name, All.Keys.Order(StringComparer.Ordinal));
 
     /// <summary>Reads one file of the catalogue; unknown, duplicate or missing keys throw <see cref="JsonException"/>.</summary>
     public static PresetSpec Read(ReadOnlySpan<byte> json) =>

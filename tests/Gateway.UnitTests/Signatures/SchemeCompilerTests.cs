@@ -208,7 +208,7 @@ public sealed class SchemeCompilerTests
     {
         var harness = SchemeHarness.Create(Spec("{" + Good + ""","id":"json:/id"}"""));
 
-        VerdictAssert.Refused(Verdicts.RejectReason.SignatureMissing, harness.Decide(harness.Sign("{}"), "{}"));
+        VerdictAssert.Refused(WebhookEdge.Verdicts.RejectReason.SignatureMissing, harness.Decide(harness.Sign("{}"), "{}"));
     }
 
     [Fact]
@@ -265,7 +265,7 @@ public sealed class SchemeCompilerTests
 
         var without = SchemeHarness.Deliver([]);
         without.SignatureScratch = good.SignatureScratch;
-        VerdictAssert.Refused(Verdicts.RejectReason.SignatureMissing, harness.Decide(without));
+        VerdictAssert.Refused(WebhookEdge.Verdicts.RejectReason.SignatureMissing, harness.Decide(without));
     }
 
     private static SchemeSpec Spec(string json) => JsonSerializer.Deserialize<SchemeSpec>(json, Options)!;

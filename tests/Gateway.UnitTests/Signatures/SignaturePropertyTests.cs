@@ -189,6 +189,6 @@ public sealed class SignaturePropertyTests
         _ => spec.Kind == "bearer" ? "a-bearer-token+with/signs==" : "user:It's a Secret to Everybody",
     };
 
-    private static Verdicts.Verdict Decide(SchemeHarness harness, IEnumerable<KeyValuePair<string, string>> headers, ReadOnlySequence<byte> body) =>
+    private static WebhookEdge.Verdicts.Verdict Decide(SchemeHarness harness, IEnumerable<KeyValuePair<string, string>> headers, ReadOnlySequence<byte> body) =>
         harness.Decide(SchemeHarness.Deliver(headers.Select(pair => KeyValuePair.Create(pair.Key, new StringValues(pair.Value))), body));
 }

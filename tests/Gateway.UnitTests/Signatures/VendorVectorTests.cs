@@ -107,7 +107,7 @@ public sealed class VendorVectorTests
         }
     }
 
-    private static Verdicts.Verdict Decide(Vector vector, byte[]? body = null, string? secret = null, IEnumerable<KeyValuePair<string, string>>? headers = null)
+    private static WebhookEdge.Verdicts.Verdict Decide(Vector vector, byte[]? body = null, string? secret = null, IEnumerable<KeyValuePair<string, string>>? headers = null)
     {
         var harness = SchemeHarness.CreateAt(vector.PublicUrl, vector.Path, vector.Scheme, secret ?? vector.Secret);
         harness.Clock = DateTimeOffset.FromUnixTimeSeconds(vector.Now);

@@ -1,0 +1,104 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using WebhookEdge.AllowLists;
+using WebhookEdge.Gate;
+using WebhookEdge.Observability;
+using WebhookEdge.Replay;
+using WebhookEdge.Routes;
+
+namespace WebhookEdge.Admin;
+
+/// <summary>What the operator and the orchestrator ask: alive, ready, let a duplicate through.</summary>
+internal sealed class AdminEndpoints
+{
+    public const string DefaultUrl = "http://127.0.0.1:9901";
+
+    private readonly SnapshotProvider _snapshots;
+    private readonly RoutesReloader _reloader;
+    private readonly AddressListPool _lists;
+    private readonly ReplayGuard _replay;
+    private readonly byte[]? _token;
+    private volatile bool _draining;
+
+    public AdminEndpoints(SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, IConfiguration configuration, IHostApplicationLifetime lifetime, ILogger<AdminEndpoints> logger)
+    {
+        _snapshots = snapshots;
+        _reloader = reloader;
+        _lists = lists;
+        _replay = replay;
+        _token = configuration["Admin:Token"] is { Length: > 0 } token ? SHA256.HashData(Encoding.UTF8.GetBytes(token)) : null;
+        lifetime.ApplicationStopping.Register(() =>
+        {
+            _draining = true;
+            logger.Draining(capacity.Requests);
+        });
+    }
+
+    public void Map(WebApplication application, string url)
+    {
+        application.MapGet("/healthz", static () => Results.Text("alive\n"));
+        application.MapGet("/readyz", Ready);
+
+        // Probes come from elsewhere in a cluster and learn one word; what changes anything is for this machine, or for who knows the token.
+        if (_token is not null || IsLoopback(url))
+        {
+            application.MapPost("/api/replay/{route}/forget", ForgetAsync);
+        }
+    }
+
+    private static bool IsLoopback(string url) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.IsLoopback;
+
+    private IResult Ready()
+    {
+        var reasons = new List<string>();
+        if (_draining)
+        {
+            reasons.Add("draining");
+        }
+
+        foreach (var list in _lists.All)
+        {
+            if (list.Current is null)
+            {
+                reasons.Add($"address list {list.Name} was never loaded: {list.LastError ?? "not fetched yet"}");
+            }
+        }
+
+        var status = _reloader.Status;
+        var answer = new { ready = reasons.Count == 0, revision = status.Revision, newestFileTaken = status.Successful, reasons };
+        return Results.Json(answer, statusCode: reasons.Count == 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+    }
+
+    private async Task<IResult> ForgetAsync(string route, HttpContext context)
+    {
+        if (_token is not null && !HasToken(context))
+        {
+            return Results.Problem("send Authorization: Bearer with the value of Admin:Token", statusCode: StatusCodes.Status401Unauthorized, title: "token required");
+        }
+
+        if (!_snapshots.Current.Policies.ContainsKey(route))
+        {
+            return Results.Problem($"there is no route {route}", statusCode: StatusCodes.Status404NotFound, title: "unknown route");
+        }
+
+        if (!ReplayKey.TryParse(context.Request.Query["key"].ToString(), out var key))
+        {
+            return Results.Problem("add ?key=<64 hex digits>: the event key from the log line or the X-Webhook-Event-Key header", statusCode: StatusCodes.Status400BadRequest, title: "no event key");
+        }
+
+        await _replay.ForgetAsync(key);
+        return Results.Json(new { forgotten = key.ToString() });
+    }
+
+    private bool HasToken(HttpContext context)
+    {
+        var values = context.Request.Headers.Authorization;
+        return values.Count == 1
+            && values[0] is { } value
+            && value.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
+            && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(value["Bearer ".Length..])), _token!);
+    }
+}

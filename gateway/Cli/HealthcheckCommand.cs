@@ -1,0 +1,31 @@
+using System.CommandLine;
+using WebhookEdge.Admin;
+
+namespace WebhookEdge.Cli;
+
+/// <summary><c>healthcheck</c>: asks the admin listener, for containers that have no shell and no curl. Exit code 0 when alive.</summary>
+internal static class HealthcheckCommand
+{
+    public static Command Create()
+    {
+        var url = new Option<string>("--url") { Description = "The admin listener.", DefaultValueFactory = static _ => AdminEndpoints.DefaultUrl };
+        var ready = new Option<bool>("--ready") { Description = "Ask /readyz instead of /healthz." };
+        var command = new Command("healthcheck", "Ask a running gateway whether it is alive; for HEALTHCHECK in containers.") { url, ready };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(3) };
+            try
+            {
+                using var answer = await client.GetAsync(new Uri(new Uri(parsed.GetValue(url)!), parsed.GetValue(ready) ? "/readyz" : "/healthz"), cancellationToken);
+                Console.WriteLine((await answer.Content.ReadAsStringAsync(cancellationToken)).TrimEnd());
+                return answer.IsSuccessStatusCode ? 0 : 1;
+            }
+            catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+            {
+                await Console.Error.WriteLineAsync($"webhookedge: no answer from {parsed.GetValue(url)}: {e.Message}");
+                return 1;
+            }
+        });
+        return command;
+    }
+}

@@ -1,0 +1,26 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using WebhookEdge.Hosting;
+using WebhookEdge.Routes;
+
+namespace WebhookEdge.Cli;
+
+/// <summary>The gateway's services without its listeners, feeds or connections: enough to read and compile a file as serving would.</summary>
+internal sealed class OfflineGateway : IAsyncDisposable
+{
+    private readonly ServiceProvider _services = new ServiceCollection()
+        .AddLogging()
+        .AddSingleton(TimeProvider.System)
+        .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
+        .AddObservability()
+        .AddGate()
+        .AddAllowLists()
+        .AddReplay()
+        .AddForwarding()
+        .AddRoutes("")
+        .BuildServiceProvider();
+
+    public RoutesLoader Loader => _services.GetRequiredService<RoutesLoader>();
+
+    public ValueTask DisposeAsync() => _services.DisposeAsync();
+}

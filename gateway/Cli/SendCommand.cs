@@ -1,0 +1,129 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Net.Http.Headers;
+using WebhookEdge.Configuration;
+using WebhookEdge.Routes;
+
+namespace WebhookEdge.Cli;
+
+/// <summary><c>send</c>: a test event to a running gateway, signed as the provider would sign it, or wrong in one chosen way. Exit code 0 when the answer is the one to expect.</summary>
+internal static class SendCommand
+{
+    private static readonly string[] Variants = ["valid", "forged", "stale", "duplicate", "oversized"];
+
+    public static Command Create()
+    {
+        var config = ServeCommand.ConfigOption();
+        var route = new Option<string>("--route") { Description = "Id of the route.", Required = true };
+        var body = new Option<FileInfo?>("--body") { Description = "File to send as it is; default: an event as the provider documents it." };
+        var variant = new Option<string>("--as") { Description = "valid, forged (one byte changed after signing), stale (signed an hour ago), duplicate (sent twice), oversized (one byte over the cap).", DefaultValueFactory = static _ => "valid" };
+        variant.AcceptOnlyFromAmong(Variants);
+        var to = new Option<string>("--to") { Description = "The gateway.", DefaultValueFactory = static _ => "http://localhost:8080" };
+        var header = new Option<string[]>("--header") { Description = "A further header, NAME: VALUE; may be repeated.", AllowMultipleArgumentsPerToken = false };
+        var command = new Command("send", "Send a signed test event to a running gateway.") { config, route, body, variant, to, header };
+        command.SetAction((parsed, cancellationToken) => RunAsync(
+            parsed.GetValue(config)!, parsed.GetValue(route)!, parsed.GetValue(body), parsed.GetValue(variant)!, parsed.GetValue(to)!, parsed.GetValue(header) ?? [], cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string config, string id, FileInfo? bodyFile, string variant, string to, string[] further, CancellationToken cancellationToken)
+    {
+        RoutesFile? file;
+        byte[] body;
+        RouteSigner? signer;
+        var now = TimeProvider.System.GetUtcNow();
+        var eventId = "evt_" + Guid.NewGuid().ToString("n", CultureInfo.InvariantCulture)[..16];
+        try
+        {
+            file = RoutesFileReader.Read(await File.ReadAllBytesAsync(config, cancellationToken), RoutesLoader.Catalogue, out var problems);
+            if (file is null)
+            {
+                Problems.Print(config, problems);
+                return 1;
+            }
+
+            signer = RouteSigner.Create(file, id, out var problem);
+            if (signer is null)
+            {
+                Problems.Print(config, [problem!]);
+                return 1;
+            }
+
+            body = bodyFile is null ? SampleEvents.Create(signer.Route.Provider, now, eventId) : await File.ReadAllBytesAsync(bodyFile.FullName, cancellationToken);
+        }
+        catch (IOException e)
+        {
+            await Console.Error.WriteLineAsync($"webhookedge: {e.Message}");
+            return 1;
+        }
+
+        if (variant == "stale" && !signer.SignsTime)
+        {
+            await Console.Error.WriteLineAsync($"webhookedge: route {id} has no signed time, so no event of it is ever stale; its replay memory is what refuses old copies");
+            return 1;
+        }
+
+        if (variant == "oversized")
+        {
+            var cap = (signer.Route.MaxBody ?? file.Edge?.Limits?.MaxBody ?? new ByteSize(1024 * 1024)).Bytes;
+            Array.Resize(ref body, (int)cap + 1);
+        }
+
+        var headers = signer.Sign(body, variant == "stale" ? now.AddHours(-1) : now, eventId);
+        if (variant == "forged")
+        {
+            body = [.. body];
+            body[^1] ^= 0x01;
+        }
+
+        using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = new(to) };
+        var expected = variant switch { "forged" or "stale" => 401, "oversized" => 413, _ => 200 };
+        var good = true;
+        for (var copy = 1; copy <= (variant == "duplicate" ? 2 : 1); copy++)
+        {
+            using var request = CreateRequest(signer, body, [.. headers, .. further.Select(Split)]);
+            try
+            {
+                using var answer = await client.SendAsync(request, cancellationToken);
+                var duplicate = answer.Headers.Contains("X-Webhook-Duplicate");
+                good &= expected == 200 ? answer.IsSuccessStatusCode && duplicate == (copy == 2) : (int)answer.StatusCode == expected;
+                Console.WriteLine($"{signer.Method} {new Uri(client.BaseAddress!, signer.Path)} as {variant}, {body.Length} bytes: {(int)answer.StatusCode} {answer.ReasonPhrase}{(duplicate ? ", duplicate" : "")}{RequestId(answer.Headers)}");
+                var text = await answer.Content.ReadAsStringAsync(cancellationToken);
+                if (text.Length > 0)
+                {
+                    Console.WriteLine(text.Length > 2000 ? text[..2000] + "…" : text);
+                }
+            }
+            catch (HttpRequestException e)
+            {
+                await Console.Error.WriteLineAsync($"webhookedge: no answer from {to}: {e.Message}");
+                return 1;
+            }
+        }
+
+        return good ? 0 : 1;
+    }
+
+    private static string RequestId(HttpResponseHeaders headers) => headers.TryGetValues("X-Request-Id", out var ids) ? $", request {ids.First()}" : "";
+
+    private static KeyValuePair<string, string> Split(string header)
+    {
+        var colon = header.IndexOf(':', StringComparison.Ordinal);
+        return colon < 0 ? new(header, "") : new(header[..colon].Trim(), header[(colon + 1)..].Trim());
+    }
+
+    public static HttpRequestMessage CreateRequest(RouteSigner signer, byte[] body, IEnumerable<KeyValuePair<string, string>> headers)
+    {
+        var request = new HttpRequestMessage(new(signer.Method), signer.Path) { Content = new ByteArrayContent(body) };
+        request.Content.Headers.ContentType = new("application/json");
+        foreach (var (name, value) in headers)
+        {
+            if (!request.Headers.TryAddWithoutValidation(name, value))
+            {
+                request.Content.Headers.TryAddWithoutValidation(name, value);
+            }
+        }
+
+        return request;
+    }
+}

@@ -1,0 +1,48 @@
+using System.CommandLine;
+using WebhookEdge.Hosting;
+
+namespace WebhookEdge.Cli;
+
+/// <summary><c>serve</c>: the gateway. Exit code 1 with every problem listed when routes.json is not good.</summary>
+internal static class ServeCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("serve", "Run the gateway (the default). Anything further, such as --urls http://*:8080, goes to ASP.NET Core's configuration.");
+        MakeDefault(command);
+        return command;
+    }
+
+    /// <summary>Gives <paramref name="command"/> the options and the action of serve.</summary>
+    public static void MakeDefault(Command command)
+    {
+        var config = ConfigOption();
+        command.Options.Add(config);
+        command.TreatUnmatchedTokensAsErrors = false;
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(config)!, parsed.UnmatchedTokens, cancellationToken));
+    }
+
+    public static Option<string> ConfigOption() =>
+        new("--config") { Description = "The routes file.", DefaultValueFactory = static _ => "config/routes.json" };
+
+    private static async Task<int> RunAsync(string config, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var host = await GatewayHost.StartAsync(new() { RoutesPath = config, Arguments = arguments }, cancellationToken);
+            await host.WaitForShutdownAsync(cancellationToken);
+            return 0;
+        }
+        catch (ConfigurationException e)
+        {
+            Problems.Print(config, e.Problems);
+            return 1;
+        }
+        catch (IOException e)
+        {
+            // A port in use is the operator's most likely first error; a stack trace would hide it.
+            await Console.Error.WriteLineAsync($"webhookedge: {e.Message}");
+            return 1;
+        }
+    }
+}

@@ -1,0 +1,193 @@
+using System.Net;
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Http;
+using WebhookEdge.Gate;
+using WebhookEdge.Verdicts;
+using Yarp.ReverseProxy.Transforms;
+using Yarp.ReverseProxy.Transforms.Builder;
+
+namespace WebhookEdge.Forwarding;
+
+/// <summary>
+/// What every route's forwarded request and answer go through, around the transforms that its author configured: first the verified body and the
+/// sender's headers without those that would lie; last our own headers, so that nothing configured or sent can stand in for them.
+/// </summary>
+internal sealed class ForwardTransforms : ITransformProvider
+{
+    public void ValidateRoute(TransformRouteValidationContext context)
+    {
+    }
+
+    public void ValidateCluster(TransformClusterValidationContext context)
+    {
+    }
+
+    public void Apply(TransformBuilderContext context)
+    {
+        // A route that lists the headers it wants (RequestHeadersAllowed) has said so by turning the copy off.
+        var copyHeaders = context.CopyRequestHeaders is not false;
+        var configured = context.RequestTransforms.Count > 0;
+        context.CopyRequestHeaders = false;
+        context.UseDefaultForwarders = false;
+        context.RequestTransforms.Insert(0, new OpenRequest(copyHeaders));
+        context.RequestTransforms.Add(new SealRequest(configured));
+        context.ResponseTransforms.Add(new NoteAnswer());
+    }
+
+    private static Delivery Admitted(HttpContext context) =>
+        context.Features.Get<Admission>()?.Delivery
+        ?? throw new InvalidOperationException("the request was not admitted by the gate and is not forwarded");
+
+    /// <summary>Hands over the body and copies the sender's headers in one pass.</summary>
+    private sealed class OpenRequest(bool copyHeaders) : RequestTransform
+    {
+        public override ValueTask ApplyAsync(RequestTransformContext context)
+        {
+            var delivery = Admitted(context.HttpContext);
+            var request = context.ProxyRequest;
+            var content = new DeliveryContent(delivery);
+            request.Content = content;
+            if (!copyHeaders)
+            {
+                return default;
+            }
+
+            foreach (var (name, values) in delivery.Headers)
+            {
+                if (ForwardedHeaders.IsDropped(name, delivery))
+                {
+                    continue;
+                }
+
+                if (values.Count == 1)
+                {
+                    if (!request.Headers.TryAddWithoutValidation(name, values[0]))
+                    {
+                        content.Headers.TryAddWithoutValidation(name, values[0]);
+                    }
+                }
+                else if (!request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
+                {
+                    content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+                }
+            }
+
+            return default;
+        }
+    }
+
+    /// <summary>Says what was established about the request.</summary>
+    private sealed class SealRequest(bool configured) : RequestTransform
+    {
+        public override ValueTask ApplyAsync(RequestTransformContext context)
+        {
+            var http = context.HttpContext;
+            var delivery = Admitted(http);
+            var headers = context.ProxyRequest.Headers;
+            if (configured)
+            {
+                RemoveReserved(headers, delivery);
+            }
+
+            Set(headers, ForwardedHeaders.Route, delivery.Policy.RouteId);
+            if (delivery.Policy.Provider is { } provider)
+            {
+                Set(headers, ForwardedHeaders.Provider, provider);
+            }
+
+            Set(headers, ForwardedHeaders.Trust, delivery.WouldRefuse != RejectReason.NotDecided ? "observed" : Word(delivery.Trust));
+            if (delivery.Proof is { } proof)
+            {
+                Set(headers, ForwardedHeaders.KeyId, proof.KeyId);
+            }
+
+            if (delivery.EventKey is { } key)
+            {
+                Set(headers, ForwardedHeaders.EventKey, key);
+                Set(headers, ForwardedHeaders.IdempotencyKey, key);
+            }
+
+            if (delivery.ReplayStoreSkipped)
+            {
+                Set(headers, ForwardedHeaders.ReplayStore, "unavailable");
+            }
+
+            Set(headers, ForwardedHeaders.RequestId, http.TraceIdentifier);
+            if (delivery.Client.IsKnown)
+            {
+                Set(headers, "X-Forwarded-For", delivery.Client.ToString());
+            }
+
+            Set(headers, "X-Forwarded-Proto", http.Request.Scheme);
+            if (http.Request.Host.HasValue)
+            {
+                Set(headers, "X-Forwarded-Host", http.Request.Host.Value);
+            }
+
+            context.ProxyRequest.RequestUri ??= Destination(context);
+            return default;
+        }
+
+        // The path is what configuration says (it matched ordinally), the query what was received: neither is decoded, re-encoded or tidied up.
+        private static Uri Destination(RequestTransformContext context)
+        {
+            var prefix = context.DestinationPrefix.AsSpan().TrimEnd('/');
+            var query = context.HttpContext.Request.QueryString == context.Query.QueryString ? context.HttpContext.Request.QueryString : context.Query.QueryString;
+            return new(string.Concat(prefix, context.Path.ToUriComponent(), query.Value), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        }
+
+        private void Set(HttpRequestHeaders headers, string name, string value)
+        {
+            // A configured transform may have set or copied it; what we say about a request is said by us.
+            if (configured)
+            {
+                headers.Remove(name);
+            }
+
+            headers.TryAddWithoutValidation(name, value);
+        }
+
+        private static void RemoveReserved(HttpRequestHeaders headers, Delivery delivery)
+        {
+            List<string>? names = null;
+            foreach (var header in headers.NonValidated)
+            {
+                if (ForwardedHeaders.IsReserved(header.Key, delivery))
+                {
+                    (names ??= []).Add(header.Key);
+                }
+            }
+
+            foreach (var name in names ?? [])
+            {
+                headers.Remove(name);
+            }
+        }
+
+        private static string Word(TrustLevel level) => level switch
+        {
+            TrustLevel.Verified => "verified",
+            TrustLevel.Authenticated => "authenticated",
+            TrustLevel.AddressOnly => "address-only",
+            _ => "observed",
+        };
+    }
+
+    /// <summary>Notes the upstream's status; an answer that would lead the sender elsewhere is not passed on.</summary>
+    private sealed class NoteAnswer : ResponseTransform
+    {
+        public override ValueTask ApplyAsync(ResponseTransformContext context)
+        {
+            if (context.ProxyResponse is { } response)
+            {
+                Admitted(context.HttpContext).UpstreamStatus = (int)response.StatusCode;
+                if (response.StatusCode is < HttpStatusCode.OK or (>= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest))
+                {
+                    context.SuppressResponseBody = true;
+                }
+            }
+
+            return default;
+        }
+    }
+}

@@ -1,0 +1,103 @@
+using System.Collections.Frozen;
+using WebhookEdge.Gate;
+
+namespace WebhookEdge.Forwarding;
+
+/// <summary>
+/// Which inbound headers go no further. An application behind CGI, WSGI, PHP or nginx reads <c>X_Webhook_Trust</c> and <c>X.Webhook.Trust</c> as
+/// <c>X-Webhook-Trust</c>, so names are compared after every character but letters and digits became a hyphen (GHSA-f59h-q822-g45g).
+/// </summary>
+internal static class ForwardedHeaders
+{
+    public const string Route = "X-Webhook-Route";
+    public const string Provider = "X-Webhook-Provider";
+    public const string Trust = "X-Webhook-Trust";
+    public const string KeyId = "X-Webhook-Key-Id";
+    public const string EventKey = "X-Webhook-Event-Key";
+    public const string ReplayStore = "X-Webhook-Replay-Store";
+    public const string RequestId = "X-Request-Id";
+    public const string IdempotencyKey = "Idempotency-Key";
+
+    private const string TrustPrefix = "X-Webhook-";
+
+    private static readonly FrozenSet<string> Dropped = new[]
+    {
+        // Hop by hop (RFC 9110 §7.6.1). Names a sender lists in Connection are not removed: they could name the headers we set.
+        "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Authentication-Info", "TE", "Trailer",
+        "Transfer-Encoding", "Upgrade", "HTTP2-Settings", "Upgrade-Insecure-Requests", "Alt-Svc",
+
+        // Set anew for the destination. With Expect the HTTP client would count the request as repeatable and silently send it twice.
+        "Host", "Content-Length", "X-Content-Length", "Expect",
+
+        // Set by us.
+        RequestId, "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix",
+
+        // Other spellings of "the client is …", which only we may say.
+        "Forwarded", "X-Forwarded", "Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-By", "X-Real-IP", "X-Client-IP", "Client-IP",
+        "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "True-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP", "X-Original-Forwarded-For",
+        "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
+    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>True when <paramref name="name"/> must not reach the upstream. <paramref name="delivery"/> decides about its credential headers and its key.</summary>
+    public static bool IsDropped(string name, Delivery delivery)
+    {
+        if (name.Length == 0 || name[0] == ':')
+        {
+            return true;
+        }
+
+        if (IsUnusual(name))
+        {
+            name = Normalise(name);
+        }
+
+        return Dropped.Contains(name) || IsReservedName(name, delivery);
+    }
+
+    /// <summary>True for names that only the gateway may set and for this route's credentials, whoever put them there.</summary>
+    public static bool IsReserved(string name, Delivery delivery) => IsReservedName(IsUnusual(name) ? Normalise(name) : name, delivery);
+
+    private static bool IsReservedName(string name, Delivery delivery)
+    {
+        if (name.StartsWith(TrustPrefix, StringComparison.OrdinalIgnoreCase)
+            || (delivery.EventKey is not null && name.Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase)))
+        {
+            return true;
+        }
+
+        if (!delivery.Policy.ForwardCredentials)
+        {
+            foreach (var credential in delivery.Policy.CredentialHeaders)
+            {
+                if (name.Equals(credential, StringComparison.OrdinalIgnoreCase))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private static bool IsUnusual(string name)
+    {
+        foreach (var c in name)
+        {
+            if (!char.IsAsciiLetterOrDigit(c) && c != '-')
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static string Normalise(string name) =>
+        string.Create(name.Length, name, static (span, name) =>
+        {
+            for (var i = 0; i < span.Length; i++)
+            {
+                span[i] = char.IsAsciiLetterOrDigit(name[i]) ? name[i] : '-';
+            }
+        });
+}

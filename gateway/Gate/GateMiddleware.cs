@@ -1,0 +1,241 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.ObjectPool;
+using Microsoft.Net.Http.Headers;
+using WebhookEdge.Observability;
+using WebhookEdge.Verdicts;
+using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Model;
+
+namespace WebhookEdge.Gate;
+
+/// <summary>
+/// The request path, top to bottom: route, open, decide, refuse or admit, forward (holding while the upstream refuses connections), settle, record.
+/// First step inside YARP's pipeline, so every proxied endpoint passes here and no route can skip it.
+/// </summary>
+internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, Capacity capacity, GatewayMetrics metrics, TimeProvider time, ILogger<GateMiddleware> logger)
+{
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+
+    private readonly ObjectPool<Delivery> _deliveries = new DefaultObjectPool<Delivery>(new DeliveryPoolPolicy(), maximumRetained: 1024);
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        var startedAt = time.GetTimestamp();
+
+        // The rules of the very route that matched, of the revision it matched in.
+        var policy = context.GetEndpoint()?.Metadata.GetMetadata<RoutePolicy>();
+        var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
+        if (policy is null || !RawTarget.Matches(policy, request.RawTarget))
+        {
+            await writer.RejectAsync(context, null, Verdict.Reject(RejectReason.RouteUnknown), startedAt);
+            return;
+        }
+
+        var delivery = _deliveries.Get();
+        var entered = false;
+        try
+        {
+            Open(context, request, delivery, policy);
+            entered = capacity.TryEnter();
+            var verdict = entered
+                ? await DecideAsync(context, delivery)
+                : Verdict.Reject(RejectReason.Overloaded, "concurrent requests", RetryAfter);
+            if (verdict.Passed)
+            {
+                verdict = await ForwardAsync(context, delivery);
+            }
+
+            if (verdict.Passed)
+            {
+                writer.Forwarded(context, delivery, OutcomeOf(context, delivery), startedAt);
+            }
+            else
+            {
+                await writer.RejectAsync(context, delivery, verdict, startedAt);
+            }
+        }
+        finally
+        {
+            await CloseAsync(context, delivery, entered);
+        }
+    }
+
+    private static void Open(HttpContext context, IHttpRequestFeature request, Delivery delivery, RoutePolicy policy)
+    {
+        var headers = request.Headers;
+#pragma warning disable RS0030 // The resolver is asked right here; this is the peer it starts from.
+        var client = policy.Addresses.Resolve(context.Connection.RemoteIpAddress, headers);
+#pragma warning restore RS0030
+        delivery.Open(policy, request.Method, request.RawTarget, client, headers, headers.ContentLength, context.Request.BodyReader);
+
+        // Kestrel moves a Content-Length that came beside Transfer-Encoding to X-Content-Length (RFC 9112 §6.3 lets it); one of the two servers
+        // that read such a request is always wrong, so it goes no further.
+        delivery.Ambiguous = headers.ContainsKey(HeaderNames.Upgrade)
+            || (headers.TransferEncoding.Count > 0 && (headers.ContentLength is not null || headers.ContainsKey("X-Content-Length")))
+            || HttpMethods.IsConnect(request.Method);
+
+        // YARP's own per-route limit has no effect once a middleware has read the body; the server's has.
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = policy.BodyLimit;
+        }
+    }
+
+    private async ValueTask<Verdict> DecideAsync(HttpContext context, Delivery delivery)
+    {
+        try
+        {
+            return await delivery.Policy.DecideAsync(delivery, context.RequestAborted);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            return Verdict.Reject(RejectReason.BodyIncomplete, "the sender hung up");
+        }
+        catch (Exception e)
+        {
+            logger.CheckFailed(e, delivery.Policy.RouteId, context.TraceIdentifier);
+            return Verdict.Reject(RejectReason.CheckFailed, e.GetType().Name);
+        }
+    }
+
+    /// <summary>Passes when the upstream's answer, whatever it is, is on its way to the sender.</summary>
+    private async ValueTask<Verdict> ForwardAsync(HttpContext context, Delivery delivery)
+    {
+        if (delivery.WouldRefuse != RejectReason.NotDecided)
+        {
+            writer.Observed(context, delivery);
+        }
+
+        var remaining = delivery.Policy.Timeout - time.GetElapsedTime(delivery.BodyCompletedAt);
+        var deadline = delivery.Deadline ??= new(Timeout.InfiniteTimeSpan, time);
+        deadline.CancelAfter(remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero);
+
+        // From here on the delivery does not hang on the sender's connection: one that hangs up must not cancel work the upstream has begun.
+        // YARP takes RequestAborted as its reason to stop; now that is the route's time alone.
+        context.RequestAborted = deadline.Token;
+        context.Features.Set(delivery.Admission);
+
+        while (true)
+        {
+            await next(context);
+
+            var error = context.GetForwarderErrorFeature();
+            if (error is null || delivery.UpstreamStatus != 0)
+            {
+                return AfterAnswer(context, delivery);
+            }
+
+            if (delivery.Sent || error.Error == ForwarderError.RequestCreation)
+            {
+                return deadline.IsCancellationRequested || error.Error == ForwarderError.RequestTimedOut
+                    ? Verdict.Reject(RejectReason.UpstreamTimeout, null, RetryAfter)
+                    : Verdict.Reject(RejectReason.UpstreamFailed, null, RetryAfter);
+            }
+
+            // Nothing was sent, so trying again cannot make a copy. Holding here costs the provider no failed attempt.
+            if (deadline.IsCancellationRequested || !await PauseAsync(deadline.Token))
+            {
+                return Verdict.Reject(RejectReason.UpstreamUnreachable, null, RetryAfter);
+            }
+
+            metrics.Requests.Held(delivery.Policy.RouteId);
+            logger.Holding(delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
+            StartOver(context);
+        }
+    }
+
+    private static Verdict AfterAnswer(HttpContext context, Delivery delivery)
+    {
+        // A redirect would send the event somewhere the configuration does not name; 1xx is no answer.
+        if (delivery.UpstreamStatus is >= 300 and < 400 or < 200)
+        {
+            return Verdict.Reject(RejectReason.UpstreamFailed, "redirect or no final answer", RetryAfter);
+        }
+
+        // The upstream said no or yes and then broke off before the first byte of its body: the status is known, the answer is not.
+        return context.GetForwarderErrorFeature() is null || context.Response.HasStarted
+            ? Verdict.Pass
+            : Verdict.Reject(RejectReason.UpstreamFailed, "the answer broke off", RetryAfter);
+    }
+
+    private async ValueTask<bool> PauseAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Spread out, so that a thousand held deliveries do not knock at the same moment.
+            var pause = ShortestPause + ((LongestPause - ShortestPause) * Random.Shared.NextDouble());
+            await Task.Delay(pause, time, cancellationToken);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private static void StartOver(HttpContext context)
+    {
+        context.Response.Clear();
+        context.Features.Set<IForwarderErrorFeature>(null);
+
+        // Load balancing narrowed the list to the destination that refused; choose anew, among those that are healthy by now.
+        var proxy = context.GetReverseProxyFeature();
+        proxy.AvailableDestinations = proxy.Route.Cluster?.DestinationsState.AvailableDestinations ?? proxy.AllDestinations;
+        proxy.ProxiedDestination = null;
+    }
+
+    private static ForwardOutcome OutcomeOf(HttpContext context, Delivery delivery) =>
+        new(context.GetForwarderErrorFeature()?.Error ?? ForwarderError.None, delivery.UpstreamStatus);
+
+    private async ValueTask CloseAsync(HttpContext context, Delivery delivery, bool entered)
+    {
+        if (delivery.Sent)
+        {
+            var sent = delivery.WhenSent();
+            if (!sent.IsCompleted)
+            {
+                await delivery.Deadline!.CancelAsync();
+                await sent;
+            }
+        }
+
+        // Settled without any token of the request: a sender that hangs up mid-forward must not leave its key pending until the lease ends.
+        if (delivery.Claim is { } claim)
+        {
+            delivery.Claim = null;
+            try
+            {
+                await claim.SettleAsync(OutcomeOf(context, delivery));
+            }
+            catch (Exception e)
+            {
+                logger.SettleFailed(e, delivery.Policy.RouteId, delivery.EventKey);
+            }
+        }
+
+        // Kestrel cannot drain a body that is still being read: the next request on the connection would fail.
+        delivery.ReturnBody();
+        capacity.Release(delivery);
+        if (entered)
+        {
+            capacity.Leave();
+        }
+
+        context.Features.Set<Admission>(null);
+        _deliveries.Return(delivery);
+    }
+
+    private sealed class DeliveryPoolPolicy : PooledObjectPolicy<Delivery>
+    {
+        public override Delivery Create() => new();
+
+        public override bool Return(Delivery obj)
+        {
+            obj.Reset();
+            return true;
+        }
+    }
+}

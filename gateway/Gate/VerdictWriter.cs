@@ -1,0 +1,96 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
+using WebhookEdge.Observability;
+using WebhookEdge.Verdicts;
+
+namespace WebhookEdge.Gate;
+
+/// <summary>
+/// The only place where a verdict becomes a response, a metric, a log line and a journal entry. A stranger reads a status, a request id and,
+/// where it helps, Retry-After; everything else is for the operator.
+/// </summary>
+internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journal, TimeProvider time, ILogger<VerdictWriter> logger)
+{
+    private const string RequestIdHeader = "X-Request-Id";
+    private const int LongestLoggedPath = 256;
+
+    private static readonly ReadOnlyMemory<byte> DuplicateBody = "{\"duplicate\":true}"u8.ToArray();
+    private static readonly StringValues OneSecond = "1";
+
+    /// <summary>Refuses. The response must not have started; whatever an earlier attempt left on it is cleared.</summary>
+    public Task RejectAsync(HttpContext context, Delivery? delivery, Verdict verdict, long startedAt)
+    {
+        var row = verdict.Reason.Describe();
+        var policy = delivery?.Policy ?? RoutePolicy.None;
+        var route = policy.RouteId.Length == 0 ? "none" : policy.RouteId;
+        var status = policy.StatusOf(verdict.Reason);
+        Record(context, delivery, verdict.Reason, verdict.Detail, status, route, observed: false);
+        metrics.Requests.Refused(route, row.Slug, time.GetElapsedTime(startedAt));
+        if (row.Level >= LogLevel.Debug && logger.IsEnabled(row.Level))
+        {
+            logger.Refused(
+                row.Level, context.Request.Method, PathOf(context), route, delivery is null ? "unknown" : delivery.Client.ToString(), row.Slug, verdict.Detail, status, context.TraceIdentifier, delivery?.EventKey);
+        }
+
+        var response = context.Response;
+        if (response.HasStarted)
+        {
+            // Only a forward that broke off in the middle comes here: the sender must not mistake half an answer for a whole one.
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
+        response.Clear();
+        response.StatusCode = status;
+        response.Headers[RequestIdHeader] = context.TraceIdentifier;
+        if (verdict.RetryAfter is { } retryAfter)
+        {
+            response.Headers.RetryAfter = retryAfter <= TimeSpan.FromSeconds(1) ? OneSecond : ((long)Math.Ceiling(retryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (verdict.Reason == RejectReason.Duplicate && status == StatusCodes.Status200OK)
+        {
+            response.Headers["X-Webhook-Duplicate"] = "true";
+            response.ContentType = "application/json";
+            response.ContentLength = DuplicateBody.Length;
+            return response.BodyWriter.WriteAsync(DuplicateBody).AsTask();
+        }
+
+        response.ContentLength = 0;
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Records a delivery whose answer came from the upstream and is already on its way.</summary>
+    public void Forwarded(HttpContext context, Delivery delivery, ForwardOutcome outcome, long startedAt)
+    {
+        metrics.Requests.Forwarded(delivery.Policy.RouteId, outcome.Accepted ? "accepted" : "upstream-refused", delivery.Body.Length, time.GetElapsedTime(startedAt));
+        if (logger.IsEnabled(LogLevel.Debug))
+        {
+            logger.Forwarded(context.Request.Method, PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier, delivery.EventKey);
+        }
+    }
+
+    /// <summary>Records what observe mode lets through, before it is forwarded.</summary>
+    public void Observed(HttpContext context, Delivery delivery)
+    {
+        var row = delivery.WouldRefuse.Describe();
+        Record(context, delivery, delivery.WouldRefuse, null, row.Status, delivery.Policy.RouteId, observed: true);
+        metrics.Requests.WouldRefuse(delivery.Policy.RouteId, row.Slug);
+        logger.WouldRefuse(context.Request.Method, PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), row.Slug, context.TraceIdentifier);
+    }
+
+    private static string PathOf(HttpContext context)
+    {
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var end = target.IndexOf('?', StringComparison.Ordinal);
+        end = Math.Min(end < 0 ? target.Length : end, LongestLoggedPath);
+        return end == target.Length ? target : target[..end];
+    }
+
+    private void Record(HttpContext context, Delivery? delivery, RejectReason reason, string? detail, int status, string route, bool observed) =>
+        journal.Add(new(
+            time.GetUtcNow(), route, reason, detail, status, delivery?.Client ?? default, context.Request.Method,
+            context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget, delivery?.Body.Length ?? 0, context.TraceIdentifier, delivery?.EventKey, observed));
+}

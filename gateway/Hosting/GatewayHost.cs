@@ -1,0 +1,171 @@
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration.Memory;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using System.Text;
+using WebhookEdge.Admin;
+using WebhookEdge.AllowLists;
+using WebhookEdge.Configuration;
+using WebhookEdge.Forwarding;
+using WebhookEdge.Gate;
+using WebhookEdge.Observability;
+using WebhookEdge.RateLimits;
+using WebhookEdge.Replay;
+using WebhookEdge.Routes;
+using WebhookEdge.Verdicts;
+using Yarp.ReverseProxy.Configuration;
+
+namespace WebhookEdge.Hosting;
+
+/// <summary>What a host is started with; the rest is ordinary ASP.NET Core configuration.</summary>
+internal sealed record GatewayHostOptions
+{
+    public required string RoutesPath { get; init; }
+
+    /// <summary>Passed on to ASP.NET Core's configuration, e.g. <c>--urls</c>.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    public Action<ILoggingBuilder>? Logging { get; init; }
+
+    /// <summary>Last word on the services; for tests.</summary>
+    public Action<IServiceCollection>? Services { get; init; }
+}
+
+/// <summary>routes.json has errors; the gateway does not start.</summary>
+internal sealed class ConfigurationException(IReadOnlyList<ConfigProblem> problems) : Exception("the configuration has errors")
+{
+    public IReadOnlyList<ConfigProblem> Problems { get; } = problems;
+}
+
+/// <summary>Kestrel, services and pipeline of one gateway, as a table of contents.</summary>
+internal sealed class GatewayHost : IAsyncDisposable
+{
+    private readonly WebApplication _application;
+
+    static GatewayHost()
+    {
+        // A bare LF as line end is one of the ways two servers read one request differently (dotnet/aspnetcore#66724).
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
+    }
+
+    private GatewayHost(WebApplication application) => _application = application;
+
+    public IServiceProvider Services => _application.Services;
+
+    public IReadOnlyList<Uri> Addresses =>
+        [.. Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Select(static a => new Uri(a.Replace("//*", "//localhost", StringComparison.Ordinal).Replace("//+", "//localhost", StringComparison.Ordinal)))];
+
+    public Uri Admin => Services.GetRequiredService<AdminListener>().Address ?? throw new InvalidOperationException("the admin listener has not started");
+
+    /// <summary>Reads routes.json and starts listening. Throws <see cref="ConfigurationException"/> with every problem when the file is not good.</summary>
+    public static async Task<GatewayHost> StartAsync(GatewayHostOptions options, CancellationToken cancellationToken = default)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false", .. options.Arguments] });
+        AddDefaults(builder);
+        options.Logging?.Invoke(builder.Logging);
+        builder.WebHost.ConfigureKestrel(ConfigureServer);
+        builder.Services
+            .AddSingleton(options.Time)
+            .AddObservability()
+            .AddGate()
+            .AddAllowLists()
+            .AddReplay()
+            .AddForwarding()
+            .AddRoutes(options.RoutesPath)
+            .AddAdmin(builder.Configuration["Admin:Url"] ?? AdminEndpoints.DefaultUrl);
+        options.Services?.Invoke(builder.Services);
+
+        var application = builder.Build();
+        try
+        {
+            var problems = await application.Services.GetRequiredService<RoutesReloader>().StartWithAsync(cancellationToken);
+            if (problems.Any(static p => !p.IsWarning))
+            {
+                throw new ConfigurationException(problems);
+            }
+
+            MapPipeline(application);
+            await application.StartAsync(cancellationToken);
+            var host = new GatewayHost(application);
+            application.Logger.Listening(string.Join(", ", host.Addresses), host.Admin.ToString());
+            return host;
+        }
+        catch
+        {
+            await application.DisposeAsync();
+            throw;
+        }
+    }
+
+    public Task WaitForShutdownAsync(CancellationToken cancellationToken = default) => _application.WaitForShutdownAsync(cancellationToken);
+
+    public Task StopAsync(CancellationToken cancellationToken = default) => _application.StopAsync(cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _application.StopAsync();
+        await _application.DisposeAsync();
+    }
+
+    private static void AddDefaults(WebApplicationBuilder builder)
+    {
+        // Lowest precedence: appsettings.json, environment and command line override each of these.
+        ((IConfigurationBuilder)builder.Configuration).Sources.Insert(0, new MemoryConfigurationSource
+        {
+            InitialData = new Dictionary<string, string?>
+            {
+                ["Logging:LogLevel:Default"] = "Information",
+                ["Logging:LogLevel:Microsoft"] = "Warning",
+                ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Warning",
+                ["Logging:LogLevel:Yarp"] = "Warning",
+
+                // One line per refused connection attempt would bury the gate's own line about holding.
+                ["Logging:LogLevel:Yarp.ReverseProxy.Forwarder.HttpForwarder"] = "Error",
+            },
+        });
+        if (builder.Configuration["urls"] is null && builder.Configuration["http_ports"] is null && builder.Configuration["https_ports"] is null && !builder.Configuration.GetSection("Kestrel:Endpoints").GetChildren().Any())
+        {
+            builder.WebHost.UseUrls("http://*:8080");
+        }
+
+        builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
+    }
+
+    private static void ConfigureServer(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.AllowResponseHeaderCompression = false;
+        kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
+
+        var limits = kestrel.Limits;
+        limits.MaxRequestHeadersTotalSize = 32 * 1024;
+        limits.MaxRequestHeaderCount = 100;
+        limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
+        limits.KeepAliveTimeout = TimeSpan.FromSeconds(60);
+        limits.MinRequestBodyDataRate = new(bytesPerSecond: 500, gracePeriod: TimeSpan.FromSeconds(5));
+
+        // Of requests that match no route. The gate sets each route's own cap.
+        limits.MaxRequestBodySize = 64 * 1024;
+        limits.MaxConcurrentConnections ??= 8192;
+        limits.MaxConcurrentUpgradedConnections = 0;
+    }
+
+    private static void MapPipeline(WebApplication application)
+    {
+        application.MapReverseProxy(static proxy =>
+            {
+                proxy.UseMiddleware<GateMiddleware>();
+                proxy.UseLoadBalancing();
+                proxy.UsePassiveHealthChecks();
+            })
+            .ConfigureEndpoints((endpoint, route) => endpoint.WithMetadata(application.Services.GetRequiredService<SnapshotProvider>().PolicyOf(route)));
+
+        // With the pattern, so that a path that ends in an extension does not slip past.
+        application.MapFallback("{*path}", static (HttpContext context, VerdictWriter writer, TimeProvider time) =>
+            writer.RejectAsync(context, null, Verdict.Reject(HttpMethods.IsConnect(context.Request.Method) ? RejectReason.RequestMalformed : RejectReason.RouteUnknown), time.GetTimestamp()));
+    }
+}

@@ -1,0 +1,57 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using WebhookEdge.Admin;
+using WebhookEdge.AllowLists;
+using WebhookEdge.Forwarding;
+using WebhookEdge.Gate;
+using WebhookEdge.Observability;
+using WebhookEdge.RateLimits;
+using WebhookEdge.Replay;
+using WebhookEdge.Routes;
+using Yarp.ReverseProxy.Configuration;
+
+namespace WebhookEdge.Hosting;
+
+/// <summary>The gateway's singletons, by concern. What outlives a reload is registered here; what belongs to one revision is built by the compiler.</summary>
+internal static class ServiceRegistrations
+{
+    public static IServiceCollection AddObservability(this IServiceCollection services) =>
+        services.AddMetrics().AddSingleton<GatewayMetrics>();
+
+    public static IServiceCollection AddGate(this IServiceCollection services) =>
+        services.AddSingleton<Capacity>().AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<RateLimiterPool>();
+
+    public static IServiceCollection AddAllowLists(this IServiceCollection services) =>
+        services
+            .AddSingleton(static s => new AddressListPool(
+                RangeFetcher.CreateClient(),
+                s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<AddressListPool>>(), s.GetRequiredService<GatewayMetrics>().Addresses))
+            .AddHostedService<RangeRefresher>();
+
+    public static IServiceCollection AddReplay(this IServiceCollection services) =>
+        services
+            .AddSingleton(static s => new MemoryReplayStore(s.GetRequiredService<TimeProvider>()))
+            .AddSingleton(static s => new ReplayGuard(
+                s.GetRequiredService<MemoryReplayStore>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<GatewayMetrics>().Replay, s.GetRequiredService<ILogger<ReplayGuard>>()));
+
+    public static IServiceCollection AddForwarding(this IServiceCollection services)
+    {
+        services.AddReverseProxy().ConfigureHttpClient(UpstreamClients.Configure).AddTransforms<ForwardTransforms>();
+        return services;
+    }
+
+    public static IServiceCollection AddRoutes(this IServiceCollection services, string path) =>
+        services
+            .AddSingleton<SnapshotProvider>()
+            .AddSingleton<IProxyConfigProvider>(static s => s.GetRequiredService<SnapshotProvider>())
+            .AddSingleton<IConfigChangeListener>(static s => s.GetRequiredService<SnapshotProvider>())
+            .AddSingleton<RouteCompiler>()
+            .AddSingleton<RoutesLoader>()
+            .AddSingleton(s => ActivatorUtilities.CreateInstance<RoutesReloader>(s, path))
+            .AddHostedService(static s => s.GetRequiredService<RoutesReloader>());
+
+    public static IServiceCollection AddAdmin(this IServiceCollection services, string url) =>
+        services
+            .AddSingleton<AdminEndpoints>()
+            .AddSingleton(s => ActivatorUtilities.CreateInstance<AdminListener>(s, url))
+            .AddHostedService(static s => s.GetRequiredService<AdminListener>());
+}

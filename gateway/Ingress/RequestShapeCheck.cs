@@ -1,0 +1,65 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using Microsoft.Net.Http.Headers;
+using WebhookEdge.Gate;
+using WebhookEdge.Verdicts;
+
+namespace WebhookEdge.Ingress;
+
+/// <summary>What can be refused from the head of a request alone: method, framing, header values, content encoding, declared length.</summary>
+internal sealed class RequestShapeCheck(ImmutableArray<string> methods) : IGateCheck
+{
+    // RFC 9110 §5.5: no control characters in a field value but HTAB. The server lets some through; a log or a terminal behind us should not meet them.
+    private static readonly SearchValues<char> ControlCharacters =
+        SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(c => c != '\t').Append(0x7f).Select(c => (char)c)]);
+
+    public Stage Stage => Stage.Shape;
+
+    public ValueTask<Verdict> CheckAsync(Delivery delivery, CancellationToken cancellationToken) => new(Decide(delivery));
+
+    private Verdict Decide(Delivery delivery)
+    {
+        if (delivery.Ambiguous)
+        {
+            return Verdict.Reject(RejectReason.RequestMalformed, "Upgrade, CONNECT, or Content-Length beside Transfer-Encoding");
+        }
+
+        // Ordinal: "post" is another method, and forwarding it would let each server read it in its own way.
+        var known = false;
+        foreach (var method in methods)
+        {
+            known |= string.Equals(method, delivery.Method, StringComparison.Ordinal);
+        }
+
+        if (!known)
+        {
+            return Verdict.Reject(RejectReason.MethodRefused);
+        }
+
+        foreach (var header in delivery.Headers)
+        {
+            for (var i = 0; i < header.Value.Count; i++)
+            {
+                if (header.Value[i].AsSpan().ContainsAny(ControlCharacters))
+                {
+                    return Verdict.Reject(RejectReason.RequestMalformed, "control character in a header value");
+                }
+            }
+        }
+
+        // Nothing is decompressed before it is verified, and what is signed is what was sent.
+        if (delivery.Headers.TryGetValue(HeaderNames.ContentEncoding, out var encoding)
+            && encoding.Count > 0
+            && !(encoding.Count == 1 && string.Equals(encoding[0], "identity", StringComparison.OrdinalIgnoreCase)))
+        {
+            return Verdict.Reject(RejectReason.EncodingRefused);
+        }
+
+        if (delivery.DeclaredLength > delivery.Policy.BodyLimit)
+        {
+            return Verdict.Reject(RejectReason.BodyTooLarge, "declared length");
+        }
+
+        return Verdict.Pass;
+    }
+}

@@ -1,0 +1,29 @@
+namespace WebhookEdge.Observability;
+
+/// <summary>Every log line, source-generated, with a stable event id. No body, secret or signature value, ever; paths without their query.</summary>
+internal static partial class GatewayLog
+{
+    [LoggerMessage(1000, LogLevel.Information, "Listening on {Addresses}; admin on {Admin}")]
+    public static partial void Listening(this ILogger logger, string addresses, string admin);
+
+    [LoggerMessage(1001, LogLevel.Information, "Draining: not ready any more, {InFlight} requests in flight")]
+    public static partial void Draining(this ILogger logger, long inFlight);
+
+    [LoggerMessage(EventId = 1100, Message = "Refused {Method} {Path} on route {Route} from {Client}: {Reason} ({Detail}), answered {Status}, request {RequestId}, event {EventKey}")]
+    public static partial void Refused(this ILogger logger, LogLevel level, string method, string path, string route, string client, string reason, string? detail, int status, string requestId, string? eventKey);
+
+    [LoggerMessage(1101, LogLevel.Debug, "Forwarded {Method} {Path} on route {Route} from {Client}: upstream answered {Status}, request {RequestId}, event {EventKey}")]
+    public static partial void Forwarded(this ILogger logger, string method, string path, string route, string client, int status, string requestId, string? eventKey);
+
+    [LoggerMessage(1102, LogLevel.Warning, "Would refuse {Method} {Path} on route {Route} from {Client}: {Reason}; forwarded, because it is in observe mode, request {RequestId}")]
+    public static partial void WouldRefuse(this ILogger logger, string method, string path, string route, string client, string reason, string requestId);
+
+    [LoggerMessage(1103, LogLevel.Warning, "Upstream of route {Route} accepts no connection ({Error}); holding request {RequestId}, nothing was sent")]
+    public static partial void Holding(this ILogger logger, string route, string error, string requestId);
+
+    [LoggerMessage(1104, LogLevel.Error, "A check of route {Route} failed; the request was refused, request {RequestId}")]
+    public static partial void CheckFailed(this ILogger logger, Exception exception, string route, string requestId);
+
+    [LoggerMessage(1105, LogLevel.Error, "Settling a replay claim of route {Route} failed, event {EventKey}")]
+    public static partial void SettleFailed(this ILogger logger, Exception exception, string route, string? eventKey);
+}

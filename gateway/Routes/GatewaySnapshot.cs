@@ -1,0 +1,117 @@
+using System.Collections.Frozen;
+using Microsoft.Extensions.Primitives;
+using WebhookEdge.Configuration;
+using WebhookEdge.Gate;
+using Yarp.ReverseProxy.Configuration;
+
+namespace WebhookEdge.Routes;
+
+/// <summary>One revision of the configuration: YARP's half and the policies compiled with it, published together.</summary>
+#pragma warning disable CA1001 // A source without timer or wait handle holds nothing to dispose.
+internal sealed class GatewaySnapshot : IProxyConfig
+#pragma warning restore CA1001
+{
+    private readonly CancellationTokenSource _superseded = new();
+
+    public GatewaySnapshot()
+    {
+        ChangeToken = new CancellationChangeToken(_superseded.Token);
+    }
+
+    /// <summary>Before the first file was read: no routes.</summary>
+    public static GatewaySnapshot Empty => new()
+    {
+        RevisionId = "none",
+        Routes = [],
+        Clusters = [],
+        Policies = FrozenDictionary<string, RoutePolicy>.Empty,
+        Settings = new EdgeSettings(),
+        Warnings = [],
+    };
+
+    public required string RevisionId { get; init; }
+
+    public required IReadOnlyList<RouteConfig> Routes { get; init; }
+
+    public required IReadOnlyList<ClusterConfig> Clusters { get; init; }
+
+    public required FrozenDictionary<string, RoutePolicy> Policies { get; init; }
+
+    public required EdgeSettings Settings { get; init; }
+
+    public required IReadOnlyList<ConfigProblem> Warnings { get; init; }
+
+    public IChangeToken ChangeToken { get; }
+
+    /// <summary>The same revision with a fresh change token.</summary>
+    public GatewaySnapshot Copy() => new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = Policies, Settings = Settings, Warnings = Warnings };
+
+    /// <summary>Tells YARP that a newer revision is to be fetched.</summary>
+    public void Supersede() => _superseded.Cancel();
+}
+
+/// <summary>What <c>edge</c> compiles to, beside what the routes carry themselves.</summary>
+internal sealed record EdgeSettings
+{
+    public long BufferedBodies { get; init; } = 256L * 1024 * 1024;
+
+    public int ConcurrentRequests { get; init; } = 4096;
+
+    /// <summary>Resolved connection string; a secret. Null = replay memory in this process.</summary>
+    public string? Redis { get; init; }
+
+    public string? StateDirectory { get; init; }
+}
+
+/// <summary>Hands YARP the current revision and swaps it. One revision is on its way at a time.</summary>
+internal sealed class SnapshotProvider : IProxyConfigProvider, IConfigChangeListener
+{
+    /// <summary>Key of the policy's fingerprint in <c>RouteConfig.Metadata</c>: YARP keeps an endpoint while its RouteConfig is equal, so without it a changed policy would be ignored.</summary>
+    public const string FingerprintKey = "WebhookEdge.Fingerprint";
+
+    private GatewaySnapshot _current = GatewaySnapshot.Empty;
+    private TaskCompletionSource<Exception?>? _applied;
+
+    public GatewaySnapshot Current => Volatile.Read(ref _current);
+
+    public IProxyConfig GetConfig() => Current;
+
+    /// <summary>Publishes <paramref name="snapshot"/> and waits until YARP runs it. The fault when YARP refused it; the old revision stays in force then.</summary>
+    public async Task<Exception?> PublishAsync(GatewaySnapshot snapshot, CancellationToken cancellationToken)
+    {
+        var applied = new TaskCompletionSource<Exception?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _applied = applied;
+        var previous = Interlocked.Exchange(ref _current, snapshot);
+        previous.Supersede();
+        var fault = await applied.Task.WaitAsync(cancellationToken);
+        if (fault is not null)
+        {
+            // Keeps what is said to be running and what is running the same; YARP re-reads an equal revision without effect.
+            Volatile.Write(ref _current, previous.Copy());
+            snapshot.Supersede();
+        }
+
+        return fault;
+    }
+
+    /// <summary>Sets the first revision, before YARP has asked for one.</summary>
+    public void Start(GatewaySnapshot snapshot) => Volatile.Write(ref _current, snapshot);
+
+    public RoutePolicy PolicyOf(RouteConfig route)
+    {
+        var policy = Current.Policies.GetValueOrDefault(route.RouteId);
+        return policy is not null && route.Metadata?.GetValueOrDefault(FingerprintKey) == policy.Fingerprint
+            ? policy
+            : throw new InvalidOperationException($"route {route.RouteId} and its policy are of different revisions");
+    }
+
+    void IConfigChangeListener.ConfigurationLoadingFailed(IProxyConfigProvider configProvider, Exception exception) => _applied?.TrySetResult(exception);
+
+    void IConfigChangeListener.ConfigurationLoaded(IReadOnlyList<IProxyConfig> proxyConfigs)
+    {
+    }
+
+    void IConfigChangeListener.ConfigurationApplyingFailed(IReadOnlyList<IProxyConfig> proxyConfigs, Exception exception) => _applied?.TrySetResult(exception);
+
+    void IConfigChangeListener.ConfigurationApplied(IReadOnlyList<IProxyConfig> proxyConfigs) => _applied?.TrySetResult(null);
+}

@@ -1,0 +1,433 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using WebhookEdge.AllowLists;
+using WebhookEdge.Configuration;
+using WebhookEdge.Gate;
+using WebhookEdge.Ingress;
+using WebhookEdge.RateLimits;
+using WebhookEdge.Replay;
+using WebhookEdge.Signatures;
+using WebhookEdge.Verdicts;
+using Yarp.ReverseProxy.Configuration;
+
+namespace WebhookEdge.Routes;
+
+/// <summary>Feeds and budgets a revision uses. They live outside revisions, keyed by what they are for, so a reload resets none.</summary>
+internal sealed record CompiledResources
+{
+    public HashSet<AddressList> Lists { get; } = [];
+
+    public HashSet<IDisposable> Limiters { get; } = [];
+
+    /// <summary>The connection to the shared replay store; null = memory of this process only.</summary>
+    public ReplayLink? Replay { get; set; }
+}
+
+/// <summary>How far compiling goes.</summary>
+internal enum CompileMode
+{
+    /// <summary>Secrets are looked up and stores connected.</summary>
+    Serve,
+
+    /// <summary>Secrets are looked up, nothing is connected.</summary>
+    Validate,
+
+    /// <summary>As <see cref="Validate"/> on a machine that has no secrets.</summary>
+    ValidateWithoutSecrets,
+}
+
+internal sealed record CompiledRoutes(GatewaySnapshot Snapshot, IReadOnlyList<string> SecretFiles, CompiledResources Resources);
+
+/// <summary>
+/// Spec → policies and YARP's routes and clusters. Here "not written" ends: presets and defaults are filled in, secrets resolved, checks built.
+/// Adds to the problems what only compiling can know; the caller decides whether the snapshot may be used.
+/// </summary>
+internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, TimeProvider time)
+{
+    private const string DefaultAwsUrl = "https://ip-ranges.amazonaws.com/ip-ranges.json";
+    private static readonly TimeSpan DefaultTtl = TimeSpan.FromHours(72);
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(8.5);
+    private static readonly ByteSize DefaultMaxBody = new(1024 * 1024);
+
+    public async Task<CompiledRoutes> CompileAsync(RoutesFile file, List<ConfigProblem> problems, CompileMode mode, CancellationToken cancellationToken)
+    {
+        var work = new Work(file, problems, mode);
+        var settings = CompileEdge(work);
+
+        // Before the first list is asked for: it starts from the last-known-good copy that is kept there.
+        lists.StateDirectory = settings.StateDirectory;
+        if (mode == CompileMode.Serve && settings.Redis is { } redis)
+        {
+            work.Resources.Replay = replay.Connect(redis);
+        }
+
+        var addresses = CompileClientAddress(file.Edge?.ClientAddress, problems);
+        var clusters = YarpRules.ReadClusters(file.Clusters ?? [], problems).ToFrozenDictionary(StringComparer.Ordinal);
+        var used = new Dictionary<string, ClusterConfig>(StringComparer.Ordinal);
+        var routes = new List<RouteConfig>();
+        var policies = new Dictionary<string, RoutePolicy>(StringComparer.Ordinal);
+        foreach (var (id, route) in file.Routes ?? [])
+        {
+            if (CompileRoute(work, id, route, addresses) is not { } policy)
+            {
+                continue;
+            }
+
+            policies[id] = policy;
+            if (ClusterOf(route, clusters) is { } cluster)
+            {
+                used[cluster.ClusterId] = cluster;
+                routes.Add(new()
+                {
+                    RouteId = id,
+                    ClusterId = cluster.ClusterId,
+                    Match = new() { Path = route.Path, Hosts = route.Hosts },
+                    Transforms = route.Transforms,
+                    Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [SnapshotProvider.FingerprintKey] = policy.Fingerprint },
+                });
+            }
+        }
+
+        await YarpRules.ValidateAsync(routes, [.. used.Values], static c => $"clusters.{c.ClusterId[..c.ClusterId.IndexOf('~', StringComparison.Ordinal)]}", problems);
+        cancellationToken.ThrowIfCancellationRequested();
+        var revision = Digest([.. policies.Values.Select(static p => p.Fingerprint), .. used.Keys, JsonSerializer.Serialize(file.Edge), settings.Redis ?? ""]);
+        var snapshot = new GatewaySnapshot
+        {
+            RevisionId = revision[..12],
+            Routes = routes,
+            Clusters = [.. used.Values],
+            Policies = policies.ToFrozenDictionary(StringComparer.Ordinal),
+            Settings = settings,
+            Warnings = [.. problems.Where(static p => p.IsWarning)],
+        };
+        return new(snapshot, [.. work.SecretFiles], work.Resources);
+    }
+
+    private static EdgeSettings CompileEdge(Work work)
+    {
+        var edge = work.File.Edge;
+        return new()
+        {
+            BufferedBodies = edge?.Limits?.BufferedBodies?.Bytes ?? new EdgeSettings().BufferedBodies,
+            ConcurrentRequests = edge?.Limits?.ConcurrentRequests ?? new EdgeSettings().ConcurrentRequests,
+            Redis = edge?.Redis is { } redis && work.Resolve(redis, "edge.redis") is { } value ? Encoding.UTF8.GetString(value) : null,
+            StateDirectory = edge?.StateDirectory,
+        };
+    }
+
+    private static ClientAddressResolver CompileClientAddress(ClientAddressSpec? spec, List<ConfigProblem> problems)
+    {
+        if (spec?.From is not "forwardedFor")
+        {
+            return ClientAddressResolver.Connection;
+        }
+
+        var proxies = new List<IPNetwork>();
+        for (var i = 0; i < (spec.TrustedProxies?.Count ?? 0); i++)
+        {
+            if (StrictCidr.TryParse(spec.TrustedProxies![i], out var network, out var fault))
+            {
+                proxies.Add(network);
+            }
+            else
+            {
+                problems.Add(new($"edge.clientAddress.trustedProxies[{i}]", fault));
+            }
+        }
+
+        return ClientAddressResolver.ForwardedFor(CidrSet.Create(proxies));
+    }
+
+    private RoutePolicy? CompileRoute(Work work, string id, RouteSpec route, ClientAddressResolver addresses)
+    {
+        if (route.Path is not { } path)
+        {
+            return null;
+        }
+
+        var place = $"routes.{id}";
+        var preset = route.Provider is { } name ? Presets.Find(name) : null;
+        var timeout = route.Timeout?.Value ?? DefaultTimeout;
+        var observe = route.Mode == "observe";
+        var isPrefix = path.EndsWith("/{**rest}", StringComparison.Ordinal);
+        var literal = isPrefix ? path[..^"{**rest}".Length] : path;
+        var checks = new List<IGateCheck>
+        {
+            new RequestShapeCheck([.. route.Methods ?? ["POST"]]),
+            new PayloadCheck(capacity, time),
+        };
+
+        void Add(IGateCheck check, bool shadow) => checks.Add(shadow || observe ? new ShadowCheck(check) : check);
+
+        if (CompileAllow(work, place, route, preset) is { } allow)
+        {
+            Add(allow, route.Allow?.Mode == "observe");
+        }
+
+        var proof = CompileVerify(work, place, route, preset, literal, Add);
+        if (route.Freshness is { } freshness && FreshnessCheck.Compile(freshness, time, work.Problems, $"{place}.freshness") is { } fresh)
+        {
+            Add(fresh, shadow: false);
+        }
+
+        CompileBudgets(work, id, route, timeout, Add);
+        CompileReplay(work, place, id, route, preset, timeout, proof.SignsId, Add);
+
+        // Stable, so that checks of one stage keep the order they were written in.
+        var ordered = checks.OrderBy(static c => c.Stage).ToImmutableArray();
+        return new()
+        {
+            RouteId = id,
+            Fingerprint = Digest([
+                JsonSerializer.Serialize(route), JsonSerializer.Serialize(preset), JsonSerializer.Serialize(work.File.Edge), JsonSerializer.Serialize(work.File.Schemes),
+                JsonSerializer.Serialize(work.File.AddressSets), .. proof.SecretDigests,
+            ]),
+            Path = literal,
+            IsPrefix = isPrefix,
+            Provider = route.Provider,
+            Addresses = addresses,
+            BodyLimit = (route.MaxBody ?? work.File.Edge?.Limits?.MaxBody ?? DefaultMaxBody).Bytes,
+            Timeout = timeout,
+            ForwardCredentials = route.ForwardCredentials ?? false,
+            CredentialHeaders = [.. proof.CredentialHeaders],
+            Observe = observe,
+            StatusOverrides = CompileRefuse(route.Refuse),
+            Checks = ordered,
+        };
+    }
+
+    private AllowListCheck? CompileAllow(Work work, string place, RouteSpec route, PresetSpec? preset)
+    {
+        var from = route.Allow?.From ?? preset?.Allow ?? ["any"];
+        if (from is ["any"])
+        {
+            return null;
+        }
+
+        var networks = new List<IPNetwork>();
+        var feeds = new List<AddressList>();
+        for (var i = 0; i < from.Count; i++)
+        {
+            var entry = from[i];
+            if (entry.StartsWith("aws:", StringComparison.Ordinal))
+            {
+                var parts = entry.Split(':');
+                feeds.Add(Aws(work, [parts[1]], parts.Length > 2 ? [parts[2]] : null));
+            }
+            else if (work.File.AddressSets?.GetValueOrDefault(entry) is { } set)
+            {
+                CompileSet(work, $"addressSets.{entry}", set, networks, feeds);
+            }
+            else if (StrictCidr.TryParse(entry, out var network, out _))
+            {
+                networks.Add(network);
+            }
+        }
+
+        work.Resources.Lists.UnionWith(feeds);
+        return new(CidrSet.Create(networks), [.. feeds.Distinct()]);
+    }
+
+    private void CompileSet(Work work, string place, AddressSetSpec set, List<IPNetwork> networks, List<AddressList> feeds)
+    {
+        foreach (var (text, i) in (set.Cidrs ?? []).Select(static (t, i) => (t, i)))
+        {
+            if (StrictCidr.TryParse(text, out var network, out var fault))
+            {
+                networks.Add(network);
+            }
+            else
+            {
+                work.Problems.Add(new($"{place}.cidrs[{i}]", fault));
+            }
+        }
+
+        if (set.Aws is { Regions: { } regions } aws)
+        {
+            feeds.Add(Aws(work, regions, aws.Services));
+        }
+
+        if (set.Json is { Url: { } url, Pointer: { } pointer } json)
+        {
+            feeds.Add(lists.Json(url, pointer, json.Refresh?.Value ?? TimeSpan.FromHours(6)));
+        }
+    }
+
+    private AddressList Aws(Work work, IReadOnlyList<string> regions, IReadOnlyList<string>? services)
+    {
+        var ranges = work.File.Edge?.AwsRanges;
+        return lists.Aws(ranges?.Url ?? DefaultAwsUrl, ranges?.Refresh?.Value ?? TimeSpan.FromHours(1), ranges?.AlarmAfter?.Value ?? TimeSpan.FromDays(7), regions, services ?? ["AMAZON"]);
+    }
+
+    private CompiledProof CompileVerify(Work work, string place, RouteSpec route, PresetSpec? preset, string path, Action<IGateCheck, bool> add)
+    {
+        var proof = new CompiledProof();
+        var entries = route.Verify?.Select((v, i) => (Place: $"{place}.verify[{i}]", v.Scheme, v.Secrets, v.Mode))
+            ?? (route.Secrets is null ? [] : [(Place: place, Scheme: new SchemeRef(route.Provider, null), route.Secrets, Mode: (string?)null)]);
+        var context = new SchemeContext(work.File.Edge?.PublicUrl, path, time);
+        foreach (var entry in entries)
+        {
+            if (SchemeNames.Resolve(work.File, entry.Scheme) is not { } spec)
+            {
+                continue;
+            }
+
+            var secrets = new List<Secret>();
+            for (var i = 0; i < (entry.Secrets?.Count ?? 0); i++)
+            {
+                var reference = entry.Secrets![i];
+                if (work.Resolve(reference, $"{entry.Place}.secrets[{i}]") is { } value)
+                {
+                    secrets.Add(new(reference, value));
+                    proof.SecretDigests.Add(Convert.ToHexString(SHA256.HashData(value)));
+                }
+            }
+
+            var schemePlace = entry.Scheme?.Inline is not null ? $"{entry.Place}.scheme" : entry.Scheme?.Name is { } own && work.File.Schemes?.ContainsKey(own) == true ? $"schemes.{own}" : entry.Place;
+            if (work.Mode == CompileMode.ValidateWithoutSecrets)
+            {
+                work.Problems.AddRange(SchemeCompiler.Validate(spec, context, schemePlace));
+                continue;
+            }
+
+            if (SchemeCompiler.Compile(spec, secrets, context, work.Problems, schemePlace, $"{entry.Place}.secrets") is { } compiled)
+            {
+                foreach (var check in compiled.Checks)
+                {
+                    add(check, entry.Mode == "observe");
+                }
+
+                proof.CredentialHeaders.UnionWith(compiled.CredentialHeaders);
+                proof.SignsId |= compiled.SignsId;
+            }
+        }
+
+        return proof;
+    }
+
+    private void CompileBudgets(Work work, string id, RouteSpec route, TimeSpan timeout, Action<IGateCheck, bool> add)
+    {
+        var shadow = route.RateLimit?.Mode == "observe";
+        if (route.RateLimit?.Address is { Permits: { } permits, Window: { } window })
+        {
+            var limiter = limiters.Address(id, permits, window);
+            work.Resources.Limiters.Add(limiter);
+            add(new AddressBudgetCheck(limiter), shadow);
+        }
+
+        if (route.RateLimit?.Route is { Permits: { } routePermits, Window: { } routeWindow } budget)
+        {
+            var limiter = limiters.Route(id, routePermits, routeWindow, budget.Queue ?? 0);
+            work.Resources.Limiters.Add(limiter);
+            add(new RouteBudgetCheck(limiter, timeout, time), shadow);
+        }
+    }
+
+    private void CompileReplay(Work work, string place, string id, RouteSpec route, PresetSpec? preset, TimeSpan timeout, bool signsId, Action<IGateCheck, bool> add)
+    {
+        if (route.Replay?.Word == "off")
+        {
+            return;
+        }
+
+        var written = route.Replay?.Options;
+        var key = written?.Key ?? preset?.Replay?.Key ?? (signsId ? ["id"] : ["body"]);
+        var ttl = written?.Ttl?.Value ?? preset?.Replay?.Ttl?.Value ?? DefaultTtl;
+        var closed = (written?.OnStoreError ?? preset?.Replay?.OnStoreError) == "closed";
+        var recipe = ReplayKeyRecipe.Compile(id, key, $"{place}.replay.key", work.Problems);
+        add(new ReplayCheck(recipe, new ReplayRules(ttl, timeout, closed), replay, work.Resources.Replay), written?.Mode == "observe");
+    }
+
+    private static ImmutableArray<int> CompileRefuse(Dictionary<string, int>? refuse)
+    {
+        if (refuse is null)
+        {
+            return [];
+        }
+
+        var statuses = new int[Enum.GetValues<RejectReason>().Length];
+        foreach (var (slug, status) in refuse)
+        {
+            if (RejectReasons.TryParse(slug, out var reason))
+            {
+                statuses[(int)reason] = status;
+            }
+        }
+
+        return [.. statuses];
+    }
+
+    /// <summary>
+    /// The cluster under a name that holds a digest of its content: YARP updates clusters in place before routes, and old rules must not reach new destinations.
+    /// </summary>
+    private static ClusterConfig? ClusterOf(RouteSpec route, FrozenDictionary<string, ClusterConfig> clusters)
+    {
+        if (route.Upstream is { } upstream)
+        {
+            return new() { ClusterId = $"upstream~{Digest([upstream])[..12]}", Destinations = new Dictionary<string, DestinationConfig>(StringComparer.Ordinal) { ["upstream"] = new() { Address = upstream } } };
+        }
+
+        return route.Cluster is { } name && clusters.GetValueOrDefault(name) is { } cluster
+            ? cluster with { ClusterId = $"{name}~{Digest([JsonSerializer.Serialize(cluster)])[..12]}" }
+            : null;
+    }
+
+    private static string Digest(IReadOnlyList<string> parts)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var part in parts)
+        {
+            hash.AppendData(BitConverter.GetBytes(part.Length));
+            hash.AppendData(Encoding.UTF8.GetBytes(part));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private sealed record CompiledProof
+    {
+        public List<string> SecretDigests { get; } = [];
+
+        public HashSet<string> CredentialHeaders { get; } = [];
+
+        public bool SignsId { get; set; }
+    }
+
+    /// <summary>One compilation: the file, the problems so far, and what it uses.</summary>
+    private sealed record Work(RoutesFile File, List<ConfigProblem> Problems, CompileMode Mode)
+    {
+        public HashSet<string> SecretFiles { get; } = [];
+
+        public CompiledResources Resources { get; } = new();
+
+        public byte[]? Resolve(string text, string place)
+        {
+            if (!SecretReference.TryParse(text, out var reference))
+            {
+                return null;
+            }
+
+            if (reference.IsFile)
+            {
+                SecretFiles.Add(reference.Target);
+            }
+
+            if (Mode == CompileMode.ValidateWithoutSecrets)
+            {
+                return null;
+            }
+
+            var value = reference.Resolve(out var fault);
+            if (value is null)
+            {
+                Problems.Add(new(place, fault!, reference.IsFile ? "mount the file, or name another" : $"set it, e.g. export {reference.Target}=…"));
+            }
+
+            return value;
+        }
+    }
+}

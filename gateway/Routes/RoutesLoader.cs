@@ -1,0 +1,90 @@
+using System.Collections.Frozen;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using WebhookEdge.AllowLists;
+using WebhookEdge.Configuration;
+using WebhookEdge.Gate;
+using WebhookEdge.RateLimits;
+using WebhookEdge.Replay;
+using WebhookEdge.Signatures;
+using WebhookEdge.Verdicts;
+using Yarp.ReverseProxy.Configuration;
+
+namespace WebhookEdge.Routes;
+
+/// <summary>What reading a file came to: a snapshot, or the problems that stand in its way.</summary>
+internal sealed record LoadedRoutes
+{
+    public GatewaySnapshot? Snapshot { get; init; }
+
+    public required IReadOnlyList<ConfigProblem> Problems { get; init; }
+
+    /// <summary>Files whose change is a reason to read again.</summary>
+    public IReadOnlyList<string> SecretFiles { get; init; } = [];
+
+    /// <summary>Feeds and budgets the revision uses; the others can go once it is in force.</summary>
+    public CompiledResources Resources { get; init; } = new();
+}
+
+/// <summary>Bytes → spec → problems or policies: the one way from a file to a revision, for serving, reloading and <c>validate</c> alike.</summary>
+internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay)
+{
+    /// <summary>What the validator must know of the other folders.</summary>
+    public static RoutesCatalogue Catalogue { get; } = new()
+    {
+        Presets = Presets.All,
+        ReasonSlugs = [.. Enum.GetValues<RejectReason>().Select(static r => r.Describe().Slug)],
+        AddressFault = static text => StrictCidr.TryParse(text, out _, out var fault) ? null : fault,
+        ClusterType = typeof(ClusterConfig),
+    };
+
+    public async Task<LoadedRoutes> LoadAsync(string path, CompileMode mode, CancellationToken cancellationToken)
+    {
+        byte[] text;
+        try
+        {
+            text = await File.ReadAllBytesAsync(path, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            var fault = e is FileNotFoundException or DirectoryNotFoundException ? "the file does not exist" : "the file cannot be read";
+            return new() { Problems = [new("", $"{path}: {fault}", "name another with --config PATH")] };
+        }
+
+        return await LoadAsync(text, mode, cancellationToken);
+    }
+
+    public async Task<LoadedRoutes> LoadAsync(byte[] text, CompileMode mode, CancellationToken cancellationToken)
+    {
+        var problems = new List<ConfigProblem>();
+        if (StrictJson.Read<RoutesFile>(text, problems, out var tree) is not { } file)
+        {
+            return new() { Problems = RoutesFileReader.InOrder(problems, tree) };
+        }
+
+        problems.AddRange(RoutesValidator.Validate(file, Catalogue));
+
+        // Everything is compiled even when something is wrong already, so that one reading shows every problem.
+        var compiled = await compiler.CompileAsync(file, problems, mode, cancellationToken);
+        return new()
+        {
+            Snapshot = problems.Exists(static p => !p.IsWarning) ? null : compiled.Snapshot,
+            Problems = RoutesFileReader.InOrder(problems.DistinctBy(static p => (p.Path, p.Message)), tree),
+            SecretFiles = compiled.SecretFiles,
+            Resources = compiled.Resources,
+        };
+    }
+
+    /// <summary>The revision is in force: its limits count, and what only the revision before it used is let go.</summary>
+    public async ValueTask AppliedAsync(LoadedRoutes loaded)
+    {
+        if (loaded.Snapshot is { } snapshot)
+        {
+            capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies);
+            lists.Retain(loaded.Resources.Lists);
+            limiters.Retain(loaded.Resources.Limiters);
+            await replay.RetainAsync(loaded.Resources.Replay is { } link ? [link] : []);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+using System.Security.Cryptography;
+using WebhookEdge.Configuration;
+using WebhookEdge.Observability;
+
+namespace WebhookEdge.Routes;
+
+/// <summary>How the last reading of routes.json went.</summary>
+/// <param name="Revision">The revision in force.</param>
+/// <param name="Successful">False when a newer file was refused.</param>
+/// <param name="Problems">What was wrong with it; warnings when it was taken.</param>
+internal sealed record ReloadStatus(string Revision, bool Successful, IReadOnlyList<ConfigProblem> Problems, DateTimeOffset At);
+
+/// <summary>
+/// Watches routes.json and the secret files it names; reads, validates, compiles and publishes. A bad file changes nothing and is not the end:
+/// the watcher goes on, and the next good one is taken. It compares contents instead of listening for events: renames over the file, writes in
+/// place and Kubernetes' symlink swaps then all look the same, on every file system.
+/// </summary>
+internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotProvider provider, GatewayMetrics metrics, TimeProvider time, ILogger<RoutesReloader> logger) : BackgroundService
+{
+    private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(500);
+
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private string _taken = "";
+    private IReadOnlyList<string> _secretFiles = [];
+
+    public ReloadStatus Status { get; private set; } = new("none", false, [], default);
+
+    /// <summary>Reads the first revision. Without one the gateway does not start.</summary>
+    public async Task<IReadOnlyList<ConfigProblem>> StartWithAsync(CancellationToken cancellationToken)
+    {
+        var loaded = await loader.LoadAsync(path, CompileMode.Serve, cancellationToken);
+        _secretFiles = loaded.SecretFiles;
+        _taken = Digest();
+        if (loaded.Snapshot is { } snapshot)
+        {
+            provider.Start(snapshot);
+            await loader.AppliedAsync(loaded);
+            Report(snapshot.RevisionId, successful: true, loaded.Problems);
+        }
+
+        return loaded.Problems;
+    }
+
+    /// <summary>Takes what is in the files now, if it differs from what was last looked at. True when a new revision is in force.</summary>
+    public async Task<bool> ReloadOnceAsync(CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            var digest = Digest();
+            if (digest == _taken)
+            {
+                return false;
+            }
+
+            var loaded = await loader.LoadAsync(path, CompileMode.Serve, cancellationToken);
+            _taken = digest;
+            _secretFiles = loaded.SecretFiles.Count > 0 ? loaded.SecretFiles : _secretFiles;
+            if (loaded.Snapshot is not { } snapshot)
+            {
+                Refuse(loaded.Problems);
+                return false;
+            }
+
+            if (snapshot.RevisionId == provider.Current.RevisionId)
+            {
+                await loader.AppliedAsync(loaded);
+                Report(snapshot.RevisionId, successful: true, loaded.Problems);
+                return false;
+            }
+
+            if (await provider.PublishAsync(snapshot, cancellationToken) is { } fault)
+            {
+                Refuse([.. loaded.Problems, new("routes", fault.Message)]);
+                return false;
+            }
+
+            await loader.AppliedAsync(loaded);
+            Report(snapshot.RevisionId, successful: true, loaded.Problems);
+            logger.RoutesReloaded(snapshot.RevisionId, snapshot.Routes.Count);
+            return true;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    public override void Dispose()
+    {
+        _one.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(PollEvery, time);
+        var seen = _taken;
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                // A file that is being written in pieces differs from one look to the next; it is taken once it has held still.
+                var digest = Digest();
+                var settled = digest == seen;
+                seen = digest;
+                if (settled && digest != _taken)
+                {
+                    await ReloadOnceAsync(stoppingToken);
+                }
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                logger.ReloadFailed(e);
+            }
+        }
+    }
+
+    private void Refuse(IReadOnlyList<ConfigProblem> problems)
+    {
+        Report(provider.Current.RevisionId, successful: false, problems);
+        foreach (var problem in problems)
+        {
+            if (!problem.IsWarning)
+            {
+                logger.RoutesRefused(problem.ToString(), provider.Current.RevisionId);
+            }
+        }
+    }
+
+    private void Report(string revision, bool successful, IReadOnlyList<ConfigProblem> problems)
+    {
+        Status = new(revision, successful, problems, time.GetUtcNow());
+        metrics.Configuration.Reloaded(successful, provider.Current.Routes.Count);
+    }
+
+    /// <summary>One digest of all contents; a file that cannot be read counts as such.</summary>
+    private string Digest()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var file in _secretFiles.Prepend(path))
+        {
+            hash.AppendData(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(file)));
+            try
+            {
+                hash.AppendData(SHA256.HashData(File.ReadAllBytes(file)));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                hash.AppendData("unreadable"u8);
+            }
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

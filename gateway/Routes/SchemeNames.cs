@@ -1,0 +1,15 @@
+using WebhookEdge.Configuration;
+using WebhookEdge.Signatures;
+
+namespace WebhookEdge.Routes;
+
+/// <summary>What a <c>scheme</c> means: written out, or a name, looked up among the file's own schemes, then presets, then bare kinds (<c>"basic"</c>).</summary>
+internal static class SchemeNames
+{
+    public static SchemeSpec? Resolve(RoutesFile file, SchemeRef? scheme) => scheme switch
+    {
+        { Inline: { } written } => written,
+        { Name: { } name } => file.Schemes?.GetValueOrDefault(name) ?? Presets.Find(name)?.Scheme ?? (Words.Kinds.Contains(name) ? new SchemeSpec { Kind = name } : null),
+        _ => null,
+    };
+}
