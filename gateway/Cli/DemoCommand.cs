@@ -168,7 +168,7 @@ internal static class DemoCommand
 
     private static void Print(List<Row> rows, DemoApp app)
     {
-        var console = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(Console.Out), ColorSystem = Console.IsOutputRedirected ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect });
+        var console = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(Console.Out), Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect, ColorSystem = Console.IsOutputRedirected ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect });
         console.Profile.Width = Console.IsOutputRedirected ? WidthWithoutTerminal : Math.Max(console.Profile.Width, 80);
         var table = new Table().Border(TableBorder.Rounded).Title("[bold]What the internet sent, what the gateway answered, what the app received[/]");
         foreach (var (title, wraps) in new[] { ("Provider", false), ("Request", false), ("How", true), ("Answer", false), ("Reason in log", false), ("Reached the app", false), ("", false) })

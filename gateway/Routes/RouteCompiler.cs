@@ -288,8 +288,9 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             }
 
             var schemePlace = entry.Scheme?.Inline is not null ? $"{entry.Place}.scheme" : entry.Scheme?.Name is { } own && work.File.Schemes?.ContainsKey(own) == true ? $"schemes.{own}" : entry.Place;
-            if (work.Mode == CompileMode.ValidateWithoutSecrets)
+            if (work.Mode == CompileMode.ValidateWithoutSecrets || (secrets.Count == 0 && entry.Secrets?.Count > 0))
             {
+                // No secret to be had here: whatever the reason, it was said; the scheme itself can still be judged.
                 work.Problems.AddRange(SchemeCompiler.Validate(spec, context, schemePlace));
                 continue;
             }
