@@ -20,7 +20,7 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
     public const string KeyPrefix = "wh:1:";
 
     /// <summary>What a delivery waits for one answer. The library's own time-outs are looked at once a second only.</summary>
-    public static readonly TimeSpan Deadline = TimeSpan.FromMilliseconds(300);
+    public static readonly TimeSpan DefaultDeadline = TimeSpan.FromMilliseconds(300);
 
     private const string ClaimScript = "local v=redis.call('GET',KEYS[1]) if v then return v end redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2]) return false";
     private const string ReleaseScript = "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0";
@@ -31,13 +31,15 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
     private readonly string _endPoint;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly TimeSpan _deadline;
     private readonly Lock _gate = new();
     private Task<ConnectionMultiplexer>? _connecting;
     private volatile bool _claimByScript;
     private bool _disposed;
 
-    private RedisReplayStore(ConfigurationOptions options, TimeProvider time, ILogger logger, bool claimByScript)
+    private RedisReplayStore(ConfigurationOptions options, TimeProvider time, ILogger logger, TimeSpan deadline, bool claimByScript)
     {
+        _deadline = deadline;
         _options = options;
         _time = time;
         _logger = logger;
@@ -48,9 +50,10 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
     }
 
     /// <summary>A store that connects in the background, and keeps reconnecting while Redis is away.</summary>
+    /// <param name="deadline">What one command may take; <see cref="DefaultDeadline"/> when null.</param>
     /// <param name="claimByScript">Claim as with a server before 7.0; found out by itself otherwise.</param>
     /// <exception cref="FormatException">Not a connection string. The message does not repeat it, for it may hold a password.</exception>
-    public static RedisReplayStore Open(string connectionString, TimeProvider time, ILogger logger, bool claimByScript = false)
+    public static RedisReplayStore Open(string connectionString, TimeProvider time, ILogger logger, TimeSpan? deadline = null, bool claimByScript = false)
     {
         // What the library says about a string it cannot read quotes the string, so its exception goes no further.
         if (ParseOrNull(connectionString) is not { EndPoints.Count: > 0 } options)
@@ -63,7 +66,7 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         options.ReconnectRetryPolicy = new LinearRetry(500);
         options.KeepAlive = 5;
         options.ClientName ??= "webhookedge";
-        var store = new RedisReplayStore(options, time, logger, claimByScript);
+        var store = new RedisReplayStore(options, time, logger, deadline ?? DefaultDeadline, claimByScript);
         _ = store.StartConnecting();
         return store;
     }
@@ -118,11 +121,15 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         {
             try
             {
-                (await connecting.WaitAsync(TimeSpan.FromSeconds(2), _time)).Dispose();
+                var connection = await connecting.WaitAsync(TimeSpan.FromSeconds(2), _time);
+
+                // Whatever mattered was awaited before; what is still pending had its deadline.
+                await connection.CloseAsync(allowCommandsToComplete: false).WaitAsync(TimeSpan.FromSeconds(2), _time);
+                connection.Dispose();
             }
             catch (Exception)
             {
-                // It never connected: there is nothing to close.
+                // It never connected, or does not close: nothing depends on it any more.
             }
         }
     }
@@ -188,8 +195,8 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         {
             var begin = _time.GetTimestamp();
             var connecting = StartConnecting();
-            var connection = connecting.IsCompletedSuccessfully ? connecting.Result : await connecting.WaitAsync(Deadline, _time);
-            var left = Deadline - _time.GetElapsedTime(begin);
+            var connection = connecting.IsCompletedSuccessfully ? connecting.Result : await connecting.WaitAsync(_deadline, _time);
+            var left = _deadline - _time.GetElapsedTime(begin);
             pending = connection.GetDatabase().ExecuteAsync(command, arguments);
             var result = await pending.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, _time);
 

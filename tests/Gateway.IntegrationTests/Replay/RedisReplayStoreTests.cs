@@ -1,0 +1,261 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using FsCheck;
+using FsCheck.Fluent;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using WebhookEdge.Replay;
+using WebhookEdge.TestKit;
+
+namespace WebhookEdge.IntegrationTests.Replay;
+
+public sealed class RedisReplayStoreTests : IAsyncLifetime
+{
+    // On a machine with other work an answer may take longer than a delivery would wait for it.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_lease = TimeSpan.FromSeconds(10);
+    private RedisServer _redis = null!;
+    private RedisReplayStore _store = null!;
+
+    public async Task InitializeAsync()
+    {
+        _redis = await RedisServer.StartAsync();
+        _store = await OpenAsync();
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _store.DisposeAsync();
+        await _redis.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Agrees_with_the_model_on_any_sequence_of_commands(bool claimByScript)
+    {
+        await using var store = await OpenAsync(claimByScript);
+        var run = 0;
+        Prop.ForAll<byte[]>(commands => Task.Run(async () =>
+        {
+            var first = 4 * run++;
+            var keys = Enumerable.Range(first, 4).Select(Key).ToArray();
+            await ReplayStoreModel.RunAsync(store, keys, commands ?? [], by => AgeAsync(keys, by));
+        }).GetAwaiter().GetResult()).Check(Config.QuickThrowOnFailure.WithMaxTest(60).WithEndSize(80));
+    }
+
+    [Fact]
+    public async Task Of_a_hundred_concurrent_claims_one_gets_the_key()
+    {
+        await using var other = await OpenAsync();
+
+        var answers = await Task.WhenAll(Enumerable.Range(1, 100).Select(owner => (owner % 2 == 0 ? _store : other).ClaimAsync(Key(1), (ulong)owner, s_lease).AsTask()));
+
+        var winner = Array.FindIndex(answers, answer => answer.State == ClaimState.Claimed);
+        Assert.Single(answers, answer => answer.State == ClaimState.Claimed);
+        Assert.Equal(99, answers.Count(answer => answer == new ClaimAnswer(ClaimState.InFlight, Owner: (ulong)winner + 1)));
+    }
+
+    [Fact]
+    public async Task Keys_and_values_are_what_an_operator_looks_for()
+    {
+        var name = RedisReplayStore.KeyPrefix + Key(1);
+        await _store.ClaimAsync(Key(1), 0xAB, s_lease);
+        var pending = await _redis.CommandAsync("GET", name);
+        var lease = int.Parse((await _redis.CommandAsync("PTTL", name))!, CultureInfo.InvariantCulture);
+        await _store.CommitAsync(Key(1), 202, TimeSpan.FromHours(1));
+        var done = await _redis.CommandAsync("GET", name);
+        var ttl = int.Parse((await _redis.CommandAsync("PTTL", name))!, CultureInfo.InvariantCulture);
+
+        Assert.Equal("P:00000000000000ab", pending);
+        Assert.InRange(lease, 5_000, 10_000);
+        Assert.Matches(@"^D:202:\d{10}$", done);
+        Assert.InRange(ttl, 3_500_000, 3_600_000);
+    }
+
+    [Fact]
+    public async Task A_release_after_a_restart_of_the_server_brings_its_script_along()
+    {
+        await _store.ClaimAsync(Key(1), 1, s_lease);
+        Assert.True(await _store.ReleaseAsync(Key(1), 1));
+        await _redis.CommandAsync("SCRIPT", "FLUSH", "SYNC");
+        await _store.ClaimAsync(Key(1), 1, s_lease);
+
+        Assert.True(await _store.ReleaseAsync(Key(1), 1));
+    }
+
+    [Theory]
+    [InlineData("READONLY")]
+    [InlineData("OOM")]
+    [InlineData("NOAUTH")]
+    public async Task A_server_that_refuses_is_a_store_error_with_its_code(string code)
+    {
+        switch (code)
+        {
+            case "READONLY":
+                await _redis.CommandAsync("REPLICAOF", "127.0.0.1", "1");
+                break;
+            case "OOM":
+                await _redis.CommandAsync("CONFIG", "SET", "maxmemory", "1");
+                break;
+            default:
+                await _redis.CommandAsync("CONFIG", "SET", "requirepass", "s3cret");
+                break;
+        }
+
+        await using var store = RedisReplayStore.Open(_redis.ConnectionString, TimeProvider.System, NullLogger.Instance, s_patience);
+        var fault = await Assert.ThrowsAsync<ReplayStoreException>(async () =>
+        {
+            // A replica, or a connection that may not log in, is found out at different points of the library's way there.
+            await store.ClaimAsync(Key(1), 1, s_lease);
+            await store.CommitAsync(Key(1), 200, s_lease);
+        });
+
+        Assert.NotEmpty(fault.Message);
+        Assert.DoesNotContain("s3cret", fault.ToString(), StringComparison.Ordinal);
+        if (code == "OOM")
+        {
+            Assert.Equal("OOM", fault.Message);
+        }
+    }
+
+    [Fact]
+    public async Task A_frozen_server_costs_the_deadline_and_no_more()
+    {
+        await using var store = RedisReplayStore.Open(_redis.ConnectionString, TimeProvider.System, NullLogger.Instance);
+        await _redis.FreezeAsync();
+        var begin = Stopwatch.GetTimestamp();
+        await Assert.ThrowsAsync<ReplayStoreException>(async () => await store.ClaimAsync(Key(1), 1, s_lease));
+        var took = Stopwatch.GetElapsedTime(begin);
+        await _redis.ThawAsync();
+
+        Assert.InRange(took, TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(3));
+    }
+
+    [Fact]
+    public async Task A_caller_that_blocks_after_its_answer_does_not_hold_up_the_others()
+    {
+        using var release = new ManualResetEventSlim();
+        var blocking = Enumerable.Range(0, 3).Select(async n =>
+        {
+            await _store.ClaimAsync(Key(n), 1, s_lease);
+            Assert.True(release.Wait(TimeSpan.FromSeconds(20)));
+        }).ToArray();
+        try
+        {
+            for (var n = 10; n < 20; n++)
+            {
+                Assert.Equal(ClaimState.Claimed, (await _store.ClaimAsync(Key(n), 1, s_lease)).State);
+            }
+        }
+        finally
+        {
+            release.Set();
+        }
+
+        await Task.WhenAll(blocking);
+    }
+
+    [Fact]
+    public async Task A_value_of_somebody_else_is_a_store_error()
+    {
+        await _redis.CommandAsync("SET", RedisReplayStore.KeyPrefix + Key(1), "hello");
+        await _redis.CommandAsync("LPUSH", RedisReplayStore.KeyPrefix + Key(2), "hello");
+
+        await Assert.ThrowsAsync<ReplayStoreException>(async () => await _store.ClaimAsync(Key(1), 1, s_lease));
+        var wrongType = await Assert.ThrowsAsync<ReplayStoreException>(async () => await _store.ClaimAsync(Key(2), 1, s_lease));
+        Assert.Equal("WRONGTYPE", wrongType.Message);
+    }
+
+    [Fact]
+    public async Task A_password_is_in_no_log_line_and_an_evicting_server_is_warned_about()
+    {
+        await _redis.CommandAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+        await _redis.CommandAsync("CONFIG", "SET", "requirepass", "s3cret");
+        var log = new Lines();
+
+        await using var store = RedisReplayStore.Open(_redis.ConnectionString + ",password=s3cret", TimeProvider.System, log, s_patience);
+        Assert.Equal(ClaimState.Claimed, (await store.ClaimAsync(Key(1), 1, s_lease)).State);
+        await log.Seen("allkeys-lru").WaitAsync(TimeSpan.FromSeconds(10));
+        await _redis.KillAsync();
+        await Assert.ThrowsAsync<ReplayStoreException>(async () => await store.ClaimAsync(Key(2), 1, s_lease));
+
+        Assert.DoesNotContain("s3cret", log.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("by script", log.Text, StringComparison.Ordinal);
+    }
+
+    private static ReplayKey Key(int n) => new(SHA256.HashData(BitConverter.GetBytes(n)));
+
+    private async Task<RedisReplayStore> OpenAsync(bool claimByScript = false)
+    {
+        var store = RedisReplayStore.Open(_redis.ConnectionString, TimeProvider.System, NullLogger.Instance, s_patience, claimByScript);
+        await store.ForgetAsync(Key(-1));
+        return store;
+    }
+
+    /// <summary>Makes keys older, as if time had passed on the server.</summary>
+    private async Task AgeAsync(ReplayKey[] keys, TimeSpan by)
+    {
+        foreach (var key in keys)
+        {
+            var name = RedisReplayStore.KeyPrefix + key;
+            var left = long.Parse((await _redis.CommandAsync("PTTL", name))!, CultureInfo.InvariantCulture) - (long)by.TotalMilliseconds;
+            await (left > 0 ? _redis.CommandAsync("PEXPIRE", name, left.ToString(CultureInfo.InvariantCulture)) : _redis.CommandAsync("DEL", name));
+        }
+    }
+
+    private sealed class Lines : ILogger
+    {
+        private readonly Lock _gate = new();
+        private readonly List<(string Word, TaskCompletionSource Seen)> _watchers = [];
+        private string _text = "";
+
+        public string Text
+        {
+            get
+            {
+                lock (_gate)
+                {
+                    return _text;
+                }
+            }
+        }
+
+        public Task Seen(string word)
+        {
+            lock (_gate)
+            {
+                var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                _watchers.Add((word, seen));
+                Notice();
+                return seen.Task;
+            }
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            lock (_gate)
+            {
+                _text += formatter(state, exception) + exception + "\n";
+                Notice();
+            }
+        }
+
+        private void Notice()
+        {
+            foreach (var (word, seen) in _watchers)
+            {
+                if (_text.Contains(word, StringComparison.Ordinal))
+                {
+                    seen.TrySetResult();
+                }
+            }
+        }
+    }
+}
