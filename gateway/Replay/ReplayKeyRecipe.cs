@@ -242,135 +242,36 @@ internal sealed class ReplayKeyRecipe
         }
     }
 
-    /// <summary>A string, number or boolean in the body, by JSON pointer (RFC 6901). An object, an array or null counts as missing.</summary>
-    private sealed class JsonPointerPart(ImmutableArray<byte[]> segments) : IKeyPart
+    /// <summary>
+    /// A string, number or boolean in the body, by JSON pointer (RFC 6901). An object, an array, null, a name that occurs twice or an overlong value
+    /// counts as missing.
+    /// </summary>
+    private sealed class JsonPointerPart(JsonPointer pointer) : IKeyPart
     {
+        private const int LongestValue = 1024;
+
         public byte Tag => 4;
 
-        public static bool TryParse(string pointer, out IKeyPart? part)
+        public static bool TryParse(string text, out IKeyPart? part)
         {
-            part = null;
-            if (pointer is not ['/', ..])
-            {
-                return false;
-            }
-
-            part = new JsonPointerPart([.. pointer[1..].Split('/').Select(Unescape)]);
-            return true;
+            part = text.Length > 0 && JsonPointer.TryParse(text, out var pointer) ? new JsonPointerPart(pointer) : null;
+            return part is not null;
         }
 
         public bool TryAppend(Delivery delivery, IncrementalHash hash)
         {
-            try
-            {
-                var reader = new Utf8JsonReader(delivery.Body);
-                return reader.Read() && TryFind(ref reader) && TryAppendValue(ref reader, hash);
-            }
-            catch (JsonException)
-            {
-                return false;
-            }
-        }
-
-        private static byte[] Unescape(string segment) =>
-            Encoding.UTF8.GetBytes(segment.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal));
-
-        private static bool TryAppendValue(ref Utf8JsonReader reader, IncrementalHash hash)
-        {
-            if (reader.TokenType is not (JsonTokenType.String or JsonTokenType.Number or JsonTokenType.True or JsonTokenType.False))
+            Span<byte> value = stackalloc byte[1 + LongestValue];
+            var kind = pointer.Find(delivery.Body, value[1..], out var written);
+            if (kind is JsonScalar.None or JsonScalar.Null || (kind == JsonScalar.String && written == 0))
             {
                 return false;
             }
 
-            var length = checked((int)(reader.HasValueSequence ? reader.ValueSequence.Length : reader.ValueSpan.Length));
-            var rented = ArrayPool<byte>.Shared.Rent(length + 1);
-            try
-            {
-                // The text "1" and the number 1 are different ids.
-                rented[0] = (byte)(reader.TokenType == JsonTokenType.String ? 's' : 'v');
-                var value = rented.AsSpan(1);
-                if (reader.TokenType == JsonTokenType.String)
-                {
-                    length = reader.CopyString(value);
-                }
-                else if (reader.HasValueSequence)
-                {
-                    reader.ValueSequence.CopyTo(value);
-                }
-                else
-                {
-                    reader.ValueSpan.CopyTo(value);
-                }
-
-                if (length == 0)
-                {
-                    return false;
-                }
-
-                AppendLength(hash, length + 1);
-                hash.AppendData(rented.AsSpan(0, length + 1));
-                return true;
-            }
-            finally
-            {
-                ArrayPool<byte>.Shared.Return(rented);
-            }
-        }
-
-        private bool TryFind(ref Utf8JsonReader reader)
-        {
-            foreach (var segment in segments)
-            {
-                var found = reader.TokenType switch
-                {
-                    JsonTokenType.StartObject => TryEnterProperty(ref reader, segment),
-                    JsonTokenType.StartArray => TryEnterElement(ref reader, segment),
-                    _ => false,
-                };
-                if (!found)
-                {
-                    return false;
-                }
-            }
-
+            // The text "1" and the number 1 are different ids.
+            value[0] = (byte)kind;
+            AppendLength(hash, written + 1);
+            hash.AppendData(value[..(written + 1)]);
             return true;
-        }
-
-        private static bool TryEnterProperty(ref Utf8JsonReader reader, byte[] name)
-        {
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-            {
-                var isIt = reader.ValueTextEquals(name);
-                reader.Read();
-                if (isIt)
-                {
-                    return true;
-                }
-
-                reader.Skip();
-            }
-
-            return false;
-        }
-
-        private static bool TryEnterElement(ref Utf8JsonReader reader, byte[] segment)
-        {
-            if (!System.Buffers.Text.Utf8Parser.TryParse(segment, out int index, out var consumed) || consumed != segment.Length || index < 0)
-            {
-                return false;
-            }
-
-            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-            {
-                if (index-- == 0)
-                {
-                    return true;
-                }
-
-                reader.Skip();
-            }
-
-            return false;
         }
     }
 }

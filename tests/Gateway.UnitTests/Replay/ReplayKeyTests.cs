@@ -53,13 +53,13 @@ public class ReplayKeyTests
     [InlineData("not json", "nor this")]
     [InlineData("", " ")]
     [InlineData("{\"id\":\"a\"", "{\"id\":\"a\",}")]
+    [InlineData("{\"id\":1,\"id\":2}", "{\"id\":1,\"id\":3}")]
     public void Different_ids_and_missing_ids_of_different_bodies_give_different_keys(string one, string two)
     {
-        // The last row: an id found before the body turned out broken still counts, alike for both.
-        var same = one.StartsWith("{\"id\":\"a\"", StringComparison.Ordinal);
+        // The last rows: an id in a broken body, or one of two, is no id; what two parsers may read differently is not a key.
         var recipe = Recipe("kyc", "json:/id");
 
-        Assert.Equal(same, recipe.KeyOf(Delivery(one)).Equals(recipe.KeyOf(Delivery(two))));
+        Assert.False(recipe.KeyOf(Delivery(one)).Equals(recipe.KeyOf(Delivery(two))));
     }
 
     [Theory]
