@@ -318,6 +318,18 @@ internal sealed record PresetSpec
 
     public ReplayOptions? Replay { get; init; }
 
+    /// <summary>The challenge that the sender poses when a URL is registered, by name; null = none.</summary>
+    public string? Handshake { get; init; }
+
+    /// <summary>Statuses the sender insists on, by reason slug (Xero: 401 for a bad signature).</summary>
+    public Dictionary<string, int>? Refuse { get; init; }
+
+    /// <summary>Where the facts are from: <c>sdk</c> (the sender's own SDK was run), <c>doc</c> (its own page), <c>code</c> (public code quotes it), <c>registry</c> (another catalogue).</summary>
+    public string? Evidence { get; init; }
+
+    /// <summary>What the sender does for a living, for the catalogue page: identity, payments, messaging, ….</summary>
+    public string? Category { get; init; }
+
     /// <summary>What the sender does after a failure; null = not documented.</summary>
     public RetrySpec? Retries { get; init; }
 
@@ -332,4 +344,7 @@ internal sealed record RetrySpec
     public int? Attempts { get; init; }
 
     public string? After { get; init; }
+
+    /// <summary>What becomes of an event that was answered 4xx: <c>retried</c> or <c>dropped</c>; null = not documented.</summary>
+    public string? ClientErrors { get; init; }
 }
