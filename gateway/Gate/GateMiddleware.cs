@@ -118,6 +118,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         context.RequestAborted = deadline.Token;
         context.Features.Set(delivery.Admission);
 
+        List<DestinationState>? refused = null;
         while (true)
         {
             await next(context);
@@ -135,15 +136,35 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
                     : Verdict.Reject(RejectReason.UpstreamFailed, null, RetryAfter);
             }
 
-            // Nothing was sent, so trying again cannot make a copy. Holding here costs the provider no failed attempt.
-            if (deadline.IsCancellationRequested || !await PauseAsync(deadline.Token))
+            // Nothing was sent, so trying again cannot make a copy: at another destination at once, and when each has refused after a pause.
+            // Holding here costs the provider no failed attempt.
+            var tried = context.GetReverseProxyFeature().ProxiedDestination;
+            if (tried is not null)
+            {
+                (refused ??= []).Add(tried);
+            }
+
+            if (deadline.IsCancellationRequested)
             {
                 return Verdict.Reject(RejectReason.UpstreamUnreachable, null, RetryAfter);
             }
 
-            metrics.Requests.Held(delivery.Policy.RouteId);
-            logger.Holding(delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
-            StartOver(context);
+            if (StartOver(context, refused))
+            {
+                logger.TryingAnother(tried?.DestinationId, delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
+            }
+            else
+            {
+                if (!await PauseAsync(deadline.Token))
+                {
+                    return Verdict.Reject(RejectReason.UpstreamUnreachable, null, RetryAfter);
+                }
+
+                metrics.Requests.Held(delivery.Policy.RouteId);
+                logger.Holding(delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
+                refused?.Clear();
+                StartOver(context, refused);
+            }
         }
     }
 
@@ -176,15 +197,34 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         }
     }
 
-    private static void StartOver(HttpContext context)
+    /// <summary>Makes the request ready for another attempt, at a destination not among <paramref name="refused"/>. False when none of the available ones is left.</summary>
+    private static bool StartOver(HttpContext context, List<DestinationState>? refused)
     {
         context.Response.Clear();
         context.Features.Set<IForwarderErrorFeature>(null);
 
-        // Load balancing narrowed the list to the destination that refused; choose anew, among those that are healthy by now.
+        // Load balancing narrowed the list to the destination that refused; choose anew, among those that are healthy by now. The one that
+        // refused is left out: a policy with a favourite would choose it again and again.
         var proxy = context.GetReverseProxyFeature();
-        proxy.AvailableDestinations = proxy.Route.Cluster?.DestinationsState.AvailableDestinations ?? proxy.AllDestinations;
+        var available = proxy.Route.Cluster?.DestinationsState.AvailableDestinations ?? proxy.AllDestinations;
         proxy.ProxiedDestination = null;
+        if (refused is not { Count: > 0 })
+        {
+            proxy.AvailableDestinations = available;
+            return available.Count > 0;
+        }
+
+        var untried = new List<DestinationState>(available.Count);
+        foreach (var destination in available)
+        {
+            if (!refused.Contains(destination))
+            {
+                untried.Add(destination);
+            }
+        }
+
+        proxy.AvailableDestinations = untried;
+        return untried.Count > 0;
     }
 
     private static ForwardOutcome OutcomeOf(HttpContext context, Delivery delivery) =>

@@ -29,7 +29,7 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
         }
         catch (BadHttpRequestException e)
         {
-            return new(Refuse(e));
+            return new(Refuse(delivery, e));
         }
 
         if (!pending.IsCompletedSuccessfully)
@@ -70,10 +70,13 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
             : Verdict.Reject(RejectReason.Overloaded, "budget of buffered bodies", TimeSpan.FromSeconds(1));
     }
 
-    private static Verdict Refuse(BadHttpRequestException e) => e.StatusCode switch
+    private static Verdict Refuse(Delivery delivery, BadHttpRequestException e) => e.StatusCode switch
     {
         StatusCodes.Status413PayloadTooLarge => Verdict.Reject(RejectReason.BodyTooLarge, "counted length"),
-        StatusCodes.Status400BadRequest => Verdict.Reject(RejectReason.RequestMalformed, "body framing, or the body was cut off"),
+
+        // A body of a declared length has no framing of its own that could be wrong: it can only end too early.
+        StatusCodes.Status400BadRequest when delivery.DeclaredLength is not null => Verdict.Reject(RejectReason.BodyIncomplete, "the body was cut off"),
+        StatusCodes.Status400BadRequest => Verdict.Reject(RejectReason.RequestMalformed, "chunk framing, or the body was cut off"),
         _ => Verdict.Reject(RejectReason.BodyIncomplete, "the body came too slowly"),
     };
 
@@ -114,7 +117,7 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
         }
         catch (BadHttpRequestException e)
         {
-            return Refuse(e);
+            return Refuse(delivery, e);
         }
         catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or IOException or OperationCanceledException)
         {

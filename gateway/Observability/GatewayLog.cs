@@ -21,6 +21,9 @@ internal static partial class GatewayLog
     [LoggerMessage(1103, LogLevel.Warning, "Upstream of route {Route} accepts no connection ({Error}); holding request {RequestId}, nothing was sent")]
     public static partial void Holding(this ILogger logger, string route, string error, string requestId);
 
+    [LoggerMessage(1106, LogLevel.Warning, "Destination {Destination} of route {Route} accepts no connection ({Error}); trying another for request {RequestId}, nothing was sent")]
+    public static partial void TryingAnother(this ILogger logger, string? destination, string route, string error, string requestId);
+
     [LoggerMessage(1104, LogLevel.Error, "A check of route {Route} failed; the request was refused, request {RequestId}")]
     public static partial void CheckFailed(this ILogger logger, Exception exception, string route, string requestId);
 

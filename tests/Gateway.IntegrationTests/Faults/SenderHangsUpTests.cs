@@ -1,0 +1,185 @@
+using System.Text;
+using WebhookEdge.Gate;
+using Microsoft.Extensions.DependencyInjection;
+using WebhookEdge.Replay;
+using WebhookEdge.TestKit;
+using WebhookEdge.Verdicts;
+
+namespace WebhookEdge.IntegrationTests.Faults;
+
+/// <summary>A sender that leaves: before its body is whole it has done nothing, afterwards the delivery does not hang on it.</summary>
+public sealed class SenderHangsUpTests
+{
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
+    public async Task In_the_middle_of_the_body_and_nothing_is_forwarded_or_claimed(bool reset, bool chunked)
+    {
+        var body = new string('b', 50_000);
+        await using var upstream = TestUpstream.Start();
+        await using var gateway = await StartAsync(upstream);
+        var request = chunked ? Hook.Event(body).Chunked(10_000, 20_000) : Hook.Event(body);
+        await using (var client = await gateway.ConnectAsync())
+        {
+            await client.SendAsync(request.ToBytes().AsMemory(..^1_000));
+            await Deadline.UntilAsync(() => gateway.Host.Services.GetRequiredService<Capacity>().BufferedBytes > 45_000, "the gateway holds most of the body");
+            if (reset)
+            {
+                client.Reset();
+            }
+            else
+            {
+                client.HalfClose();
+            }
+
+            await Deadline.UntilAsync(() => gateway.Journal.Newest().Count == 1, "the request is given up");
+        }
+
+        var whole = await gateway.SendAsync(request);
+
+        // Chunks that end too early look like broken framing to the server, if it notices that before it notices the hang-up.
+        Assert.Contains(gateway.Journal.Newest()[0].Reason, chunked ? (RejectReason[])[RejectReason.BodyIncomplete, RejectReason.RequestMalformed] : [RejectReason.BodyIncomplete]);
+        Assert.True(whole.IsDelivered());
+        Assert.Single(upstream.Requests);
+        Assert.Equal(1, upstream.ConnectionCount);
+        AssertNothingHeld(gateway);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task While_it_is_forwarded_and_the_retry_is_a_duplicate(bool reset)
+    {
+        var gate = new TaskCompletionSource();
+        await using var upstream = TestUpstream.Start();
+        upstream.RespondNext(UpstreamAnswer.Ok.HeldUntil(gate.Task));
+        await using var gateway = await StartAsync(upstream);
+        await using (var client = await gateway.ConnectAsync())
+        {
+            await client.SendAsync(Hook.Event("one"));
+            await upstream.WaitForRequestAsync();
+            if (reset)
+            {
+                client.Reset();
+            }
+        }
+
+        // The retry comes while the first copy is still at the upstream.
+        var retry = gateway.SendAsync(Hook.Event("one"));
+        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == 1, "the retry waits for the first copy");
+        gate.SetResult();
+
+        Assert.True((await Deadline.WaitAsync(retry, "the retry")).IsDuplicate());
+        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDuplicate());
+        upstream.AssertEachOnce(["one"]);
+    }
+
+    [Fact]
+    public async Task With_a_large_body_and_every_byte_of_it_arrives()
+    {
+        var body = string.Concat(Enumerable.Range(0, 300_000).Select(static i => $"{i:x8}|"));
+        await using var upstream = TestUpstream.Start();
+        await using var relay = FaultRelay.Start(upstream.EndPoint);
+        var freeze = new Freeze();
+        relay.Apply(freeze, RelayDirection.ToTarget);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(""" "maxBody": "5MiB" """), $"http://{relay.EndPoint}", Hook.Secrets);
+        await using (var client = await gateway.ConnectAsync())
+        {
+            await client.SendAsync(Hook.Event(body));
+            await relay.WaitForConnectionAsync();
+            client.Reset();
+        }
+
+        // Others use the server's buffers meanwhile; none of their bytes may turn up in this body.
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(i => gateway.SendAsync(Hook.Event(new string('x', 100_000), secret: "wrong"))));
+        relay.Heal();
+        var arrived = await upstream.WaitForRequestAsync();
+
+        Assert.Equal(body, Encoding.UTF8.GetString(arrived.Body));
+        Assert.True((await gateway.SendAsync(Hook.Event(body))).IsDuplicate());
+        Assert.Single(upstream.Requests);
+        AssertNothingHeld(gateway);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task While_it_waits_as_a_copy_and_its_seat_is_free_again(bool reset)
+    {
+        var gate = new TaskCompletionSource();
+        await using var upstream = TestUpstream.Start();
+        upstream.RespondNext(UpstreamAnswer.Ok.HeldUntil(gate.Task));
+        await using var gateway = await StartAsync(upstream);
+        await using var first = await gateway.ConnectAsync();
+        await first.SendAsync(Hook.Event("one"));
+        await upstream.WaitForRequestAsync();
+        var waiting = new List<RawHttpClient>();
+        for (var i = 0; i < WaitingRoom.Seats; i++)
+        {
+            waiting.Add(await gateway.ConnectAsync());
+            await waiting[i].SendAsync(Hook.Event("one"));
+        }
+
+        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == WaitingRoom.Seats, "every seat is taken");
+        Assert.Equal(503, (await gateway.SendAsync(Hook.Event("one"))).Status);
+        if (reset)
+        {
+            waiting[3].Reset();
+        }
+        else
+        {
+            waiting[3].HalfClose();
+        }
+
+        await Deadline.UntilAsync(() => gateway.Journal.Newest().Count == 2, "the copy that left is given up");
+        var late = gateway.SendAsync(Hook.Event("one"));
+        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == WaitingRoom.Seats + 1, "the free seat is taken");
+        gate.SetResult();
+
+        Assert.True((await Deadline.WaitAsync(late, "the late copy")).IsDuplicate());
+        Assert.True((await first.ReadResponseAsync()).IsDelivered());
+        foreach (var client in waiting.Where((_, i) => i != 3))
+        {
+            Assert.True((await client.ReadResponseAsync()).IsDuplicate());
+        }
+
+        upstream.AssertEachOnce(["one"]);
+        foreach (var client in waiting)
+        {
+            await client.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Having_left_as_a_waiting_copy_it_takes_no_turn_from_the_others()
+    {
+        var gate = new TaskCompletionSource();
+        await using var upstream = TestUpstream.Start();
+        upstream.RespondNext(UpstreamAnswer.Status(500).HeldUntil(gate.Task));
+        await using var gateway = await StartAsync(upstream);
+        await using var first = await gateway.ConnectAsync();
+        await first.SendAsync(Hook.Event("one"));
+        await upstream.WaitForRequestAsync();
+        await using var second = await gateway.ConnectAsync();
+        await second.SendAsync(Hook.Event("one"));
+        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == 1, "the second copy waits");
+        await using var third = await gateway.ConnectAsync();
+        await third.SendAsync(Hook.Event("one"));
+        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == 2, "the third copy waits");
+
+        second.Reset();
+        await Deadline.UntilAsync(() => gateway.Journal.Newest().Count == 1, "the copy that left is given up");
+        gate.SetResult();
+
+        Assert.Equal(500, (await first.ReadResponseAsync()).Status);
+        Assert.True((await third.ReadResponseAsync()).IsDelivered());
+        upstream.AssertEachOnce(["one", "one"]);
+    }
+
+    private static void AssertNothingHeld(TestGateway gateway) =>
+        Assert.Equal(0, gateway.Host.Services.GetRequiredService<Capacity>().BufferedBytes);
+
+    private static Task<TestGateway> StartAsync(TestUpstream upstream) => TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets);
+}
