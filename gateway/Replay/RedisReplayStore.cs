@@ -134,6 +134,8 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         }
     }
 
+    public static bool IsConnectionString(string text) => ParseOrNull(text) is { EndPoints.Count: > 0 };
+
     private static ConfigurationOptions? ParseOrNull(string connectionString)
     {
         try

@@ -62,6 +62,9 @@ internal sealed class ReplayGuard : IAsyncDisposable
         metrics.Observe(() => _memory.Count, () => Sum(static link => link.Queued), WorstBreaker);
     }
 
+    /// <summary>Whether <see cref="Connect"/> would take it; says nothing of whether anybody listens there.</summary>
+    public static bool IsConnectionString(string text) => RedisReplayStore.IsConnectionString(text);
+
     /// <summary>The link to a Redis by its connection string, shared by all who name the same one and opened in the background.</summary>
     /// <exception cref="FormatException">Not a StackExchange.Redis connection string. The message does not repeat it.</exception>
     public ReplayLink Connect(string connectionString)

@@ -60,9 +60,16 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
         // Before the first list is asked for: it starts from the last-known-good copy that is kept there.
         lists.StateDirectory = settings.StateDirectory;
-        if (mode == CompileMode.Serve && settings.Redis is { } redis)
+        if (settings.Redis is { } redis)
         {
-            work.Resources.Replay = replay.Connect(redis);
+            if (!ReplayGuard.IsConnectionString(redis))
+            {
+                problems.Add(new("edge.redis", "what the reference points to is not a StackExchange.Redis connection string", "write HOST:PORT[,password=…][,ssl=true]"));
+            }
+            else if (mode == CompileMode.Serve)
+            {
+                work.Resources.Replay = replay.Connect(redis);
+            }
         }
 
         var addresses = CompileClientAddress(file.Edge?.ClientAddress, problems);

@@ -28,9 +28,11 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
     /// <summary>Reads the first revision. Without one the gateway does not start.</summary>
     public async Task<IReadOnlyList<ConfigProblem>> StartWithAsync(CancellationToken cancellationToken)
     {
+        // Before reading: a change in between must differ from what was taken. The secret files are not known yet, so the watcher's first look reads
+        // once more, and finds the same revision.
+        _taken = Digest();
         var loaded = await loader.LoadAsync(path, CompileMode.Serve, cancellationToken);
         _secretFiles = loaded.SecretFiles;
-        _taken = Digest();
         if (loaded.Snapshot is { } snapshot)
         {
             provider.Start(snapshot);
@@ -53,8 +55,9 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
                 return false;
             }
 
-            var loaded = await loader.LoadAsync(path, CompileMode.Serve, cancellationToken);
+            // Before reading: what makes reading fail is tried again when it has changed, and not at every look.
             _taken = digest;
+            var loaded = await loader.LoadAsync(path, CompileMode.Serve, cancellationToken);
             _secretFiles = loaded.SecretFiles.Count > 0 ? loaded.SecretFiles : _secretFiles;
             if (loaded.Snapshot is not { } snapshot)
             {
@@ -112,6 +115,7 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 logger.ReloadFailed(e);
+                Report(provider.Current.RevisionId, successful: false, [new("", $"reading it failed with {e.GetType().Name}", "see the log")]);
             }
         }
     }
