@@ -32,7 +32,12 @@ internal sealed class AdminEndpoints
         lifetime.ApplicationStopping.Register(() =>
         {
             _draining = true;
-            logger.Draining(capacity.Requests);
+
+            // Also comes when a listener could not be opened; then there was nothing to drain.
+            if (lifetime.ApplicationStarted.IsCancellationRequested)
+            {
+                logger.Draining(capacity.Requests);
+            }
         });
     }
 
@@ -89,8 +94,16 @@ internal sealed class AdminEndpoints
             return Results.Problem("add ?key=<64 hex digits>: the event key from the log line or the X-Webhook-Event-Key header", statusCode: StatusCodes.Status400BadRequest, title: "no event key");
         }
 
-        await _replay.ForgetAsync(key);
-        return Results.Json(new { forgotten = key.ToString() });
+        try
+        {
+            return await _replay.ForgetAsync(key)
+                ? Results.Json(new { forgotten = key.ToString() })
+                : Results.Problem("no event of this key is remembered here: its next copy is delivered anyway", statusCode: StatusCodes.Status404NotFound, title: "unknown event");
+        }
+        catch (ReplayStoreException)
+        {
+            return Results.Problem("the replay store is away and may still remember the event; try again", statusCode: StatusCodes.Status503ServiceUnavailable, title: "store away");
+        }
     }
 
     private bool HasToken(HttpContext context)

@@ -66,6 +66,10 @@ internal sealed class GatewayHost : IAsyncDisposable
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false", .. options.Arguments] });
         AddDefaults(builder);
+
+        // A host that cannot start throws, and the caller says why in one line; the same as stack traces, once per listener, would bury that line.
+        var started = false;
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => Volatile.Read(ref started) && level >= LogLevel.Warning);
         options.Logging?.Invoke(builder.Logging);
         builder.WebHost.ConfigureKestrel(ConfigureServer);
         builder.Services
@@ -90,6 +94,7 @@ internal sealed class GatewayHost : IAsyncDisposable
 
             MapPipeline(application);
             await application.StartAsync(cancellationToken);
+            Volatile.Write(ref started, true);
             var host = new GatewayHost(application);
             application.Logger.Listening(string.Join(", ", host.Addresses), host.Admin.ToString());
             return host;
