@@ -146,7 +146,7 @@ public sealed class UpstreamFaultsTests
         var large = RandomNumberGenerator.GetBytes(20 * 1024 * 1024);
         var small = RandomNumberGenerator.GetBytes(100_000);
         await using var upstream = new EagerUpstream(413, Enum.Parse<Rest>(rest));
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(""" "maxBody": "20MiB", "timeout": "4s" """), upstream.Address, Hook.Secrets);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(""" "maxBody": "20MiB", "timeout": "2s" """), upstream.Address, Hook.Secrets);
         await using var client = await gateway.ConnectAsync();
 
         var early = await client.ExchangeAsync(Hook.Event(large));
