@@ -70,7 +70,7 @@ internal sealed class SnapshotProvider : IProxyConfigProvider, IConfigChangeList
     public const string FingerprintKey = "WebhookEdge.Fingerprint";
 
     private GatewaySnapshot _current = GatewaySnapshot.Empty;
-    private TaskCompletionSource<Exception?>? _applied;
+    private Publication? _publication;
 
     public GatewaySnapshot Current => Volatile.Read(ref _current);
 
@@ -79,11 +79,11 @@ internal sealed class SnapshotProvider : IProxyConfigProvider, IConfigChangeList
     /// <summary>Publishes <paramref name="snapshot"/> and waits until YARP runs it. The fault when YARP refused it; the old revision stays in force then.</summary>
     public async Task<Exception?> PublishAsync(GatewaySnapshot snapshot, CancellationToken cancellationToken)
     {
-        var applied = new TaskCompletionSource<Exception?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _applied = applied;
+        var publication = new Publication(snapshot);
+        Volatile.Write(ref _publication, publication);
         var previous = Interlocked.Exchange(ref _current, snapshot);
         previous.Supersede();
-        var fault = await applied.Task.WaitAsync(cancellationToken);
+        var fault = await publication.Done.Task.WaitAsync(cancellationToken);
         if (fault is not null)
         {
             // Keeps what is said to be running and what is running the same; YARP re-reads an equal revision without effect.
@@ -105,13 +105,28 @@ internal sealed class SnapshotProvider : IProxyConfigProvider, IConfigChangeList
             : throw new InvalidOperationException($"route {route.RouteId} and its policy are of different revisions");
     }
 
-    void IConfigChangeListener.ConfigurationLoadingFailed(IProxyConfigProvider configProvider, Exception exception) => _applied?.TrySetResult(exception);
+    void IConfigChangeListener.ConfigurationLoadingFailed(IProxyConfigProvider configProvider, Exception exception) =>
+        Volatile.Read(ref _publication)?.Done.TrySetResult(exception);
 
     void IConfigChangeListener.ConfigurationLoaded(IReadOnlyList<IProxyConfig> proxyConfigs)
     {
     }
 
-    void IConfigChangeListener.ConfigurationApplyingFailed(IReadOnlyList<IProxyConfig> proxyConfigs, Exception exception) => _applied?.TrySetResult(exception);
+    void IConfigChangeListener.ConfigurationApplyingFailed(IReadOnlyList<IProxyConfig> proxyConfigs, Exception exception) => Complete(proxyConfigs, exception);
 
-    void IConfigChangeListener.ConfigurationApplied(IReadOnlyList<IProxyConfig> proxyConfigs) => _applied?.TrySetResult(null);
+    void IConfigChangeListener.ConfigurationApplied(IReadOnlyList<IProxyConfig> proxyConfigs) => Complete(proxyConfigs, null);
+
+    // After a refusal YARP reads the old revision once more; its word on that one must not pass for its word on the next.
+    private void Complete(IReadOnlyList<IProxyConfig> configs, Exception? fault)
+    {
+        if (Volatile.Read(ref _publication) is { } publication && configs.Contains(publication.Snapshot))
+        {
+            publication.Done.TrySetResult(fault);
+        }
+    }
+
+    private sealed record Publication(GatewaySnapshot Snapshot)
+    {
+        public TaskCompletionSource<Exception?> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
 }
