@@ -43,6 +43,11 @@ internal sealed class AdminEndpoints
 
     public void Map(WebApplication application, string url)
     {
+        if (_token is null)
+        {
+            application.Use(RefuseBrowsersOfStrangersAsync);
+        }
+
         application.MapGet("/healthz", static () => Results.Text("alive\n"));
         application.MapGet("/readyz", Ready);
 
@@ -51,6 +56,24 @@ internal sealed class AdminEndpoints
         {
             application.MapPost("/api/replay/{route}/forget", ForgetAsync);
         }
+    }
+
+    /// <summary>
+    /// A page on the internet can make a browser on this machine send requests here, under a name of its own that resolves to loopback (DNS rebinding)
+    /// or across origins. Without a token the Host must be this machine, and nothing may come from another origin.
+    /// </summary>
+    private static Task RefuseBrowsersOfStrangersAsync(HttpContext context, RequestDelegate next)
+    {
+        var request = context.Request;
+        var changes = !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method);
+        var named = request.Host.Host;
+        var isHere = named is "localhost" || (System.Net.IPAddress.TryParse(named.Trim('[', ']'), out var address) && System.Net.IPAddress.IsLoopback(address));
+        if (changes && (!isHere || request.Headers.Origin.Count > 0 || request.Headers["Sec-Fetch-Site"] is { Count: > 0 } site && site != "same-origin" && site != "none"))
+        {
+            return Results.Problem("ask this machine by its loopback name, and not from a page of another origin", statusCode: StatusCodes.Status403Forbidden, title: "not from here").ExecuteAsync(context);
+        }
+
+        return next(context);
     }
 
     private static bool IsLoopback(string url) =>

@@ -124,7 +124,7 @@ internal static class DemoCommand
             var body = SampleEvents.Create(scene.Route, now, id);
             var headers = signer.Sign(body, now, id);
 
-            rows.Add(await ShowAsync("valid", "signed by the provider", body, headers, scene.From, 200, reaches: true));
+            rows.Add(await ShowAsync("valid", Proof(scene.Route), body, headers, scene.From, 200, reaches: true));
             rows.Add(await ShowAsync("forged", Forge(headers, out var forged), body, forged, scene.From, 401, reaches: false));
             rows.Add(await ShowAsync("replayed", "the valid one, byte for byte", body, headers, scene.From, 200, reaches: false));
             var fresh = SampleEvents.Create(scene.Route, now, id + "b");
@@ -149,6 +149,8 @@ internal static class DemoCommand
 
         return rows;
     }
+
+    private static string Proof(string route) => route == "idwise" ? "with the right password" : "signed by the provider";
 
     /// <summary>The same request by somebody who does not know the secret: the last digit of the signature, or of the password, is another.</summary>
     private static string Forge(IReadOnlyList<KeyValuePair<string, string>> headers, out List<KeyValuePair<string, string>> forged)

@@ -28,6 +28,18 @@ internal static class SendCommand
 
     private static async Task<int> RunAsync(string config, string id, FileInfo? bodyFile, string variant, string to, string[] further, CancellationToken cancellationToken)
     {
+        if (!Uri.TryCreate(to, UriKind.Absolute, out var gateway) || gateway.Scheme is not ("http" or "https"))
+        {
+            await Console.Error.WriteLineAsync($"webhookedge: --to {to}: not an http or https URL; write for example http://localhost:8080");
+            return 1;
+        }
+
+        if (Array.Find(further, static h => h.IndexOf(':', StringComparison.Ordinal) < 1) is { } odd)
+        {
+            await Console.Error.WriteLineAsync($"webhookedge: --header {odd}: no name and value; write --header \"NAME: VALUE\"");
+            return 1;
+        }
+
         RoutesFile? file;
         byte[] body;
         RouteSigner? signer;
@@ -76,7 +88,7 @@ internal static class SendCommand
             body[^1] ^= 0x01;
         }
 
-        using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = new(to) };
+        using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = gateway };
         var expected = variant switch { "forged" or "stale" => 401, "oversized" => 413, _ => 200 };
         var good = true;
         for (var copy = 1; copy <= (variant == "duplicate" ? 2 : 1); copy++)
@@ -109,7 +121,7 @@ internal static class SendCommand
     private static KeyValuePair<string, string> Split(string header)
     {
         var colon = header.IndexOf(':', StringComparison.Ordinal);
-        return colon < 0 ? new(header, "") : new(header[..colon].Trim(), header[(colon + 1)..].Trim());
+        return new(header[..colon].Trim(), header[(colon + 1)..].Trim());
     }
 
     public static HttpRequestMessage CreateRequest(RouteSigner signer, byte[] body, IEnumerable<KeyValuePair<string, string>> headers)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using WebhookEdge.Configuration;
 using WebhookEdge.Hosting;
 
 namespace WebhookEdge.Cli;
@@ -19,7 +20,18 @@ internal static class ServeCommand
         var config = ConfigOption();
         command.Options.Add(config);
         command.TreatUnmatchedTokensAsErrors = false;
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(config)!, parsed.UnmatchedTokens, cancellationToken));
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            // What goes to the host begins with an option. A word is a mistyped command, and starting the gateway is not what its author meant.
+            if (parsed.UnmatchedTokens is [[not '-', ..] word, ..])
+            {
+                var verbs = parsed.RootCommandResult.Command.Subcommands.Select(static c => c.Name).ToArray();
+                Console.Error.WriteLine($"webhookedge: there is no command \"{word}\"; {NearestName.Hint(word, verbs) ?? "see --help"}");
+                return Task.FromResult(1);
+            }
+
+            return RunAsync(parsed.GetValue(config)!, parsed.UnmatchedTokens, cancellationToken);
+        });
     }
 
     public static Option<string> ConfigOption() =>

@@ -3,6 +3,8 @@ namespace WebhookEdge.Configuration;
 internal sealed partial class RoutesValidator
 {
     /// <summary>From the last body byte to the answer, when a route names nothing else.</summary>
+    private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(30);
+    private static readonly string[] SetByTheGateway = ["Idempotency-Key", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"];
     private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(8.5);
 
     private void Routes()
@@ -480,6 +482,11 @@ internal sealed partial class RoutesValidator
     private void Timeout(string path, RouteSpec route, PresetSpec? preset)
     {
         Between($"{path}.timeout", route.Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));
+        if (route.Timeout?.Value > LongestDrain)
+        {
+            Warn($"{path}.timeout", $"longer than the {LongestDrain.TotalSeconds:0} s that a stopping gateway waits for deliveries in flight", "keep it below, or expect some to be cut off by a restart");
+        }
+
         var effective = route.Timeout?.Value ?? DefaultTimeout;
         if (preset?.Retries?.Timeout is { } patience && effective >= patience.Value)
         {
@@ -497,6 +504,15 @@ internal sealed partial class RoutesValidator
             if (route.Transforms[i].Count == 0)
             {
                 Error(JsonPath.Item($"{path}.transforms", i), "an empty transform", "as YARP documents them, e.g. { \"RequestHeader\": \"X-From\", \"Set\": \"webhooks\" }");
+            }
+
+            foreach (var key in (string[])["RequestHeader", "RequestHeaderRouteValue"])
+            {
+                if (route.Transforms[i].GetValueOrDefault(key) is { } name
+                    && (name.StartsWith("X-Webhook-", StringComparison.OrdinalIgnoreCase) || SetByTheGateway.Contains(name, StringComparer.OrdinalIgnoreCase)))
+                {
+                    Error($"{JsonPath.Item($"{path}.transforms", i)}.{key}", $"{name} is set by the gateway, after all transforms", "take another name; X-Webhook-* is the gateway's own");
+                }
             }
         }
     }

@@ -8,6 +8,9 @@ namespace WebhookEdge.Configuration;
 /// </summary>
 internal readonly record struct SecretReference(string Text)
 {
+    /// <summary>In bytes. Keys and certificates are far smaller.</summary>
+    public const int LargestFile = 64 * 1024;
+
     public bool IsFile => Text.StartsWith("file:", StringComparison.Ordinal);
 
     /// <summary>The variable's name or the file's path.</summary>
@@ -23,6 +26,38 @@ internal readonly record struct SecretReference(string Text)
 
         reference = new(text);
         return true;
+    }
+
+    /// <summary>The contents, or null when it is no regular file of at most <see cref="LargestFile"/> bytes. Throws as <see cref="File"/> does.</summary>
+    public static byte[]? ReadSmallFile(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            return null;
+        }
+
+        using var file = File.OpenHandle(path);
+        var length = RandomAccess.GetLength(file);
+        if (length > LargestFile || File.GetAttributes(path).HasFlag(FileAttributes.Device))
+        {
+            return null;
+        }
+
+        // Devices report no length and never end; what is read here is bounded whatever the file says of itself.
+        var buffer = new byte[LargestFile + 1];
+        var read = 0;
+        while (read < buffer.Length)
+        {
+            var more = RandomAccess.Read(file, buffer.AsSpan(read), read);
+            if (more == 0)
+            {
+                break;
+            }
+
+            read += more;
+        }
+
+        return read > LargestFile ? null : buffer[..read];
     }
 
     /// <summary>Reads the secret; null with a reason for people when it is not there. An empty secret is returned as such: the caller refuses it.</summary>
@@ -43,7 +78,13 @@ internal readonly record struct SecretReference(string Text)
 
         try
         {
-            var bytes = File.ReadAllBytes(Target);
+            // A device or a log named by mistake must not be read to its end, twice a second at that.
+            if (ReadSmallFile(Target) is not { } bytes)
+            {
+                fault = $"the file {Target} is not a secret (it is no regular file, or larger than {LargestFile / 1024} KiB)";
+                return null;
+            }
+
             var end = bytes.Length;
             if (end > 0 && bytes[end - 1] == (byte)'\n')
             {

@@ -320,14 +320,14 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
     private void CompileBudgets(Work work, string id, RouteSpec route, TimeSpan timeout, Action<IGateCheck, bool> add)
     {
         var shadow = route.RateLimit?.Mode == "observe";
-        if (route.RateLimit?.Address is { Permits: { } permits, Window: { } window })
+        if (route.RateLimit?.Address is { Permits: { } permits and > 0, Window: { } window })
         {
             var limiter = limiters.Address(id, permits, window);
             work.Resources.Limiters.Add(limiter);
             add(new AddressBudgetCheck(limiter), shadow);
         }
 
-        if (route.RateLimit?.Route is { Permits: { } routePermits, Window: { } routeWindow } budget)
+        if (route.RateLimit?.Route is { Permits: { } routePermits and > 0, Window: { } routeWindow, Queue: null or >= 0 } budget)
         {
             var limiter = limiters.Route(id, routePermits, routeWindow, budget.Queue ?? 0);
             work.Resources.Limiters.Add(limiter);

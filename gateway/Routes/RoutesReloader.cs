@@ -147,7 +147,7 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
             hash.AppendData(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(file)));
             try
             {
-                hash.AppendData(SHA256.HashData(File.ReadAllBytes(file)));
+                hash.AppendData(SHA256.HashData(file == path ? File.ReadAllBytes(file) : SecretReference.ReadSmallFile(file) ?? []));
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

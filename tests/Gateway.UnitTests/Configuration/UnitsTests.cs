@@ -12,7 +12,7 @@ public class UnitsTests
         var ticks = Gen.OneOf(
             Gen.Choose(1, int.MaxValue).Select(i => (long)i),
             Gen.Choose(1, 3650 * 86_400 / 4).Select(i => i * TimeSpan.TicksPerSecond * 4),
-            Gen.Choose(1, int.MaxValue).Select(i => i * 1_468_799L));
+            Gen.Choose(1, int.MaxValue).Select(i => i * 1_468_000L));
 
         Check.One(
             Config.QuickThrowOnFailure.WithMaxTest(1_000),
