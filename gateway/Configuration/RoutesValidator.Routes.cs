@@ -482,7 +482,7 @@ internal sealed partial class RoutesValidator
     private void Timeout(string path, RouteSpec route, PresetSpec? preset)
     {
         Between($"{path}.timeout", route.Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));
-        if (route.Timeout?.Value > LongestDrain)
+        if (route.Timeout?.Value is { } written && written > LongestDrain && written <= TimeSpan.FromMinutes(5))
         {
             Warn($"{path}.timeout", $"longer than the {LongestDrain.TotalSeconds:0} s that a stopping gateway waits for deliveries in flight", "keep it below, or expect some to be cut off by a restart");
         }

@@ -223,7 +223,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             if (entry.StartsWith("aws:", StringComparison.Ordinal))
             {
                 var parts = entry.Split(':');
-                feeds.Add(Aws(work, [parts[1]], parts.Length > 2 ? [parts[2]] : null));
+                AddFeed(work, "edge.awsRanges", feeds, () => Aws(work, [parts[1]], parts.Length > 2 ? [parts[2]] : null));
             }
             else if (work.File.AddressSets?.GetValueOrDefault(entry) is { } set)
             {
@@ -255,12 +255,28 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
         if (set.Aws is { Regions: { } regions } aws)
         {
-            feeds.Add(Aws(work, regions, aws.Services));
+            AddFeed(work, $"{place}.aws", feeds, () => Aws(work, regions, aws.Services));
         }
 
         if (set.Json is { Url: { } url, Pointer: { } pointer } json)
         {
-            feeds.Add(lists.Json(url, pointer, json.Refresh?.Value ?? TimeSpan.FromHours(6)));
+            AddFeed(work, $"{place}.json", feeds, () => lists.Json(url, pointer, json.Refresh?.Value ?? TimeSpan.FromHours(6)));
+        }
+    }
+
+    /// <summary>What the validator has refused already is not asked for again; what it could not know (a feed's own objection) becomes a problem here.</summary>
+    private static void AddFeed(Work work, string place, List<AddressList> feeds, Func<AddressList> ask)
+    {
+        try
+        {
+            feeds.Add(ask());
+        }
+        catch (ArgumentException e)
+        {
+            if (!work.Problems.Exists(p => !p.IsWarning && p.Path.StartsWith(place, StringComparison.Ordinal)))
+            {
+                work.Problems.Add(new(place, e.Message));
+            }
         }
     }
 

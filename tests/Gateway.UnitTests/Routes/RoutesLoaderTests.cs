@@ -1,0 +1,37 @@
+using System.Text;
+using WebhookEdge.Cli;
+using WebhookEdge.Routes;
+
+namespace WebhookEdge.UnitTests.Routes;
+
+/// <summary>What validates also compiles, and what does not is refused with words and never with an exception.</summary>
+public sealed class RoutesLoaderTests
+{
+    public static TheoryData<string> Corpus => [.. Directory.GetFiles(Path.Combine(RepositoryRoot.Path, "tests", "corpus", "routes-json"), "*.json").Select(Path.GetFileNameWithoutExtension).OfType<string>()];
+
+    [Theory]
+    [MemberData(nameof(Corpus))]
+    public async Task Every_case_of_the_corpus_compiles_or_is_refused_in_words(string name)
+    {
+        var text = await File.ReadAllBytesAsync(Path.Combine(RepositoryRoot.Path, "tests", "corpus", "routes-json", name + ".json"));
+        await using var gateway = new OfflineGateway();
+
+        var loaded = await gateway.Loader.LoadAsync(text, CompileMode.ValidateWithoutSecrets, CancellationToken.None);
+
+        Assert.Equal(loaded.Problems.All(static p => p.IsWarning), loaded.Snapshot is not null);
+    }
+
+    [Fact]
+    public async Task A_budget_of_nothing_is_a_problem_and_not_an_exception()
+    {
+        await using var gateway = new OfflineGateway();
+
+        var loaded = await gateway.Loader.LoadAsync(
+            Encoding.UTF8.GetBytes("""{ "routes": { "r": { "path": "/r", "allow": ["203.0.113.1"], "upstream": "http://app:80", "rateLimit": { "route": { "permits": 0, "window": "1s", "queue": -1 } } } } }"""),
+            CompileMode.Validate,
+            CancellationToken.None);
+
+        Assert.Null(loaded.Snapshot);
+        Assert.Contains(loaded.Problems, static p => p.Path == "routes.r.rateLimit.route.permits");
+    }
+}
