@@ -57,6 +57,16 @@ internal static class ForwardedHeaders
     /// <summary>True for names that only the gateway may set and for this route's credentials, whoever put them there.</summary>
     public static bool IsReserved(string name, Delivery delivery) => IsReservedName(IsUnusual(name) ? Normalise(name) : name, delivery);
 
+    /// <summary>The name under which a header and its aliases are compared: every character but letters and digits is a hyphen.</summary>
+    public static string Normalise(string name) =>
+        string.Create(name.Length, name, static (span, name) =>
+        {
+            for (var i = 0; i < span.Length; i++)
+            {
+                span[i] = char.IsAsciiLetterOrDigit(name[i]) ? name[i] : '-';
+            }
+        });
+
     private static bool IsReservedName(string name, Delivery delivery)
     {
         if (name.StartsWith(TrustPrefix, StringComparison.OrdinalIgnoreCase)
@@ -91,13 +101,4 @@ internal static class ForwardedHeaders
 
         return false;
     }
-
-    private static string Normalise(string name) =>
-        string.Create(name.Length, name, static (span, name) =>
-        {
-            for (var i = 0; i < span.Length; i++)
-            {
-                span[i] = char.IsAsciiLetterOrDigit(name[i]) ? name[i] : '-';
-            }
-        });
 }

@@ -31,7 +31,7 @@ internal sealed record RoutePolicy
     /// <summary>Leave credential headers on the forwarded request.</summary>
     public bool ForwardCredentials { get; init; }
 
-    /// <summary>Headers that carried a credential, lower case; removed before forwarding unless <see cref="ForwardCredentials"/>.</summary>
+    /// <summary>Headers that carried a credential, lower case, with hyphens for anything but letters and digits; they and their aliases are removed before forwarding unless <see cref="ForwardCredentials"/>.</summary>
     public ImmutableArray<string> CredentialHeaders { get; init; } = [];
 
     /// <summary>The whole route records what it would refuse and forwards it.</summary>

@@ -36,6 +36,12 @@ internal sealed class RequestShapeCheck(ImmutableArray<string> methods) : IGateC
             return Verdict.Reject(RejectReason.MethodRefused);
         }
 
+        // The query goes upstream byte for byte, and the server takes it with whatever it holds.
+        if (delivery.RawTarget.AsSpan().ContainsAny(ControlCharacters) || delivery.RawTarget.Contains('\t'))
+        {
+            return Verdict.Reject(RejectReason.RequestMalformed, "control character in the request target");
+        }
+
         foreach (var header in delivery.Headers)
         {
             for (var i = 0; i < header.Value.Count; i++)

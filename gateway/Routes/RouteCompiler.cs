@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
+using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Ingress;
 using WebhookEdge.RateLimits;
@@ -200,7 +201,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             BodyLimit = (route.MaxBody ?? work.File.Edge?.Limits?.MaxBody ?? DefaultMaxBody).Bytes,
             Timeout = timeout,
             ForwardCredentials = route.ForwardCredentials ?? false,
-            CredentialHeaders = [.. proof.CredentialHeaders],
+            CredentialHeaders = [.. proof.CredentialHeaders.Select(ForwardedHeaders.Normalise)],
             Observe = observe,
             StatusOverrides = CompileRefuse(route.Refuse),
             Checks = ordered,

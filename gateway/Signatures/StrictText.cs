@@ -29,12 +29,15 @@ internal static class StrictText
 
     private static readonly SearchValues<char> PlainAndSpace = SearchValues.Create("\t !#$%&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz|~");
 
-    /// <summary>Decodes exactly <c>mac.Length</c> bytes. Upper-case hex is accepted; base64url with or without its padding.</summary>
+    /// <summary>Decodes exactly <c>mac.Length</c> bytes. Hex is lower case or upper case, not both in one; base64url with or without its padding.</summary>
     public static bool TryDecodeMac(ReadOnlySpan<char> text, MacEncoding encoding, Span<byte> mac)
     {
         if (encoding == MacEncoding.Hex)
         {
-            return text.Length == mac.Length * 2 && Convert.FromHexString(text, mac, out _, out var decoded) == OperationStatus.Done && decoded == mac.Length;
+            // Mixed, one digest would have thousands of spellings, and a changed letter would not be noticed.
+            return text.Length == mac.Length * 2
+                && !(text.ContainsAnyInRange('a', 'f') && text.ContainsAnyInRange('A', 'F'))
+                && Convert.FromHexString(text, mac, out _, out var decoded) == OperationStatus.Done && decoded == mac.Length;
         }
 
         var url = encoding == MacEncoding.Base64Url;

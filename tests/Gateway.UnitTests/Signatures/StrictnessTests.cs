@@ -127,6 +127,16 @@ public sealed class StrictnessTests
     }
 
     [Fact]
+    public void Hex_of_mixed_case_is_malformed()
+    {
+        var harness = SchemeHarness.Create(Plain);
+        var good = Value(harness.Sign(Body));
+        var first = good.AsSpan().IndexOfAnyInRange('a', 'f');
+
+        Refused(RejectReason.SignatureMalformed, harness.Decide([new("X-Signature", good[..(first + 1)].ToUpperInvariant() + good[(first + 1)..])], Body));
+    }
+
+    [Fact]
     public void Only_the_declared_encoding_is_tried()
     {
         var harness = SchemeHarness.Create(Plain with { Encoding = "base64" });

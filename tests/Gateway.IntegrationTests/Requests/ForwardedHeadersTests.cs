@@ -1,0 +1,213 @@
+using System.Text;
+using WebhookEdge.TestKit;
+
+namespace WebhookEdge.IntegrationTests.Requests;
+
+/// <summary>What the app is told about a request is said by the gateway alone, whatever the sender writes.</summary>
+public class Forwarded_headers : SiteTests
+{
+    private static readonly string[] Ours =
+    [
+        "X-Webhook-Route", "X-Webhook-Provider", "X-Webhook-Trust", "X-Webhook-Key-Id", "X-Webhook-Event-Key", "X-Webhook-Replay-Store", "X-Request-Id", "Idempotency-Key",
+        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+    ];
+
+    public static TheoryData<string> Aliases
+    {
+        get
+        {
+            var data = new TheoryData<string>();
+            foreach (var name in Ours)
+            {
+                data.Add(name);
+                data.Add(name.ToUpperInvariant());
+                data.Add(name.ToLowerInvariant());
+                foreach (var c in "_.!#$%&'*+^`|~")
+                {
+                    data.Add(name.Replace('-', c));
+                }
+            }
+
+            data.Add("X-Webhook_Trust");
+            data.Add("X_Webhook-Trust");
+            data.Add("X-Webhook-");
+            data.Add("X-Webhook-Anything");
+            data.Add("X_Webhook_");
+            return data;
+        }
+    }
+
+    public static TheoryData<string> ClientIpHeaders =>
+    [
+        "Forwarded", "X-Real-IP", "X_Real_IP", "X-Client-IP", "Client-IP", "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "True-Client-IP",
+        "CF-Connecting-IP", "Fastly-Client-IP", "X-Original-Forwarded-For", "X-Forwarded", "Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Original-URL", "X-Rewrite-URL",
+        "X-HTTP-Method-Override",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Aliases))]
+    public async Task A_header_that_only_the_gateway_may_set_is_not_the_senders(string name)
+    {
+        Assert.Equal(200, (await Site.SendAsync(Site.Signed($"alias {name}").WithHeader(name, "forged").WithHeader(name, "forged-again"))).Status);
+
+        var got = Site.Upstream.Requests[^1];
+        Assert.DoesNotContain("forged", got.HeadText, StringComparison.Ordinal);
+        Assert.Equal("hook", got.Headers["X-Webhook-Route"]);
+        Assert.Equal("verified", got.Headers["X-Webhook-Trust"]);
+        Assert.Equal("127.0.0.1", got.Headers["X-Forwarded-For"]);
+    }
+
+    [Theory]
+    [MemberData(nameof(ClientIpHeaders))]
+    public async Task Other_spellings_of_who_the_client_is_go_no_further(string name)
+    {
+        Assert.Equal(200, (await Site.SendAsync(Site.Signed($"client ip {name}").WithHeader(name, "203.0.113.66"))).Status);
+
+        Assert.DoesNotContain("203.0.113.66", Site.Upstream.Requests[^1].HeadText, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("X-Webhook-Trust")]
+    [InlineData("close, X-Webhook-Trust, X-Webhook-Route, X-Forwarded-For, Idempotency-Key, X-Request-Id")]
+    [InlineData("keep-alive, Content-Type, X-Signature, X-Kept, Content-Length, Host")]
+    public async Task Connection_cannot_name_away_what_the_gateway_sets_or_the_sender_signed(string connection)
+    {
+        var request = Site.Signed($"connection {connection}").WithHeader("Content-Type", "application/json").WithHeader("X-Kept", "yes").WithHeader("Connection", connection);
+
+        Assert.Equal(200, (await Site.SendAsync(request)).Status);
+
+        var got = Site.Upstream.Requests[^1];
+        Assert.All(Ours.Except(["X-Webhook-Provider", "X-Webhook-Replay-Store"]), name => Assert.True(got.Headers.Contains(name), name));
+        Assert.Equal("application/json", got.Headers["Content-Type"]);
+        Assert.Equal("yes", got.Headers["X-Kept"]);
+        Assert.False(got.Headers.Contains("Connection"));
+    }
+
+    [Theory]
+    [InlineData("Keep-Alive", "timeout=5")]
+    [InlineData("Proxy-Connection", "keep-alive")]
+    [InlineData("Proxy-Authorization", "Basic eDp5")]
+    [InlineData("TE", "trailers")]
+    [InlineData("Trailer", "X-Late")]
+    [InlineData("HTTP2-Settings", "AAMAAABkAAQCAAAAAAIAAAAA")]
+    [InlineData("Expect", "100-continue")]
+    public async Task Hop_by_hop_headers_and_Expect_go_no_further(string name, string value)
+    {
+        Assert.Equal(200, (await Site.SendAsync(Site.Signed($"hop {name}").WithHeader(name, value))).Status);
+
+        Assert.False(Site.Upstream.Requests[^1].Headers.Contains(name));
+    }
+
+    [Fact]
+    public async Task Everything_else_comes_through_in_order_and_as_written()
+    {
+        var request = Site.Signed("all the rest") with
+        {
+            Headers =
+            [
+                ("X-Signature", Site.Sign("all the rest"u8)),
+                ("Content-Type", "application/json; charset=\"utf-8\""),
+                ("Content-Language", "de, en"),
+                ("Content-MD5", "not checked"),
+                ("Accept", "*/*"),
+                ("Accept-Encoding", "gzip, br"),
+                ("User-Agent", "Odd (agent; with \"quotes\") /1.0"),
+                ("Date", "not a date"),
+                ("If-Match", "not an etag"),
+                ("Cookie", "a=1; b=2"),
+                ("Authorization", "Bearer of-the-sender"),
+                ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+                ("X-Empty", ""),
+                ("X-Utf8", Encoding.Latin1.GetString("grüße 架空"u8)),
+                ("X-Real-ID-Signature", "of somebody else"),
+                ("X-Webhookish", "not ours"),
+                ("_underscored", "kept"),
+            ],
+        };
+
+        Assert.Equal(200, (await Site.SendAsync(request)).Status);
+
+        var got = Site.Upstream.Requests[^1].Headers;
+        foreach (var (name, value) in request.Headers)
+        {
+            Assert.Equal((name, value), (name, got[name]));
+        }
+    }
+
+    [Fact]
+    public async Task Lines_of_one_name_all_come_through()
+    {
+        Assert.Equal(200, (await Site.SendAsync(Site.Signed("two lines").WithHeader("X-Twice", "one").WithHeader("X-Twice", "two"))).Status);
+
+        Assert.Equal("one, two", string.Join(", ", Site.Upstream.Requests[^1].Headers.All("X-Twice")));
+    }
+
+    [Theory]
+    [InlineData("token", "X-Api_Key", "X-Api_Key")]
+    [InlineData("token", "X-Api_Key", "x-api_key")]
+    [InlineData("dotted", "X.Api.Key", "X.Api.Key")]
+    public async Task A_credential_in_a_header_of_an_unusual_name_is_taken_off_as_well(string route, string header, string sent)
+    {
+        Assert.Equal(200, (await Site.SendAsync(RawRequest.Post($"/{route}", $"{header} {sent}").WithHeader(sent, Site.Token))).Status);
+
+        var got = Site.Upstream.Requests[^1];
+        Assert.DoesNotContain(Site.Token, got.HeadText, StringComparison.Ordinal);
+        Assert.Equal("authenticated", got.Headers["X-Webhook-Trust"]);
+    }
+
+    [Fact]
+    public async Task A_copy_of_the_credential_under_an_alias_is_taken_off_too()
+    {
+        var request = RawRequest.Post("/token", "alias of a credential").WithHeader("X-Api_Key", Site.Token).WithHeader("X-Api-Key", Site.Token).WithHeader("X_Api_Key", Site.Token);
+
+        Assert.Equal(200, (await Site.SendAsync(request)).Status);
+        Assert.DoesNotContain(Site.Token, Site.Upstream.Requests[^1].HeadText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Credentials_stay_where_the_route_says_so()
+    {
+        Assert.Equal(200, (await Site.SendAsync(RawRequest.Post("/keeps", "keeps").WithHeader("Authorization", "Bearer " + Site.Token))).Status);
+
+        Assert.Equal("Bearer " + Site.Token, Site.Upstream.Requests[^1].Headers["Authorization"]);
+    }
+
+    [Fact]
+    public async Task A_configured_transform_cannot_speak_for_the_gateway()
+    {
+        Assert.Equal(200, (await Site.SendAsync(Site.Signed("transformed", "/transformed"))).Status);
+
+        var got = Site.Upstream.Requests[^1].Headers;
+        Assert.Equal("yes", got["X-Added"]);
+        Assert.Equal("verified", got["X-Webhook-Trust"]);
+        Assert.Equal("transformed", got["X-Webhook-Route"]);
+    }
+
+    [Fact]
+    public async Task A_sender_may_set_its_own_Idempotency_Key_where_the_gateway_sets_none()
+    {
+        Assert.Equal(200, (await Site.SendAsync(Site.Signed("own key", "/no-replay").WithHeader("Idempotency-Key", "the senders"))).Status);
+
+        var got = Site.Upstream.Requests[^1].Headers;
+        Assert.Equal("the senders", got["Idempotency-Key"]);
+        Assert.False(got.Contains("X-Webhook-Event-Key"));
+    }
+
+    private protected override Task<Site> StartAsync() => Site.StartAsync(
+        """
+        {
+          "routes": {
+            "hook": { "path": "/hook", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
+            "no-replay": { "path": "/no-replay", "replay": "off", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
+            "transformed": {
+              "path": "/transformed",
+              "transforms": [{ "RequestHeader": "X-Added", "Set": "yes" }, { "RequestHeader": "X-Webhook-Trust", "Set": "address-only" }, { "RequestHeader": "X_Webhook_Trust", "Set": "forged" }],
+              "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}"
+            },
+            "token": { "path": "/token", "verify": [{ "scheme": { "kind": "token", "header": "X-Api_Key" }, "secrets": ["file:{dir}/token"] }], "upstream": "{upstream}" },
+            "dotted": { "path": "/dotted", "verify": [{ "scheme": { "kind": "token", "header": "X.Api.Key" }, "secrets": ["file:{dir}/token"] }], "upstream": "{upstream}" },
+            "keeps": { "path": "/keeps", "forwardCredentials": true, "verify": [{ "scheme": { "kind": "bearer" }, "secrets": ["file:{dir}/token"] }], "upstream": "{upstream}" }
+          }
+        }
+        """);
+}

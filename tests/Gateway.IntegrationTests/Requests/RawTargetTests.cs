@@ -1,0 +1,205 @@
+using System.Text;
+using WebhookEdge.TestKit;
+
+namespace WebhookEdge.IntegrationTests.Requests;
+
+/// <summary>One string to match and to forward: whatever a decoder, a normaliser or a router might read as the route is not the route.</summary>
+public class Raw_target : SiteTests
+{
+    [Theory]
+    [InlineData("/hook/")]
+    [InlineData("/HOOK")]
+    [InlineData("/Hook")]
+    [InlineData("/hook/extra")]
+    [InlineData("//hook")]
+    [InlineData("/hook//")]
+    [InlineData("/./hook")]
+    [InlineData("/../hook")]
+    [InlineData("/x/../hook")]
+    [InlineData("/hook/.")]
+    [InlineData("/hook/..")]
+    [InlineData("/hook/../hook")]
+    [InlineData("/hook;")]
+    [InlineData("/hook;v=1")]
+    [InlineData("/hook..;/hook")]
+    [InlineData("/%68ook")]
+    [InlineData("/hoo%6b")]
+    [InlineData("/hoo%6B")]
+    [InlineData("/%2e/hook")]
+    [InlineData("/%2e%2e/hook")]
+    [InlineData("/%252e%252e/hook")]
+    [InlineData("/x%2f..%2fhook")]
+    [InlineData("%2fhook")]
+    [InlineData("/hook%2f")]
+    [InlineData("/hook%00")]
+    [InlineData("/hook%20")]
+    [InlineData("/hook%3f")]
+    [InlineData("/hook%23")]
+    [InlineData("/hook#")]
+    [InlineData("/hook#fragment")]
+    [InlineData("/hook?a=1#fragment")]
+    [InlineData("/hook#?a=1")]
+    [InlineData("\\hook")]
+    [InlineData("/\\hook")]
+    [InlineData("/x\\..\\hook")]
+    [InlineData("/hook\\")]
+    [InlineData("/%5chook")]
+    [InlineData("hook")]
+    [InlineData("*")]
+    [InlineData("/hook&a=1")]
+    [InlineData("/hook,")]
+    [InlineData("/hook.")]
+    [InlineData("/hook~")]
+    [InlineData("/h\u00f6\u00f6k")]
+    [InlineData("http://localhost/hook")]
+    [InlineData("http://localhost:80/hook")]
+    [InlineData("https://localhost/hook")]
+    [InlineData("http://localhost//hook")]
+    [InlineData("//localhost/hook")]
+    [InlineData("ftp://localhost/hook")]
+    [InlineData("http://localhost@elsewhere/hook")]
+    public async Task A_literal_path_has_one_spelling(string target) => await IsUnknownAsync(target);
+
+    [Theory]
+    [InlineData("/some")]
+    [InlineData("/some/events/../../hook")]
+    [InlineData("/some/events/..")]
+    [InlineData("/some/events/.")]
+    [InlineData("/some/events/./a")]
+    [InlineData("/some/events//a")]
+    [InlineData("/some/events/a//b")]
+    [InlineData("/some/events/%2e%2e/a")]
+    [InlineData("/some/events/%252e%252e/a")]
+    [InlineData("/some/events/a%2fb")]
+    [InlineData("/some/events/a%20b")]
+    [InlineData("/some/events/%41")]
+    [InlineData("/some/events/a;b")]
+    [InlineData("/some/events/a\\b")]
+    [InlineData("/some/events/a:b")]
+    [InlineData("/some/events/a@b")]
+    [InlineData("/some/events/a+b")]
+    [InlineData("/some/events/a,b")]
+    [InlineData("/some/events/a=b")]
+    [InlineData("/some/events/a*b")]
+    [InlineData("/some/events/\u00e4")]
+    [InlineData("/some/events/..;/a")]
+    [InlineData("/some/EVENTS/a")]
+    [InlineData("/Some/events/a")]
+    [InlineData("/some/events")]
+    [InlineData("/some//events/a")]
+    [InlineData("http://localhost/some/events/a")]
+    public async Task A_prefix_takes_no_rest_that_could_be_read_in_two_ways(string target) => await IsUnknownAsync(target);
+
+    [Theory]
+    [InlineData("/some/events/")]
+    [InlineData("/some/events/a")]
+    [InlineData("/some/events/a/b/c/")]
+    [InlineData("/some/events/A-z_0.9~")]
+    [InlineData("/some/events/...")]
+    [InlineData("/some/events/..a/.b")]
+    [InlineData("/some/events/a?rest=/../%2e;//\\")]
+    public async Task A_prefix_takes_a_plain_rest_and_the_app_gets_it_unchanged(string target)
+    {
+        Assert.Equal(200, (await Site.SendAsync(Site.Signed(Encoding.Latin1.GetBytes(target), target))).Status);
+
+        Assert.Equal(target, Site.Upstream.Requests[^1].Target);
+    }
+
+    [Theory]
+    [InlineData("?")]
+    [InlineData("?a=1&b=2")]
+    [InlineData("?a=%20%41%zz%")]
+    [InlineData("?{}|^`\"<>[]")]
+    [InlineData("?a+b=c+d")]
+    [InlineData("?q=/../..//./;x\\y")]
+    [InlineData("?a=1?b=2??")]
+    [InlineData("?&&==&=")]
+    [InlineData("?url=http://elsewhere/?x=%23")]
+    [InlineData("?%2e%2e%2f")]
+    [InlineData("?'()*!$,:@~")]
+    [InlineData("?%C3%A4%c3%a4")]
+    public async Task A_query_reaches_the_app_byte_for_byte(string query)
+    {
+        Assert.Equal(200, (await Site.SendAsync(Site.Signed(Encoding.Latin1.GetBytes(query), "/hook" + query))).Status);
+
+        Assert.Equal("/hook" + query, Site.Upstream.Requests[^1].Target);
+    }
+
+    [Fact]
+    public async Task A_long_query_reaches_the_app_byte_for_byte()
+    {
+        var target = "/hook?q=" + string.Concat(Enumerable.Range(0, 2000).Select(i => (char)('!' + (i * 7 % 94)))).Replace('#', '-');
+
+        Assert.Equal(200, (await Site.SendAsync(Site.Signed("a long query", target))).Status);
+        Assert.Equal(target, Site.Upstream.Requests[^1].Target);
+    }
+
+    [Theory]
+    [InlineData('\x01')]
+    [InlineData('\t')]
+    [InlineData('\x1b')]
+    [InlineData('\x7f')]
+    [InlineData('\x80')]
+    [InlineData('\xe4')]
+    public async Task A_byte_that_is_no_printable_ASCII_in_the_query_goes_no_further(char c)
+    {
+        var seen = Site.Seen;
+
+        var answer = await Site.SendAsync(Site.Signed("control", $"/hook?a={c}b"));
+
+        Assert.Equal(400, answer.Status);
+        Assert.Equal(seen, Site.Seen);
+    }
+
+    [Fact]
+    public async Task An_address_with_a_path_is_put_before_the_routes_own()
+    {
+        Assert.Equal(200, (await Site.SendAsync(Site.Signed("based", "/based/x?y=%zz"))).Status);
+
+        Assert.Equal("/behind/the/door/based/x?y=%zz", Site.Upstream.Requests[^1].Target);
+    }
+
+    [Fact]
+    public async Task A_route_with_hosts_answers_to_no_other()
+    {
+        foreach (var host in new[] { "hooks.example.com", "HOOKS.example.COM", "hooks.example.com:8443" })
+        {
+            Assert.Equal(200, (await Site.SendAsync(Site.Signed(host, "/hosted") with { Host = host })).Status);
+            Assert.Equal(host, Site.Upstream.Requests[^1].Headers["X-Forwarded-Host"]);
+            Assert.Equal(Site.Upstream.EndPoint.ToString(), Site.Upstream.Requests[^1].Headers["Host"]);
+        }
+
+        foreach (var host in new[] { "localhost", "example.com", "hooks.example.com.evil.example", "x.hooks.example.com", "hooks.example.com.", "" })
+        {
+            await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed(host, "/hosted") with { Host = host }), 404, "route-unknown", route: "none");
+        }
+    }
+
+    private protected override Task<Site> StartAsync() => Site.StartAsync(
+        """
+        {
+          "routes": {
+            "hook": { "path": "/hook", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
+            "prefix": { "path": "/some/events/{**rest}", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
+            "based": { "path": "/based/{**rest}", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}/behind/the/door/" },
+            "hosted": {
+              "path": "/hosted", "hosts": ["hooks.example.com"],
+              "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}"
+            }
+          }
+        }
+        """,
+        arguments: ["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:WebhookEdge", "Debug"]);
+
+    /// <summary>404 by the gate, or 400 or 405 by the server when the target is none at all; never anything at the app.</summary>
+    private async Task IsUnknownAsync(string target)
+    {
+        var seen = Site.Seen;
+
+        var answer = await Site.SendAsync(Site.Signed(target, target));
+
+        Assert.Contains(answer.Status, new[] { 400, 404, 405 });
+        Assert.Empty(answer.Body);
+        Assert.Equal(seen, Site.Seen);
+    }
+}
