@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 using WebhookEdge.Gate;
 using WebhookEdge.Verdicts;
 using Yarp.ReverseProxy.Transforms;
@@ -31,7 +32,8 @@ internal sealed class ForwardTransforms : ITransformProvider
         context.UseDefaultForwarders = false;
         context.RequestTransforms.Insert(0, new OpenRequest(copyHeaders));
         context.RequestTransforms.Add(new SealRequest(configured));
-        context.ResponseTransforms.Add(new NoteAnswer());
+        context.ResponseTransforms.Insert(0, new OpenAnswer(context.CopyResponseHeaders is not false));
+        context.CopyResponseHeaders = false;
     }
 
     private static Delivery Admitted(HttpContext context) =>
@@ -173,21 +175,58 @@ internal sealed class ForwardTransforms : ITransformProvider
         };
     }
 
-    /// <summary>Notes the upstream's status; an answer that would lead the sender elsewhere is not passed on.</summary>
-    private sealed class NoteAnswer : ResponseTransform
+    /// <summary>
+    /// Notes the upstream's status before anything else can fail: what it took, it took. Then passes on its headers, but for one that the server
+    /// would throw at (YARP's own copy would turn the whole answer into a 502). An answer that would lead the sender elsewhere is not passed on.
+    /// </summary>
+    private sealed class OpenAnswer(bool copyHeaders) : ResponseTransform
     {
         public override ValueTask ApplyAsync(ResponseTransformContext context)
         {
-            if (context.ProxyResponse is { } response)
+            if (context.ProxyResponse is not { } response)
             {
-                Admitted(context.HttpContext).UpstreamStatus = (int)response.StatusCode;
-                if (response.StatusCode is < HttpStatusCode.OK or (>= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest))
+                return default;
+            }
+
+            Admitted(context.HttpContext).UpstreamStatus = (int)response.StatusCode;
+            if (response.StatusCode is < HttpStatusCode.OK or (>= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest))
+            {
+                context.SuppressResponseBody = true;
+            }
+            else if (copyHeaders)
+            {
+                var headers = context.HttpContext.Response.Headers;
+                Copy(response.Headers, headers);
+                Copy(response.Content.Headers, headers);
+
+                // RFC 9112 §6.3: beside Transfer-Encoding a length means nothing. RFC 9110 §8.6: a 204 has none.
+                if (response.StatusCode == HttpStatusCode.NoContent || response.Headers.NonValidated.Contains("Transfer-Encoding"))
                 {
-                    context.SuppressResponseBody = true;
+                    headers.ContentLength = null;
                 }
             }
 
             return default;
+        }
+
+        private static void Copy(HttpHeaders from, IHeaderDictionary to)
+        {
+            foreach (var (name, values) in from.NonValidated)
+            {
+                if (ForwardedHeaders.IsDroppedFromAnswer(name))
+                {
+                    continue;
+                }
+
+                // Not Append, which passes over empty values.
+                foreach (var value in values)
+                {
+                    if (ForwardedHeaders.IsSendable(value))
+                    {
+                        to[name] = values.Count == 1 ? value : StringValues.Concat(to[name], value);
+                    }
+                }
+            }
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Frozen;
 using WebhookEdge.Gate;
 
@@ -20,12 +21,17 @@ internal static class ForwardedHeaders
 
     private const string TrustPrefix = "X-Webhook-";
 
-    private static readonly FrozenSet<string> Dropped = new[]
-    {
-        // Hop by hop (RFC 9110 §7.6.1). Names a sender lists in Connection are not removed: they could name the headers we set.
+    /// <summary>Hop by hop (RFC 9110 §7.6.1). Names that a sender lists in Connection are not removed: they could name the headers we set.</summary>
+    private static readonly string[] HopByHop =
+    [
         "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Authentication-Info", "TE", "Trailer",
         "Transfer-Encoding", "Upgrade", "HTTP2-Settings", "Upgrade-Insecure-Requests", "Alt-Svc",
+    ];
 
+    private static readonly FrozenSet<string> DroppedFromAnswers = HopByHop.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    private static readonly FrozenSet<string> Dropped = new[]
+    {
         // Set anew for the destination. With Expect the HTTP client would count the request as repeatable and silently send it twice.
         "Host", "Content-Length", "X-Content-Length", "Expect",
 
@@ -36,7 +42,17 @@ internal static class ForwardedHeaders
         "Forwarded", "X-Forwarded", "Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-By", "X-Real-IP", "X-Client-IP", "Client-IP",
         "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "True-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP", "X-Original-Forwarded-For",
         "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
-    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    }.Concat(HopByHop).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    // RFC 9110 §5.5 allows HTAB alone.
+    private static readonly SearchValues<char> ControlCharacters =
+        SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(c => c != '\t').Append(0x7f).Select(c => (char)c)]);
+
+    /// <summary>True when a header of the upstream's answer must not reach the sender.</summary>
+    public static bool IsDroppedFromAnswer(string name) => DroppedFromAnswers.Contains(name);
+
+    /// <summary>True when the server can send <paramref name="value"/>; it throws at control characters.</summary>
+    public static bool IsSendable(string value) => !value.AsSpan().ContainsAny(ControlCharacters);
 
     /// <summary>True when <paramref name="name"/> must not reach the upstream. <paramref name="delivery"/> decides about its credential headers and its key.</summary>
     public static bool IsDropped(string name, Delivery delivery)

@@ -23,6 +23,9 @@ internal sealed class Delivery
     /// <summary>Bounds the forward; fires when the route's time is up. Kept with the pooled delivery.</summary>
     public CancellationTokenSource? Deadline { get; set; }
 
+    /// <summary>The request's lifetime while it is forwarded. Kept with the pooled delivery.</summary>
+    public ForwardLifetime Lifetime { get; } = new();
+
     /// <summary>True once a byte of the body may have left for the upstream: from then on a failure is ambiguous and nothing is sent twice.</summary>
     public bool Sent { get; set; }
 

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.ObjectPool;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using WebhookEdge.Observability;
 using WebhookEdge.Verdicts;
@@ -72,17 +73,22 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         delivery.Open(policy, request.Method, request.RawTarget, client, headers, headers.ContentLength, context.Request.BodyReader);
 
         // Kestrel moves a Content-Length that came beside Transfer-Encoding to X-Content-Length (RFC 9112 §6.3 lets it); one of the two servers
-        // that read such a request is always wrong, so it goes no further.
+        // that read such a request is always wrong, so it goes no further. Neither does a coding besides chunked, which Kestrel would leave on the
+        // body, nor Connection: upgrade, after which it takes everything that follows for the body.
         delivery.Ambiguous = headers.ContainsKey(HeaderNames.Upgrade)
-            || (headers.TransferEncoding.Count > 0 && (headers.ContentLength is not null || headers.ContainsKey("X-Content-Length")))
+            || (headers.TransferEncoding.Count > 0 && (headers.ContentLength is not null || headers.ContainsKey("X-Content-Length") || !IsChunkedAlone(headers.TransferEncoding)))
+            || context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
             || HttpMethods.IsConnect(request.Method);
 
         // YARP's own per-route limit has no effect once a middleware has read the body; the server's has.
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
         {
-            limit.MaxRequestBodySize = policy.BodyLimit;
+            // The server counts the framing of chunks as well, six bytes for a body byte at worst; PayloadCheck counts the body alone.
+            limit.MaxRequestBodySize = headers.ContentLength is null ? (policy.BodyLimit * 6) + 1024 : policy.BodyLimit;
         }
     }
+
+    private static bool IsChunkedAlone(StringValues codings) => codings.Count == 1 && string.Equals(codings[0], "chunked", StringComparison.OrdinalIgnoreCase);
 
     private async ValueTask<Verdict> DecideAsync(HttpContext context, Delivery delivery)
     {
@@ -115,7 +121,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
 
         // From here on the delivery does not hang on the sender's connection: one that hangs up must not cancel work the upstream has begun.
         // YARP takes RequestAborted as its reason to stop; now that is the route's time alone.
-        context.RequestAborted = deadline.Token;
+        delivery.Lifetime.Begin(context.Features, deadline.Token);
         context.Features.Set(delivery.Admission);
 
         List<DestinationState>? refused = null;
@@ -257,7 +263,16 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         }
 
         // Kestrel cannot drain a body that is still being read: the next request on the connection would fail.
-        delivery.ReturnBody();
+        try
+        {
+            delivery.ReturnBody();
+        }
+        catch (Exception e)
+        {
+            // The server has given up the connection, and the buffers with it. What was taken from the gateway's bounds is given back all the same.
+            logger.BodyNotReturned(e, delivery.Policy.RouteId, context.TraceIdentifier);
+        }
+
         capacity.Release(delivery);
         if (entered)
         {
@@ -265,6 +280,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         }
 
         context.Features.Set<Admission>(null);
+        delivery.Lifetime.End(context.Features);
         _deliveries.Return(delivery);
     }
 
