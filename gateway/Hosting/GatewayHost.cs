@@ -36,7 +36,7 @@ internal sealed record GatewayHostOptions
 }
 
 /// <summary>routes.json has errors; the gateway does not start.</summary>
-internal sealed class ConfigurationException(IReadOnlyList<ConfigProblem> problems) : Exception("the configuration has errors")
+internal sealed class ConfigurationException(IReadOnlyList<ConfigProblem> problems) : Exception("the configuration has errors: " + string.Join(" | ", problems.Where(static p => !p.IsWarning)))
 {
     public IReadOnlyList<ConfigProblem> Problems { get; } = problems;
 }

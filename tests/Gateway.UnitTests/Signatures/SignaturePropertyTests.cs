@@ -50,7 +50,7 @@ public sealed class SignaturePropertyTests
     public void A_prefixed_header_is_read_exactly_as_a_naive_strict_oracle_reads_it()
     {
         var grammar = new SignatureHeader(MacEncoding.Hex, 4, "sha256=", null);
-        var oracle = new Regex("^[ \t]*sha256=([0-9a-f]{8}|[0-9A-F]{8})[ \t]*$(?!\n)", RegexOptions.CultureInvariant);
+        var oracle = new Regex("^[ \t]*sha256=(?:[0-9a-f]{8}|[0-9A-F]{8})[ \t]*$(?!\n)", RegexOptions.CultureInvariant);
         var text = Gen.ListOf(Gen.Elements("sha256=", "sha256", "=", "deadbeef", "DEAD", "beef", "0x", " ", "\t", ",", "\n", "zz", "é", "\0")).Select(parts => string.Concat(parts.Take(6)));
         var likely = Gen.Elements("sha256=deadbeef", " sha256=DEADbeef\t", "sha256=deadbeef ", "sha256=deadbeef\n", "sha256= deadbeef");
 
