@@ -14,6 +14,9 @@ internal static class Tool
         GenerateCommand.Create(),
         RunCommand.Create(),
         TargetCommand.Create(),
+        CompareCommand.Create(),
+        BareYarp.Create(),
+        BenchCommand.Create(),
 #if NBOMBER
         NBomberCommand.Create(),
 #endif

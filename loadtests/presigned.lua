@@ -47,7 +47,7 @@ end
 function done(summary, latency, _)
   local rounds = 0
   for _, thread in ipairs(threads) do rounds = rounds + thread:get("rounds") end
-  io.write(string.format("requests %d\nnot 2xx or 3xx %d\nsocket errors %d\nstarted over %d\np50 %d us\np99 %d us\n",
-    summary.requests, summary.errors.status, summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
+  io.write(string.format("requests %d\nduration %d us\nnot 2xx or 3xx %d\nsocket errors %d\nstarted over %d\np50 %d us\np99 %d us\n",
+    summary.requests, summary.duration, summary.errors.status, summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
     rounds, latency:percentile(50), latency:percentile(99)))
 end
