@@ -164,7 +164,7 @@ public sealed class UpstreamUnreachableTests
         var readable = 0;
         var handshakes = new AwaitableCount();
         var serving = AcceptAsync();
-        await using var gateway = await StartAsync($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}", "900ms");
+        await using var gateway = await StartAsync($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}", "3s");
 
         var answer = await gateway.SendAsync(Hook.Event("one"));
 
