@@ -222,7 +222,7 @@ internal sealed record RouteSpec
     [Description("Checks of signatures and credentials; all must pass.")]
     public IReadOnlyList<VerifySpec>? Verify { get; init; }
 
-    [Description("Where requests may come from: IPs, CIDRs, address-set names, aws:REGION or aws:REGION:SERVICE; [\"any\"] says it out loud.")]
+    [Description("Where requests may come from: IPs, CIDRs, names of address sets or of presets with known sources, aws:REGION or aws:REGION:SERVICE; [\"any\"] says it out loud.")]
     public AllowSpec? Allow { get; init; }
 
     [Description("How duplicates are recognised, or \"off\".")]
@@ -237,7 +237,7 @@ internal sealed record RouteSpec
     [Description("Body cap, enforced without Content-Length too.")]
     public ByteSize? MaxBody { get; init; }
 
-    [Description("From the last body byte to the answer; default 8.5s.")]
+    [Description("From the last body byte to the answer; default 8.5s, or 85 % of the time the provider waits where that is less.")]
     public Duration? Timeout { get; init; }
 
     [Description("enforce (default) or observe: records what would be refused, forwards it.")]
@@ -313,8 +313,14 @@ internal sealed record PresetSpec
 
     public required SchemeSpec Scheme { get; init; }
 
-    /// <summary>Documented source addresses; null = none documented.</summary>
+    /// <summary>Source addresses that the sender's own page tells receivers to insist on: the default of a route's <c>allow</c>. Null = none.</summary>
     public IReadOnlyList<string>? Allow { get; init; }
+
+    /// <summary>
+    /// Addresses that a route may ask for by the preset's name (<c>"allow": ["github"]</c>) and gets only then: lists to be fetched, and lists that someone else
+    /// than the sender wrote down. Null = none known.
+    /// </summary>
+    public AddressSetSpec? Sources { get; init; }
 
     public ReplayOptions? Replay { get; init; }
 
@@ -335,6 +341,16 @@ internal sealed record PresetSpec
 
     /// <summary>What an operator should know, in one or two sentences.</summary>
     public string? Notes { get; init; }
+
+    /// <summary>
+    /// The longest an answer takes when a route names no <c>timeout</c>: 8.5 s, below the 10 s many senders wait, and 85 % of the wait of a sender with
+    /// less patience. An answer that comes too late is a failed delivery that succeeded.
+    /// </summary>
+    public static TimeSpan DefaultTimeout(PresetSpec? preset)
+    {
+        var usual = TimeSpan.FromSeconds(8.5);
+        return preset?.Retries?.Timeout is { } patience && patience.Value * 0.85 < usual ? patience.Value * 0.85 : usual;
+    }
 }
 
 internal sealed record RetrySpec

@@ -2,10 +2,10 @@ namespace WebhookEdge.Configuration;
 
 internal sealed partial class RoutesValidator
 {
-    /// <summary>From the last body byte to the answer, when a route names nothing else.</summary>
+    /// <summary>How long a stopping gateway waits for deliveries in flight.</summary>
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(30);
+
     private static readonly string[] SetByTheGateway = ["Idempotency-Key", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"];
-    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(8.5);
 
     private void Routes()
     {
@@ -300,6 +300,13 @@ internal sealed partial class RoutesValidator
         {
             _usedSets.Add(source);
         }
+        else if (_catalogue.Presets.TryGetValue(source, out var preset))
+        {
+            if (preset.Sources is null)
+            {
+                Error(path, $"{preset.Title} has no list of addresses here", "ask the sender, and write the addresses out");
+            }
+        }
         else if (source.StartsWith("aws:", StringComparison.OrdinalIgnoreCase))
         {
             if (!Grammar.IsAwsSource(source))
@@ -313,7 +320,7 @@ internal sealed partial class RoutesValidator
         }
         else
         {
-            Error(path, $"{Quote(source)} is neither an address nor the name of an address set", NearestName.Hint(source, [.. _sets.Keys, "any"]));
+            Error(path, $"{Quote(source)} is neither an address nor the name of an address set", NearestName.Hint(source, [.. _sets.Keys, "any", .. _catalogue.Presets.Values.Where(static p => p.Sources is not null).Select(static p => p.Name)]));
         }
     }
 
@@ -487,7 +494,7 @@ internal sealed partial class RoutesValidator
             Warn($"{path}.timeout", $"longer than the {LongestDrain.TotalSeconds:0} s that a stopping gateway waits for deliveries in flight", "keep it below, or expect some to be cut off by a restart");
         }
 
-        var effective = route.Timeout?.Value ?? DefaultTimeout;
+        var effective = route.Timeout?.Value ?? PresetSpec.DefaultTimeout(preset);
         if (preset?.Retries?.Timeout is { } patience && effective >= patience.Value)
         {
             Warn(

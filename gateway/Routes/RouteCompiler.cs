@@ -51,7 +51,6 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 {
     private const string DefaultAwsUrl = "https://ip-ranges.amazonaws.com/ip-ranges.json";
     private static readonly TimeSpan DefaultTtl = TimeSpan.FromHours(72);
-    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(8.5);
     private static readonly ByteSize DefaultMaxBody = new(1024 * 1024);
 
     public async Task<CompiledRoutes> CompileAsync(RoutesFile file, List<ConfigProblem> problems, CompileMode mode, CancellationToken cancellationToken)
@@ -159,7 +158,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
         var place = $"routes.{id}";
         var preset = route.Provider is { } name ? Presets.Find(name) : null;
-        var timeout = route.Timeout?.Value ?? DefaultTimeout;
+        var timeout = route.Timeout?.Value ?? PresetSpec.DefaultTimeout(preset);
         var observe = route.Mode == "observe";
         var isPrefix = path.EndsWith("/{**rest}", StringComparison.Ordinal);
         var literal = isPrefix ? path[..^"{**rest}".Length] : path;
@@ -203,7 +202,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             ForwardCredentials = route.ForwardCredentials ?? false,
             CredentialHeaders = [.. proof.CredentialHeaders.Select(ForwardedHeaders.Normalise)],
             Observe = observe,
-            StatusOverrides = CompileRefuse(route.Refuse),
+            StatusOverrides = CompileRefuse(preset?.Refuse, route.Refuse),
             Checks = ordered,
         };
     }
@@ -229,6 +228,10 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             else if (work.File.AddressSets?.GetValueOrDefault(entry) is { } set)
             {
                 CompileSet(work, $"addressSets.{entry}", set, networks, feeds);
+            }
+            else if (Presets.Find(entry)?.Sources is { } published)
+            {
+                CompileSet(work, $"{place}.allow[{i}]", published, networks, feeds);
             }
             else if (StrictCidr.TryParse(entry, out var network, out _))
             {
@@ -364,18 +367,19 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         var ttl = written?.Ttl?.Value ?? preset?.Replay?.Ttl?.Value ?? DefaultTtl;
         var closed = (written?.OnStoreError ?? preset?.Replay?.OnStoreError) == "closed";
         var recipe = ReplayKeyRecipe.Compile(id, key, $"{place}.replay.key", work.Problems);
-        add(new ReplayCheck(recipe, new ReplayRules(ttl, timeout, closed), replay, work.Resources.Replay), written?.Mode == "observe");
+        add(new ReplayCheck(recipe, new ReplayRules(ttl, timeout, closed), replay, work.Resources.Replay), (written is null ? preset?.Replay?.Mode : written.Mode) == "observe");
     }
 
-    private static ImmutableArray<int> CompileRefuse(Dictionary<string, int>? refuse)
+    /// <summary>What the sender insists on, and over it what the route says.</summary>
+    private static ImmutableArray<int> CompileRefuse(Dictionary<string, int>? preset, Dictionary<string, int>? route)
     {
-        if (refuse is null)
+        if (preset is null && route is null)
         {
             return [];
         }
 
         var statuses = new int[Enum.GetValues<RejectReason>().Length];
-        foreach (var (slug, status) in refuse)
+        foreach (var (slug, status) in (preset ?? []).Concat(route ?? []))
         {
             if (RejectReasons.TryParse(slug, out var reason))
             {
