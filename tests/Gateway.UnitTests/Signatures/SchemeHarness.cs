@@ -45,13 +45,22 @@ internal sealed class SchemeHarness
 
     public static SchemeHarness CreateAt(string publicUrl, string path, SchemeSpec spec, params string[] secrets)
     {
+        var harness = Compile(publicUrl, path, spec, secrets, out var problems);
+        Assert.True(harness is not null, string.Join('\n', problems));
+        return harness;
+    }
+
+    /// <summary>Null when scheme and secrets do not load.</summary>
+    public static SchemeHarness? TryCreateAt(string publicUrl, string path, SchemeSpec spec, params string[] secrets) => Compile(publicUrl, path, spec, secrets, out _);
+
+    private static SchemeHarness? Compile(string publicUrl, string path, SchemeSpec spec, string[] secrets, out List<ConfigProblem> problems)
+    {
         secrets = secrets.Length == 0 ? ["a-secret-of-thirty-two-characters"] : secrets;
         var time = new FixedTime { Value = Now };
-        var problems = new List<ConfigProblem>();
+        problems = [];
         var bytes = secrets.Select(Encoding.UTF8.GetBytes).ToArray();
         var compiled = SchemeCompiler.Compile(spec, [.. bytes.Select((value, i) => new Secret($"env:SECRET_{i}", value))], new(publicUrl, path, time), problems, "schemes.acme");
-        Assert.True(compiled is not null, string.Join('\n', problems));
-        return new(compiled, spec, bytes, time);
+        return compiled is null ? null : new(compiled, spec, bytes, time);
     }
 
     public static List<ConfigProblem> Problems(SchemeSpec spec, string? publicUrl = "https://hooks.example.com") =>
