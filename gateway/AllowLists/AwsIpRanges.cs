@@ -81,6 +81,12 @@ internal sealed class AwsIpRanges : IRangeDocument
             fault = $"the document is no valid JSON, near line {e.LineNumber + 1}";
             return false;
         }
+        catch (InvalidOperationException)
+        {
+            // How System.Text.Json says that a text is invalid UTF-8 or half of a surrogate pair: only when it is asked for, not when it is parsed.
+            fault = "a text in the document is no valid Unicode";
+            return false;
+        }
     }
 
     /// <summary>The networks of these services in these regions, both as AWS writes them; no services = <see cref="DefaultServices"/>. Each network once.</summary>

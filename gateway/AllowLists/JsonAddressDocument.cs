@@ -127,9 +127,23 @@ internal sealed class JsonAddressDocument : IRangeDocument
     /// <summary>One entry that is no sound network refuses the list.</summary>
     public bool TrySelect(AddressQuery query, out IReadOnlyList<IPNetwork> networks, out string fault)
     {
+        var pointer = query.Pointer ?? throw new ArgumentException("a JSON list needs a pointer", nameof(query));
         var result = new List<IPNetwork>();
         networks = result;
-        var pointer = query.Pointer ?? throw new ArgumentException("a JSON list needs a pointer", nameof(query));
+        try
+        {
+            return TryRead(pointer, result, out fault);
+        }
+        catch (InvalidOperationException)
+        {
+            // How System.Text.Json says that a text is invalid UTF-8 or half of a surrogate pair: only when it is asked for, not when it is parsed.
+            fault = $"'{pointer.Text}' leads to a text that is no valid Unicode";
+            return false;
+        }
+    }
+
+    private bool TryRead(JsonListPointer pointer, List<IPNetwork> result, out string fault)
+    {
         var found = pointer.Find(_root);
         if (found is null)
         {

@@ -20,6 +20,18 @@ public sealed class JsonAddressDocumentTests
         """;
 
     [Theory]
+    [InlineData("{\"hooks\":[\"203.0.113.0\\ud800/24\"]}")]
+    [InlineData("{\"hooks\":[\"203.0.113.0\u00ff/24\"]}")]
+    public void A_text_that_is_no_unicode_is_a_fault_and_no_exception(string json)
+    {
+        Assert.True(JsonListPointer.TryParse("/hooks", out var pointer, out _));
+        Assert.True(JsonAddressDocument.TryParse(Encoding.Latin1.GetBytes(json), out var document, out _));
+
+        Assert.False(document!.TrySelect(new AddressQuery([], [], pointer), out _, out var fault));
+        Assert.Contains("no valid Unicode", fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("/hooks", "192.30.252.0/22 2a0a:a440::/29 203.0.113.7/32")]
     [InlineData("/hooks/1", "2a0a:a440::/29")]
     [InlineData("/items/*/cidr", "198.51.100.0/24 2001:db8::/32")]

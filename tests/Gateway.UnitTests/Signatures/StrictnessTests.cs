@@ -571,6 +571,39 @@ public sealed class StrictnessTests
     }
 
     [Fact]
+    public void A_missing_signature_header_is_refused()
+    {
+        Refused(RejectReason.SignatureMissing, SchemeHarness.Create(Plain).Decide([], Body));
+        Refused(RejectReason.SignatureMissing, SchemeHarness.Create(Timed).Decide([new("X-Other", "t=1700000000,v1=aa")], Body));
+    }
+
+    [Fact]
+    public void A_scheme_that_leaves_the_body_unsigned_must_say_so()
+    {
+        var silent = Plain with { Signed = "{timestamp}", Timestamp = new() { From = "header:X-Time" } };
+
+        Assert.Contains(SchemeHarness.Problems(silent), problem => problem is { Path: "s.signed", IsWarning: false });
+        Assert.DoesNotContain(SchemeHarness.Problems(silent with { UnsignedBody = true }), problem => !problem.IsWarning);
+    }
+
+    [Fact]
+    public void An_unsigned_timestamp_is_a_warning_at_load()
+    {
+        var unsigned = Plain with { Timestamp = new() { From = "header:X-Time" } };
+
+        Assert.Contains(SchemeHarness.Problems(unsigned), problem => problem is { Path: "s.timestamp", IsWarning: true } && problem.Message.Contains("not signed", StringComparison.Ordinal));
+        Assert.Empty(SchemeHarness.Problems(unsigned with { Signed = "{timestamp}.{body}" }));
+    }
+
+    [Fact]
+    public void An_empty_secret_does_not_load()
+    {
+        Assert.Null(SchemeHarness.TryCreateAt(SchemeHarness.PublicUrl, SchemeHarness.Path, Plain, ""));
+        Assert.Null(SchemeHarness.TryCreateAt(SchemeHarness.PublicUrl, SchemeHarness.Path, Plain with { Key = new() { Strip = "whsec_", Encoding = "base64" } }, "whsec_"));
+        Assert.NotNull(SchemeHarness.TryCreateAt(SchemeHarness.PublicUrl, SchemeHarness.Path, Plain, "x"));
+    }
+
+    [Fact]
     public void The_head_is_judged_before_the_body()
     {
         var harness = SchemeHarness.Create(Standard);
