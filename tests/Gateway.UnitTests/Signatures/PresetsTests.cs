@@ -32,7 +32,8 @@ public sealed class PresetsTests
         Assert.Matches("^[a-z0-9]+(-[a-z0-9]+)*$", name);
         Assert.True(Uri.TryCreate(preset.Docs, UriKind.Absolute, out var docs) && docs.Scheme == "https");
         Assert.Contains(preset.Evidence, ProvidersPage.Evidence.Keys);
-        Assert.Equal(preset.Evidence is "sdk" or "doc" ? "confirmed" : "unconfirmed", preset.Status);
+        Assert.Contains(preset.Status, new[] { "confirmed", "unconfirmed" });
+        Assert.True(preset.Status == "unconfirmed" || preset.Evidence is "sdk" or "doc", "confirmed by whom?");
         Assert.Contains(preset.Category, ProvidersPage.Categories.Select(category => category.Word));
         Assert.NotEmpty(preset.Replay!.Key!);
         Assert.Equal(TimeSpan.FromHours(72), preset.Replay.Ttl!.Value.Value);
@@ -79,18 +80,14 @@ public sealed class PresetsTests
         Assert.DoesNotContain(Validate(file), problem => !problem.IsWarning);
     }
 
+    /// <summary>Kinds that are code have tests of their own.</summary>
+    public static TheoryData<string> DataNames() => [.. Presets.All.Values.Where(preset => Words.Kinds.Contains(preset.Scheme.Kind ?? "hmac")).Select(preset => preset.Name)];
+
     [Theory]
-    [MemberData(nameof(Names))]
+    [MemberData(nameof(DataNames))]
     public void What_its_sender_signs_is_accepted_and_a_changed_body_is_not(string name)
     {
         var preset = Presets.Find(name)!;
-        if (preset.Scheme.Kind is not ("hmac" or "digest" or "token" or "basic" or "bearer"))
-        {
-            // A code verifier's own tests know how to sign.
-            Assert.True(VendorVector.Load(name).Decide(name).Passed);
-            return;
-        }
-
         var harness = SchemeHarness.Create(preset.Scheme, VendorVector.Load(name).Secret);
         var body = $$"""{"id":"evt_1","webhookTimestamp":{{SchemeHarness.Now.ToUnixTimeMilliseconds()}}}""";
         var headers = harness.Sign(body, signedHeaders: new() { ["Klaviyo-Timestamp"] = "2026-01-01T00:00:00Z", ["Lob-Signature-Timestamp"] = "1767225600", ["x-webhook-timestamp"] = "1767225600" });

@@ -9,14 +9,14 @@ namespace WebhookEdge.UnitTests.Signatures;
 
 /// <summary>
 /// A request of a preset's sender, and changes to it that must be refused: <c>tests/corpus/vendor-vectors/PRESET.json</c>, further ones as
-/// <c>PRESET.WORD.json</c>.
+/// <c>PRESET.WORD.json</c> or <c>PRESET-WORD.json</c>.
 /// </summary>
 internal sealed record VendorVector
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
     /// <summary><c>published</c> by the sender, or <c>computed</c> by something else than the gateway.</summary>
-    public required string Origin { get; init; }
+    public string Origin { get; init; } = "published";
 
     /// <summary>Where it was published, or what computed it.</summary>
     public required string Source { get; init; }
@@ -39,17 +39,41 @@ internal sealed record VendorVector
 
     public required string Body { get; init; }
 
-    public required IReadOnlyList<VectorReject> Reject { get; init; }
+    /// <summary>False for a published example of what must be refused.</summary>
+    public bool Valid { get; init; } = true;
+
+    public IReadOnlyList<VectorReject> Reject { get; init; } = [];
 
     public static string Folder { get; } = System.IO.Path.Combine(RepositoryRoot.Path, "tests", "corpus", "vendor-vectors");
 
-    public static IReadOnlyList<string> Names { get; } = [.. Directory.GetFiles(Folder, "*.json").Select(file => System.IO.Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal)];
+    public static IReadOnlyList<string> All { get; } = [.. Directory.GetFiles(Folder, "*.json").Select(file => System.IO.Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal)];
+
+    /// <summary>Path and query as sent; null = the path alone.</summary>
+    public string? Target { get; init; }
+
+    /// <summary>What the sender publishes under which URL: certificates, keys.</summary>
+    public Dictionary<string, string>? Keys { get; init; }
 
     public static VendorVector Load(string name) => JsonSerializer.Deserialize<VendorVector>(File.ReadAllBytes(System.IO.Path.Combine(Folder, name + ".json")), Options)!;
 
-    public static string PresetOf(string name) => name.Split('.')[0];
+    /// <summary>The preset a file is for: the longest name it begins with.</summary>
+    public static string? PresetOf(string name)
+    {
+        for (var end = name.Length; end > 0; end = name.LastIndexOfAny(['.', '-'], end - 1))
+        {
+            if (Presets.Find(name[..end]) is not null)
+            {
+                return name[..end];
+            }
+        }
 
-    public SchemeSpec SchemeOf(string name) => Scheme ?? Presets.Find(PresetOf(name))!.Scheme;
+        return null;
+    }
+
+    /// <summary>The vectors of schemes that are data; a code verifier's own tests know what its examples need.</summary>
+    public static IEnumerable<string> OfData() => All.Where(name => (Load(name).SchemeOf(name).Kind ?? "hmac") is "hmac" or "digest" or "token" or "basic" or "bearer");
+
+    public SchemeSpec SchemeOf(string name) => Scheme ?? Presets.Find(PresetOf(name)!)!.Scheme;
 
     /// <summary>What the checks say to the request with these parts in place of its own; a secret that no scheme can use is refused.</summary>
     public Verdict Decide(string name, byte[]? body = null, string? secret = null, IEnumerable<KeyValuePair<string, string>>? headers = null, long? now = null)
@@ -61,7 +85,7 @@ internal sealed record VendorVector
 
         harness.Clock = DateTimeOffset.FromUnixTimeSeconds(now ?? Now);
         var lines = (headers ?? Headers).Select(header => KeyValuePair.Create(header.Key, new StringValues(header.Value)));
-        return harness.Decide(SchemeHarness.Deliver(lines, new(body ?? Encoding.UTF8.GetBytes(Body)), Method, Path));
+        return harness.Decide(SchemeHarness.Deliver(lines, new(body ?? Encoding.UTF8.GetBytes(Body)), Method, Target ?? Path));
     }
 
     public Verdict Decide(string name, VectorReject reject)
