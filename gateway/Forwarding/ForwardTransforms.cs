@@ -54,7 +54,7 @@ internal sealed class ForwardTransforms : ITransformProvider
                 return default;
             }
 
-            foreach (var (name, values) in delivery.Headers)
+            foreach (var (name, values) in delivery.HeaderLines)
             {
                 if (ForwardedHeaders.IsDropped(name, delivery))
                 {

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace WebhookEdge.Gate;
 
@@ -14,6 +15,14 @@ internal sealed class Delivery
     private bool _bodyHeld;
     private int _sending;
     private TaskCompletionSource? _sent;
+    private readonly byte[] _eventKeyDigest = new byte[EventKeyLength];
+    private bool _hasEventKey;
+    private string? _eventKey;
+    private KeyValuePair<string, StringValues>[] _headerLines = new KeyValuePair<string, StringValues>[32];
+    private int _headerLineCount;
+
+    /// <summary>Length of an event key in bytes: a SHA-256.</summary>
+    public const int EventKeyLength = 32;
 
     public Delivery() => Admission = new(this);
 
@@ -65,7 +74,7 @@ internal sealed class Delivery
     public IDeliveryClaim? Claim { get; set; }
 
     /// <summary>The event's replay key in lower-case hex; also the <c>Idempotency-Key</c> that goes upstream. Null when the route has replay off.</summary>
-    public string? EventKey { get; set; }
+    public string? EventKey => _eventKey ??= _hasEventKey ? Convert.ToHexStringLower(_eventKeyDigest) : null;
 
     /// <summary>The replay store was away and this delivery goes on without it (<c>onStoreError: open</c>).</summary>
     public bool ReplayStoreSkipped { get; set; }
@@ -75,6 +84,31 @@ internal sealed class Delivery
 
     /// <summary>Working memory of the signature stage, kept with the pooled delivery so that verifying allocates nothing. Owned by Signatures.</summary>
     public object? SignatureScratch { get; set; }
+
+    /// <summary>
+    /// The headers as a list. The server's dictionary can be walked only through an enumerator that it allocates, so it is walked once a request
+    /// and read from here after that.
+    /// </summary>
+    public ReadOnlySpan<KeyValuePair<string, StringValues>> HeaderLines
+    {
+        get
+        {
+            if (_headerLineCount == 0)
+            {
+                foreach (var line in Headers)
+                {
+                    if (_headerLineCount == _headerLines.Length)
+                    {
+                        Array.Resize(ref _headerLines, _headerLines.Length * 2);
+                    }
+
+                    _headerLines[_headerLineCount++] = line;
+                }
+            }
+
+            return _headerLines.AsSpan(0, _headerLineCount);
+        }
+    }
 
     public static IHeaderDictionary EmptyHeaders { get; } = new HeaderDictionary { IsReadOnly = true };
 
@@ -87,6 +121,13 @@ internal sealed class Delivery
         Headers = headers;
         DeclaredLength = declaredLength;
         _reader = reader;
+    }
+
+    /// <summary>Sets the event's key; its text is made when somebody asks for it, which a refusal does not.</summary>
+    public void SetEventKey(ReadOnlySpan<byte> digest)
+    {
+        digest.CopyTo(_eventKeyDigest);
+        _hasEventKey = true;
     }
 
     public void RaiseTrust(TrustLevel level)
@@ -170,7 +211,10 @@ internal sealed class Delivery
         Proof = null;
         Trust = TrustLevel.Observed;
         Claim = null;
-        EventKey = null;
+        _eventKey = null;
+        _hasEventKey = false;
+        Array.Clear(_headerLines, 0, _headerLineCount);
+        _headerLineCount = 0;
         ReplayStoreSkipped = false;
         WouldRefuse = Verdicts.RejectReason.NotDecided;
         Sent = false;

@@ -72,6 +72,10 @@ internal sealed class GatewayHost : IAsyncDisposable
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => Volatile.Read(ref started) && level >= LogLevel.Warning);
         options.Logging?.Invoke(builder.Logging);
         builder.WebHost.ConfigureKestrel(ConfigureServer);
+
+        // Requests run where their bytes arrive instead of hopping to the thread pool and back: a third of what a request costs. Nothing in the
+        // gate blocks; PayloadCheck hands large bodies to the pool before they are hashed.
+        builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
         builder.Services
             .AddSingleton(options.Time)
             .AddObservability()

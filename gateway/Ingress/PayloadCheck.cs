@@ -17,6 +17,9 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
     /// <summary>A sender that has started must be done within this, whatever its data rate.</summary>
     public static readonly TimeSpan BodyDeadline = TimeSpan.FromSeconds(15);
 
+    /// <summary>Bodies up to this many bytes are hashed on the thread they arrived on: about 50 µs at most.</summary>
+    private const int LargestInline = 64 * 1024;
+
     public Stage Stage => Stage.Payload;
 
     public ValueTask<Verdict> CheckAsync(Delivery delivery, CancellationToken cancellationToken)
@@ -38,7 +41,7 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
         }
 
         var result = pending.Result;
-        return result.IsCompleted ? new(Accept(delivery, result.Buffer)) : ReadRestAsync(delivery, new(result), cancellationToken);
+        return result.IsCompleted && result.Buffer.Length <= LargestInline ? new(Accept(delivery, result.Buffer)) : ReadRestAsync(delivery, new(result), cancellationToken);
     }
 
     private Verdict Accept(Delivery delivery, ReadOnlySequence<byte> body)
@@ -95,6 +98,12 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
                 var result = await pending;
                 if (result.IsCompleted)
                 {
+                    if (result.Buffer.Length > LargestInline)
+                    {
+                        // What follows hashes the whole body. This may be a thread that other connections' bytes arrive on.
+                        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+                    }
+
                     return Accept(delivery, result.Buffer);
                 }
 

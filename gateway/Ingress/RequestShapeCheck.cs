@@ -42,7 +42,7 @@ internal sealed class RequestShapeCheck(ImmutableArray<string> methods) : IGateC
             return Verdict.Reject(RejectReason.RequestMalformed, "control character in the request target");
         }
 
-        foreach (var header in delivery.Headers)
+        foreach (var header in delivery.HeaderLines)
         {
             for (var i = 0; i < header.Value.Count; i++)
             {

@@ -12,7 +12,9 @@ internal sealed class ReplayCheck(ReplayKeyRecipe recipe, ReplayRules rules, Rep
     public ValueTask<Verdict> CheckAsync(Delivery delivery, CancellationToken cancellationToken)
     {
         var key = recipe.KeyOf(delivery);
-        delivery.EventKey = key.ToString();
+        Span<byte> digest = stackalloc byte[ReplayKey.Size];
+        key.CopyTo(digest);
+        delivery.SetEventKey(digest);
         return guard.ClaimAsync(delivery, key, rules, link, cancellationToken);
     }
 }

@@ -122,7 +122,6 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
 
     private void Refuse(IReadOnlyList<ConfigProblem> problems)
     {
-        Report(provider.Current.RevisionId, successful: false, problems);
         foreach (var problem in problems)
         {
             if (!problem.IsWarning)
@@ -130,6 +129,8 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
                 logger.RoutesRefused(problem.ToString(), provider.Current.RevisionId);
             }
         }
+
+        Report(provider.Current.RevisionId, successful: false, problems);
     }
 
     private void Report(string revision, bool successful, IReadOnlyList<ConfigProblem> problems)

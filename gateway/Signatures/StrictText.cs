@@ -36,12 +36,25 @@ internal static class StrictText
         {
             // Mixed, one digest would have thousands of spellings, and a changed letter would not be noticed.
             return text.Length == mac.Length * 2
-                && !(text.ContainsAnyInRange('a', 'f') && text.ContainsAnyInRange('A', 'F'))
+                && IsOneCase(text)
                 && Convert.FromHexString(text, mac, out _, out var decoded) == OperationStatus.Done && decoded == mac.Length;
         }
 
         var url = encoding == MacEncoding.Base64Url;
         return TryDecodeBase64(text, mac, url, url ? Padding.Optional : Padding.Required, out var written) && written == mac.Length;
+    }
+
+    private static bool IsOneCase(ReadOnlySpan<char> text)
+    {
+        var lower = false;
+        var upper = false;
+        foreach (var c in text)
+        {
+            lower |= c >= 'a';
+            upper |= c is >= 'A' and <= 'F';
+        }
+
+        return !(lower && upper);
     }
 
     /// <summary>Canonical base64 (RFC 4648 §3.5): no white space, no other alphabet, right padding, unused bits zero.</summary>

@@ -95,10 +95,13 @@ internal sealed class TestGateway : IAsyncDisposable
     /// <summary>Replaces routes.json (by rename) and takes it. True when a new revision is in force.</summary>
     public async Task<bool> ReloadAsync(string routes)
     {
+        // Compared before and after: the watcher in the background may be the one that takes it.
+        var before = Reloader.Status.Revision;
         var next = RoutesPath + ".next";
         await File.WriteAllTextAsync(next, Fill(routes));
         File.Move(next, RoutesPath, overwrite: true);
-        return await Deadline.WaitAsync(Reloader.ReloadOnceAsync(CancellationToken.None), "the reload");
+        await Deadline.WaitAsync(Reloader.ReloadOnceAsync(CancellationToken.None), "the reload");
+        return Reloader.Status.Revision != before;
     }
 
     public string Fill(string routes) => Fill(routes, _placeholders);

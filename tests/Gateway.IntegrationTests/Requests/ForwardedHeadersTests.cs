@@ -179,6 +179,7 @@ public class Forwarded_headers : SiteTests
 
         var got = Site.Upstream.Requests[^1].Headers;
         Assert.Equal("yes", got["X-Added"]);
+        Assert.DoesNotContain("forged", got.ToString(), StringComparison.Ordinal);
         Assert.Equal("verified", got["X-Webhook-Trust"]);
         Assert.Equal("transformed", got["X-Webhook-Route"]);
     }
@@ -201,7 +202,7 @@ public class Forwarded_headers : SiteTests
             "no-replay": { "path": "/no-replay", "replay": "off", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
             "transformed": {
               "path": "/transformed",
-              "transforms": [{ "RequestHeader": "X-Added", "Set": "yes" }, { "RequestHeader": "X_Webhook_Trust", "Set": "forged" }],
+              "transforms": [{ "RequestHeader": "X-Added", "Set": "yes" }, { "RequestHeader": "X_Webhook_Trust", "Set": "forged" }, { "RequestHeader": "X.Webhook.Route", "Append": "forged" }],
               "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}"
             },
             "token": { "path": "/token", "verify": [{ "scheme": { "kind": "token", "header": "X-Api_Key" }, "secrets": ["file:{dir}/token"] }], "upstream": "{upstream}" },
