@@ -25,12 +25,22 @@ internal sealed class RouteSigner
     public string Path => Route.Path!.Replace("{**rest}", "test", StringComparison.Ordinal);
 
     /// <summary>True when some check signs a time, so that a stale event can be made.</summary>
-    public bool SignsTime => _checks.Exists(static c => c.Scheme.Timestamp is not null);
+    public bool SignsTime => _checks.Exists(static c => c.Scheme.Timestamp is not null || c.Scheme.Claims?.MaxAgeSeconds is not null);
 
     /// <summary>Null with a problem for people when the route or one of its secrets is not there.</summary>
-    public static RouteSigner? Create(RoutesFile file, string id, out ConfigProblem? problem)
+    /// <param name="file">The routes.</param>
+    /// <param name="id">The route's id.</param>
+    /// <param name="key">A reference to sign with instead of the first secret of the checks: the private key to a scheme's public one.</param>
+    /// <param name="problem">What is missing.</param>
+    public static RouteSigner? Create(RoutesFile file, string id, string? key, out ConfigProblem? problem)
     {
         problem = null;
+        if (key is not null && !SecretReference.TryParse(key, out _))
+        {
+            problem = new("--key", "not a reference", "write env:NAME or file:PATH");
+            return null;
+        }
+
         if (file.Routes?.GetValueOrDefault(id) is not { Path: not null } route)
         {
             problem = new("routes", $"there is no route \"{id}\"", $"known: {string.Join(", ", file.Routes?.Keys.ToArray() ?? [])}");
@@ -41,7 +51,7 @@ internal sealed class RouteSigner
         var checks = new List<(SchemeSpec, byte[])>();
         foreach (var (scheme, secrets) in entries)
         {
-            if (SchemeNames.Resolve(file, scheme) is not { } spec || secrets is not { Count: > 0 } || !SecretReference.TryParse(secrets[0], out var reference))
+            if (SchemeNames.Resolve(file, scheme) is not { } spec || secrets is not { Count: > 0 } || !SecretReference.TryParse(IsPublicKey(spec) && key is not null ? key : secrets[0], out var reference))
             {
                 problem = new($"routes.{id}", "a check has no scheme or no secret", "run validate");
                 return null;
@@ -59,6 +69,23 @@ internal sealed class RouteSigner
         var path = route.Path!.Replace("{**rest}", "test", StringComparison.Ordinal);
         return new(route, checks, (file.Edge?.PublicUrl?.TrimEnd('/') ?? "https://localhost") + path);
     }
+
+    public static RouteSigner? Create(RoutesFile file, string id, out ConfigProblem? problem) => Create(file, id, null, out problem);
+
+    /// <summary>Throws <see cref="ArgumentException"/> with a text for people where only the sender can sign.</summary>
+    public SignedRequest SignRequest(byte[] body, DateTimeOffset now, string id)
+    {
+        var whole = new SignedRequest([], body, "", null);
+        foreach (var (scheme, secret) in _checks)
+        {
+            var signed = RequestSigner.SignRequest(scheme, secret, Method, _url + whole.Query, whole.Body, now, id);
+            whole = new([.. whole.Headers, .. signed.Headers], signed.Body, whole.Query + signed.Query, signed.ContentType ?? whole.ContentType);
+        }
+
+        return whole;
+    }
+
+    private static bool IsPublicKey(SchemeSpec scheme) => scheme.Kind is "ed25519" or "ecdsa-p256" or "rsa-key";
 
     public IReadOnlyList<KeyValuePair<string, string>> Sign(byte[] body, DateTimeOffset now, string id)
     {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using WebhookEdge.Configuration;
 using WebhookEdge.Routes;
+using WebhookEdge.Signatures;
 
 namespace WebhookEdge.Cli;
 
@@ -20,13 +21,14 @@ internal static class SendCommand
         variant.AcceptOnlyFromAmong(Variants);
         var to = new Option<string>("--to") { Description = "The gateway.", DefaultValueFactory = static _ => "http://localhost:8080" };
         var header = new Option<string[]>("--header") { Description = "A further header, NAME: VALUE; may be repeated.", AllowMultipleArgumentsPerToken = false };
-        var command = new Command("send", "Send a signed test event to a running gateway.") { config, route, body, variant, to, header };
+        var key = new Option<string?>("--key") { Description = "Reference (env:NAME or file:PATH) to the private key, for a scheme whose secret is a public one." };
+        var command = new Command("send", "Send a signed test event to a running gateway.") { config, route, body, variant, to, header, key };
         command.SetAction((parsed, cancellationToken) => RunAsync(
-            parsed.GetValue(config)!, parsed.GetValue(route)!, parsed.GetValue(body), parsed.GetValue(variant)!, parsed.GetValue(to)!, parsed.GetValue(header) ?? [], cancellationToken));
+            parsed.GetValue(config)!, parsed.GetValue(route)!, parsed.GetValue(body), parsed.GetValue(variant)!, parsed.GetValue(to)!, parsed.GetValue(header) ?? [], parsed.GetValue(key), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(string config, string id, FileInfo? bodyFile, string variant, string to, string[] further, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(string config, string id, FileInfo? bodyFile, string variant, string to, string[] further, string? key, CancellationToken cancellationToken)
     {
         if (!Uri.TryCreate(to, UriKind.Absolute, out var gateway) || gateway.Scheme is not ("http" or "https"))
         {
@@ -54,7 +56,7 @@ internal static class SendCommand
                 return 1;
             }
 
-            signer = RouteSigner.Create(file, id, out var problem);
+            signer = RouteSigner.Create(file, id, key, out var problem);
             if (signer is null)
             {
                 Problems.Print(config, [problem!]);
@@ -81,11 +83,20 @@ internal static class SendCommand
             Array.Resize(ref body, (int)cap + 1);
         }
 
-        var headers = signer.Sign(body, variant == "stale" ? now.AddHours(-1) : now, eventId);
+        SignedRequest signed;
+        try
+        {
+            signed = signer.SignRequest(body, variant == "stale" ? now.AddHours(-1) : now, eventId);
+        }
+        catch (ArgumentException e)
+        {
+            await Console.Error.WriteLineAsync($"webhookedge: {e.Message}");
+            return 1;
+        }
+
         if (variant == "forged")
         {
-            body = [.. body];
-            body[^1] ^= 0x01;
+            signed = Forge(signed);
         }
 
         using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = gateway };
@@ -93,13 +104,13 @@ internal static class SendCommand
         var good = true;
         for (var copy = 1; copy <= (variant == "duplicate" ? 2 : 1); copy++)
         {
-            using var request = CreateRequest(signer, body, [.. headers, .. further.Select(Split)]);
+            using var request = CreateRequest(signer, signed, further.Select(Split));
             try
             {
                 using var answer = await client.SendAsync(request, cancellationToken);
                 var duplicate = answer.Headers.Contains("X-Webhook-Duplicate");
                 good &= expected == 200 ? answer.IsSuccessStatusCode && duplicate == (copy == 2) : (int)answer.StatusCode == expected;
-                Console.WriteLine($"{signer.Method} {new Uri(client.BaseAddress!, signer.Path)} as {variant}, {body.Length} bytes: {(int)answer.StatusCode} {answer.ReasonPhrase}{(duplicate ? ", duplicate" : "")}{RequestId(answer.Headers)}");
+                Console.WriteLine($"{signer.Method} {new Uri(client.BaseAddress!, signer.Path)} as {variant}, {signed.Body.Length} bytes: {(int)answer.StatusCode} {answer.ReasonPhrase}{(duplicate ? ", duplicate" : "")}{RequestId(answer.Headers)}");
                 var text = await answer.Content.ReadAsStringAsync(cancellationToken);
                 if (text.Length > 0)
                 {
@@ -116,12 +127,35 @@ internal static class SendCommand
         return good ? 0 : 1;
     }
 
+    /// <summary>One byte changed after signing: of the body, near its end; of what a scheme puts into the body, a digit of the signature itself.</summary>
+    private static SignedRequest Forge(SignedRequest signed)
+    {
+        byte[] body = [.. signed.Body];
+        var text = System.Text.Encoding.Latin1.GetString(body);
+        var inside = Math.Max(text.IndexOf("hmacSignature\":\"", StringComparison.Ordinal) + 16, text.IndexOf("\"signature\":\"", StringComparison.Ordinal) + 13);
+        var at = signed.Headers.Count == 0 && inside > 16 ? inside : signed.ContentType is null ? body.Length - 1 : body.Length - 8;
+        body[at] = body[at] == (byte)'1' ? (byte)'2' : signed.Headers.Count == 0 || signed.ContentType is not null ? (byte)'1' : (byte)(body[at] ^ 0x01);
+        return signed with { Body = body };
+    }
+
     private static string RequestId(HttpResponseHeaders headers) => headers.TryGetValues("X-Request-Id", out var ids) ? $", request {ids.First()}" : "";
 
     private static KeyValuePair<string, string> Split(string header)
     {
         var colon = header.IndexOf(':', StringComparison.Ordinal);
         return new(header[..colon].Trim(), header[(colon + 1)..].Trim());
+    }
+
+    public static HttpRequestMessage CreateRequest(RouteSigner signer, SignedRequest signed, IEnumerable<KeyValuePair<string, string>> further)
+    {
+        var request = CreateRequest(signer, signed.Body, [.. signed.Headers, .. further]);
+        request.RequestUri = new(signer.Path + signed.Query, UriKind.Relative);
+        if (signed.ContentType is { } type)
+        {
+            request.Content!.Headers.ContentType = new(type);
+        }
+
+        return request;
     }
 
     public static HttpRequestMessage CreateRequest(RouteSigner signer, byte[] body, IEnumerable<KeyValuePair<string, string>> headers)

@@ -10,12 +10,24 @@ internal sealed record RoutesCatalogue
     /// <summary>Slugs of the reasons, as written under <c>refuse</c>.</summary>
     public required IReadOnlyCollection<string> ReasonSlugs { get; init; }
 
-    /// <summary>Named code verifiers, usable as a scheme's kind; true when one needs secrets.</summary>
-    public IReadOnlyDictionary<string, bool> CodeVerifiers { get; init; } = new Dictionary<string, bool>();
+    /// <summary>Named code verifiers, usable as a scheme's kind.</summary>
+    public IReadOnlyDictionary<string, CodeKind> CodeVerifiers { get; init; } = new Dictionary<string, CodeKind>();
+
+    /// <summary>Names of handshakes, and whether one needs a verify token.</summary>
+    public IReadOnlyDictionary<string, bool> Handshakes { get; init; } = new Dictionary<string, bool>();
 
     /// <summary>What is wrong with the text of an address or CIDR, or null: the strict parser of the address lists.</summary>
     public required Func<string, string?> AddressFault { get; init; }
 
     /// <summary>The type clusters are read into (YARP's ClusterConfig), whose properties are the keys a cluster may have; null = any.</summary>
     public Type? ClusterType { get; init; }
+}
+
+/// <summary>What a kind of scheme that is code promises, whatever its fields say.</summary>
+/// <param name="SignsBody">Nothing of the body can be changed without the secret.</param>
+/// <param name="SignsId">What passes has a signed id, so a replay key may use <c>id</c>.</param>
+internal sealed record CodeKind(bool NeedsSecrets, bool SignsBody, bool SignsId = false, bool SignsTime = false, bool SignsUrl = false)
+{
+    /// <summary>Reads header, signed, timestamp and id as an hmac scheme does, so those say what is signed.</summary>
+    public bool ReadsTemplate { get; init; }
 }

@@ -117,7 +117,7 @@ internal sealed record JsonListSpec
 /// <summary>How a sender proves itself. The fields and their rules: README, "Signature schemes".</summary>
 internal sealed record SchemeSpec
 {
-    [Description("hmac, digest, token, basic or bearer.")]
+    [Description("hmac, digest, token, basic, bearer, or a kind that is code: ed25519, ecdsa-p256, rsa-key, jwt-hs256, twilio, mandrill, plivo-v3, braintree, adyen-items, mailgun, contentful, plaid, aws-sns, paypal.")]
     public string? Kind { get; init; }
 
     [Description("sha1, sha256 (default) or sha512.")]
@@ -155,6 +155,33 @@ internal sealed record SchemeSpec
 
     [Description("Headers that must have exactly these values.")]
     public Dictionary<string, string>? Require { get; init; }
+
+    [Description("Kind jwt-hs256: which claims of the token hold what.")]
+    public ClaimsSpec? Claims { get; init; }
+
+    [Description("Kind plaid: where the sender's keys are fetched; default https://production.plaid.com.")]
+    public string? KeysUrl { get; init; }
+}
+
+internal sealed record ClaimsSpec
+{
+    [Description("The claim with the SHA-256 of the body, written as the scheme's encoding says.")]
+    public string? Body { get; init; }
+
+    [Description("Say true when the sender leaves the claim out for an empty body; a body without it is still refused.")]
+    public bool? BodyOptional { get; init; }
+
+    [Description("The claim with the SHA-256 of the URL, for senders that have one.")]
+    public string? Url { get; init; }
+
+    [Description("The value iss must have.")]
+    public string? Issuer { get; init; }
+
+    [Description("The claim with the delivery's id, e.g. jti.")]
+    public string? Id { get; init; }
+
+    [Description("Largest age of iat in seconds; absent = only exp and nbf count, where they stand.")]
+    public int? MaxAgeSeconds { get; init; }
 }
 
 internal sealed record EntriesSpec
@@ -251,6 +278,9 @@ internal sealed record RouteSpec
 
     [Description("Status to answer instead, by reason slug.")]
     public Dictionary<string, int>? Refuse { get; init; }
+
+    [Description("The challenge of the sender that the gateway answers itself: a name, an object, or \"off\".")]
+    public HandshakeSpec? Handshake { get; init; }
 }
 
 internal sealed record VerifySpec

@@ -38,6 +38,7 @@ internal sealed partial class RoutesValidator
             Word($"{path}.mode", route.Mode, Words.Modes);
             Transforms(path, route);
             Refuse(path, route);
+            Handshake(path, route, preset);
         }
 
         SamePlace(routes);
@@ -521,6 +522,39 @@ internal sealed partial class RoutesValidator
                     Error($"{JsonPath.Item($"{path}.transforms", i)}.{key}", $"{name} is set by the gateway, after all transforms", "take another name; X-Webhook-* is the gateway's own");
                 }
             }
+        }
+    }
+
+    private void Handshake(string path, RouteSpec route, PresetSpec? preset)
+    {
+        if (route.Handshake is not { } handshake || (handshake is { Name: "off", VerifyToken: null }))
+        {
+            return;
+        }
+
+        var place = $"{path}.handshake";
+        var name = handshake.Name ?? preset?.Handshake;
+        if (name is null)
+        {
+            Error(place, "no name", "name the handshake, e.g. \"meta\"");
+        }
+        else if (!_catalogue.Handshakes.TryGetValue(name, out var needsToken))
+        {
+            Error(place, $"unknown handshake {Quote(name)}", NearestName.Hint(name, [.. _catalogue.Handshakes.Keys, "off"]));
+        }
+        else if (needsToken && handshake.VerifyToken is null)
+        {
+            Error(place, $"the handshake {Quote(name)} needs a token", $"write {{ \"name\": \"{name}\", \"verifyToken\": \"env:NAME\" }}");
+        }
+        else if (!needsToken && handshake.VerifyToken is not null)
+        {
+            Error($"{place}.verifyToken", $"means nothing with the handshake {Quote(name)}", "remove it");
+        }
+
+        if (handshake.VerifyToken is { } token && !Grammar.IsSecretReference(token))
+        {
+            // Not a word of what was written: it may be the secret.
+            Error($"{place}.verifyToken", "literal secrets are refused", "write \"env:NAME\" or \"file:PATH\"");
         }
     }
 

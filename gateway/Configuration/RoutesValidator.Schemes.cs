@@ -50,12 +50,12 @@ internal sealed partial class RoutesValidator
                 }
             }
         }
-        else if ((scheme.Kind ?? "hmac") is "hmac" or "digest" or "token")
+        else if ((scheme.Kind ?? "hmac") is "hmac" or "digest" or "token" || _catalogue.CodeVerifiers.GetValueOrDefault(scheme.Kind!) is { ReadsTemplate: true })
         {
             Error($"{path}.header", "no header", "name the header that carries the signature or the token");
         }
 
-        if (scheme.Timestamp is { } timestamp
+        if (scheme.Timestamp is { } timestamp && (timestamp.From is not null || Code(scheme) is not { ReadsTemplate: false })
             && !(timestamp.From is { } from && (from.StartsWith("entry:", StringComparison.Ordinal) && from.Length > 6 || Grammar.IsHeaderSource(from) || Grammar.IsJsonSource(from))))
         {
             Error($"{path}.timestamp.from", "no place to read the time from", "write entry:KEY, header:NAME or json:/pointer");
@@ -117,26 +117,32 @@ internal sealed partial class RoutesValidator
 
     private void PublicUrl(string path, List<SchemeSpec>? schemes)
     {
-        if (_file.Edge?.PublicUrl is null && schemes is not null && schemes.Exists(s => Signs(s, "{url}")))
+        if (_file.Edge?.PublicUrl is null && schemes is not null && schemes.Exists(s => Signs(s, "{url}") || s.Claims?.Url is not null || Code(s) is { SignsUrl: true }))
         {
             Error(path, "a scheme of this route signs the URL, which only edge.publicUrl tells: a request's Host header is the sender's word", "write edge.publicUrl, e.g. \"https://hooks.example.com\"");
         }
     }
 
-    private bool NeedsSecrets(SchemeSpec scheme) => !_catalogue.CodeVerifiers.TryGetValue(scheme.Kind ?? "hmac", out var needs) || needs;
+    private CodeKind? Code(SchemeSpec scheme) => _catalogue.CodeVerifiers.GetValueOrDefault(scheme.Kind ?? "hmac");
 
-    private bool SignsBody(SchemeSpec scheme) => (scheme.Kind ?? "hmac") switch
+    private bool NeedsSecrets(SchemeSpec scheme) => Code(scheme) is not { NeedsSecrets: false };
+
+    private bool SignsBody(SchemeSpec scheme) => Code(scheme) switch
     {
-        "hmac" or "digest" => scheme.Signed?.Contains("{body}", StringComparison.Ordinal) ?? true,
-        var kind => _catalogue.CodeVerifiers.ContainsKey(kind),
+        { ReadsTemplate: false } code => code.SignsBody,
+        null when scheme.Kind is not (null or "hmac" or "digest") => false,
+        _ => scheme.Signed?.Contains("{body}", StringComparison.Ordinal) ?? true,
     };
 
     private bool SignsId(SchemeSpec scheme) =>
-        scheme.Id is { } id
-        && (Signs(scheme, "{id}") || (id.StartsWith("json:", StringComparison.Ordinal) && SignsBody(scheme)) || _catalogue.CodeVerifiers.ContainsKey(scheme.Kind ?? "hmac"));
+        Code(scheme) is { ReadsTemplate: false } code
+            ? code.SignsId || scheme.Claims?.Id is not null
+            : scheme.Id is { } id && (Signs(scheme, "{id}") || (id.StartsWith("json:", StringComparison.Ordinal) && SignsBody(scheme)));
 
     private bool SignsTime(SchemeSpec scheme) =>
-        scheme.Timestamp is { From: { } from, ToleranceSeconds: null or > 0 }
+        Code(scheme) is { ReadsTemplate: false } code
+        ? code.SignsTime || scheme.Claims?.MaxAgeSeconds is not null
+        : scheme.Timestamp is { From: { } from, ToleranceSeconds: null or > 0 }
         && (Signs(scheme, "{timestamp}") || (from.StartsWith("json:", StringComparison.Ordinal) && SignsBody(scheme)));
 
     private static bool SignsHeader(SchemeSpec scheme, string name) =>

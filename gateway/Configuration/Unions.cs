@@ -56,6 +56,36 @@ internal sealed record ReplayOptions
     public string? Mode { get; init; }
 }
 
+/// <summary>A handshake by name (or <c>"off"</c>), or with what it needs.</summary>
+[JsonConverter(typeof(HandshakeSpecConverter)), TwoForms(Short = typeof(string), Long = typeof(HandshakeOptions))]
+internal sealed record HandshakeSpec(string? Name, string? VerifyToken);
+
+internal sealed record HandshakeOptions
+{
+    [Description("meta, dropbox, adobe-io, okta, slack, zoom, x, braintree, ebay, msgraph, twitch, monday, adobe-sign, discord or xero.")]
+    public string? Name { get; init; }
+
+    [Description("Reference env:NAME or file:PATH to the token the sender must show (meta, adobe-sign: the client id) or is proved with (ebay).")]
+    public string? VerifyToken { get; init; }
+}
+
+internal sealed class HandshakeSpecConverter : JsonConverter<HandshakeSpec>
+{
+    public override HandshakeSpec Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType == JsonTokenType.String)
+        {
+            return new(reader.GetString(), null);
+        }
+
+        var written = JsonSerializer.Deserialize<HandshakeOptions>(ref reader, options);
+        return new(written?.Name, written?.VerifyToken);
+    }
+
+    public override void Write(Utf8JsonWriter writer, HandshakeSpec value, JsonSerializerOptions options) =>
+        JsonSerializer.Serialize(writer, new HandshakeOptions { Name = value.Name, VerifyToken = value.VerifyToken }, options);
+}
+
 internal sealed class OneOrManyConverter : JsonConverter<OneOrMany>
 {
     public override OneOrMany Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>

@@ -53,6 +53,10 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
             {
                 writer.Forwarded(context, delivery, OutcomeOf(context, delivery), startedAt);
             }
+            else if (verdict.Answer is { } answer)
+            {
+                await writer.AnswerAsync(context, delivery, answer, startedAt);
+            }
             else
             {
                 await writer.RejectAsync(context, delivery, verdict, startedAt);

@@ -11,10 +11,19 @@ internal enum Stage
     AddressRate,
     Shape,
     Address,
+
+    /// <summary>Challenges that the head alone shows and nothing signs.</summary>
+    Challenge,
     Credential,
     Timestamp,
     Payload,
+
+    /// <summary>Challenges in an unsigned body.</summary>
+    BodyChallenge,
     Signature,
+
+    /// <summary>Challenges that are signed like any event; before <see cref="Freshness"/>, since they carry no time of an event.</summary>
+    SignedChallenge,
     Freshness,
     RouteRate,
     Replay,

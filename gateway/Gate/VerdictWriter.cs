@@ -62,6 +62,32 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         return Task.CompletedTask;
     }
 
+    /// <summary>Answers a sender's challenge. Whatever its type says, no browser may take it for a page of ours.</summary>
+    public Task AnswerAsync(HttpContext context, Delivery delivery, PreparedAnswer answer, long startedAt)
+    {
+        var route = delivery.Policy.RouteId;
+        metrics.Requests.Answered(route, time.GetElapsedTime(startedAt));
+        logger.ChallengeAnswered(context.Request.Method, PathOf(context), route, delivery.Client.ToString(), answer.Status, context.TraceIdentifier);
+        var response = context.Response;
+        response.StatusCode = answer.Status;
+        response.Headers[RequestIdHeader] = context.TraceIdentifier;
+        response.Headers.XContentTypeOptions = "nosniff";
+        response.Headers.CacheControl = "no-store";
+        if (answer.HeaderName is { } name)
+        {
+            response.Headers[name] = answer.HeaderValue;
+        }
+
+        if (answer.ContentType is { } type)
+        {
+            response.ContentType = type;
+        }
+
+        // RFC 9110 §8.6: a 204 has no length to tell.
+        response.ContentLength = answer.Status == StatusCodes.Status204NoContent ? null : answer.Body.Length;
+        return answer.Body.IsEmpty ? Task.CompletedTask : response.BodyWriter.WriteAsync(answer.Body).AsTask();
+    }
+
     /// <summary>Records a delivery whose answer came from the upstream and is already on its way.</summary>
     public void Forwarded(HttpContext context, Delivery delivery, ForwardOutcome outcome, long startedAt)
     {

@@ -7,6 +7,7 @@ using WebhookEdge.Observability;
 using WebhookEdge.RateLimits;
 using WebhookEdge.Replay;
 using WebhookEdge.Routes;
+using WebhookEdge.Signatures.Verifiers;
 using Yarp.ReverseProxy.Configuration;
 
 namespace WebhookEdge.Hosting;
@@ -44,6 +45,7 @@ internal static class ServiceRegistrations
             .AddSingleton<SnapshotProvider>()
             .AddSingleton<IProxyConfigProvider>(static s => s.GetRequiredService<SnapshotProvider>())
             .AddSingleton<IConfigChangeListener>(static s => s.GetRequiredService<SnapshotProvider>())
+            .AddSingleton(static s => new RemoteKeys(RemoteKeys.CreateClient(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<RemoteKeys>>()))
             .AddSingleton<RouteCompiler>()
             .AddSingleton<RoutesLoader>()
             .AddSingleton(s => ActivatorUtilities.CreateInstance<RoutesReloader>(s, path))

@@ -30,6 +30,9 @@ internal static partial class GatewayLog
     [LoggerMessage(1105, LogLevel.Error, "Settling a replay claim of route {Route} failed, event {EventKey}")]
     public static partial void SettleFailed(this ILogger logger, Exception exception, string route, string? eventKey);
 
+    [LoggerMessage(1108, LogLevel.Information, "Answered the challenge {Method} {Path} on route {Route} from {Client}: {Status}, request {RequestId}")]
+    public static partial void ChallengeAnswered(this ILogger logger, string method, string path, string route, string client, int status, string requestId);
+
     [LoggerMessage(1107, LogLevel.Debug, "The body of a request on route {Route} could not be given back, its connection is over, request {RequestId}")]
     public static partial void BodyNotReturned(this ILogger logger, Exception exception, string route, string requestId);
 }

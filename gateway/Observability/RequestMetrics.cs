@@ -35,6 +35,16 @@ internal sealed class RequestMetrics(Meter meter)
         }
     }
 
+    /// <summary>A sender's challenge that the gateway answered itself.</summary>
+    public void Answered(string route, TimeSpan elapsed)
+    {
+        _requests.Add(1, new("route", route), new("outcome", "handshake"), new("reason", "none"));
+        if (_duration.Enabled)
+        {
+            _duration.Record(elapsed.TotalSeconds, new("route", route), new KeyValuePair<string, object?>("outcome", "handshake"));
+        }
+    }
+
     public void WouldRefuse(string route, string reason) => _wouldRefuse.Add(1, new("route", route), new KeyValuePair<string, object?>("reason", reason));
 
     public void Held(string route) => _held.Add(1, new KeyValuePair<string, object?>("route", route));

@@ -8,10 +8,12 @@ using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
 using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
+using WebhookEdge.Handshakes;
 using WebhookEdge.Ingress;
 using WebhookEdge.RateLimits;
 using WebhookEdge.Replay;
 using WebhookEdge.Signatures;
+using WebhookEdge.Signatures.Verifiers;
 using WebhookEdge.Verdicts;
 using Yarp.ReverseProxy.Configuration;
 
@@ -47,7 +49,7 @@ internal sealed record CompiledRoutes(GatewaySnapshot Snapshot, IReadOnlyList<st
 /// Spec → policies and YARP's routes and clusters. Here "not written" ends: presets and defaults are filled in, secrets resolved, checks built.
 /// Adds to the problems what only compiling can know; the caller decides whether the snapshot may be used.
 /// </summary>
-internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, TimeProvider time)
+internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, RemoteKeys keys, TimeProvider time)
 {
     private const string DefaultAwsUrl = "https://ip-ranges.amazonaws.com/ip-ranges.json";
     private static readonly TimeSpan DefaultTtl = TimeSpan.FromHours(72);
@@ -162,11 +164,8 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         var observe = route.Mode == "observe";
         var isPrefix = path.EndsWith("/{**rest}", StringComparison.Ordinal);
         var literal = isPrefix ? path[..^"{**rest}".Length] : path;
-        var checks = new List<IGateCheck>
-        {
-            new RequestShapeCheck([.. route.Methods ?? ["POST"]]),
-            new PayloadCheck(capacity, time),
-        };
+        var methods = route.Methods ?? ["POST"];
+        var checks = new List<IGateCheck> { new PayloadCheck(capacity, time) };
 
         void Add(IGateCheck check, bool shadow) => checks.Add(shadow || observe ? new ShadowCheck(check) : check);
 
@@ -176,6 +175,13 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         }
 
         var proof = CompileVerify(work, place, route, preset, literal, Add);
+        var handshake = CompileHandshake(work, place, route, preset, literal, proof);
+        if (handshake is not null)
+        {
+            checks.Add(handshake);
+        }
+
+        checks.Add(new RequestShapeCheck([.. handshake is { TakesGet: true } ? methods.Append("GET").Distinct() : methods]));
         if (route.Freshness is { } freshness && FreshnessCheck.Compile(freshness, time, work.Problems, $"{place}.freshness") is { } fresh)
         {
             Add(fresh, shadow: false);
@@ -295,7 +301,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         var proof = new CompiledProof();
         var entries = route.Verify?.Select((v, i) => (Place: $"{place}.verify[{i}]", v.Scheme, v.Secrets, v.Mode))
             ?? (route.Secrets is null ? [] : [(Place: place, Scheme: new SchemeRef(route.Provider, null), route.Secrets, Mode: (string?)null)]);
-        var context = new SchemeContext(work.File.Edge?.PublicUrl, path, time);
+        var context = new SchemeContext(work.File.Edge?.PublicUrl, path, time, keys);
         foreach (var entry in entries)
         {
             if (SchemeNames.Resolve(work.File, entry.Scheme) is not { } spec)
@@ -311,6 +317,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
                 {
                     secrets.Add(new(reference, value));
                     proof.SecretDigests.Add(Convert.ToHexString(SHA256.HashData(value)));
+                    proof.Secrets.Add(secrets[^1]);
                 }
             }
 
@@ -331,10 +338,40 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
                 proof.CredentialHeaders.UnionWith(compiled.CredentialHeaders);
                 proof.SignsId |= compiled.SignsId;
+                proof.SignsBody |= compiled.SignsBody && entry.Mode != "observe";
             }
         }
 
         return proof;
+    }
+
+    /// <summary>Never shadowed: an answer is given to what a challenge proves, or not at all.</summary>
+    private static HandshakeCheck? CompileHandshake(Work work, string place, RouteSpec route, PresetSpec? preset, string path, CompiledProof proof)
+    {
+        if (HandshakeCompiler.KindOf(route.Handshake, preset?.Handshake) is not { } kind)
+        {
+            return null;
+        }
+
+        byte[]? token = null;
+        if (route.Handshake?.VerifyToken is { } reference)
+        {
+            token = work.Resolve(reference, $"{place}.handshake.verifyToken");
+            if (token is null)
+            {
+                return null;
+            }
+
+            proof.SecretDigests.Add(Convert.ToHexString(SHA256.HashData(token)));
+        }
+
+        if (work.Mode == CompileMode.ValidateWithoutSecrets || (kind.NeedsToken && token is null))
+        {
+            return null;
+        }
+
+        var setup = new HandshakeSetup([.. proof.Secrets.Select(static s => new HandshakeSecret(s.Id, s.Value.ToArray()))], token, work.File.Edge?.PublicUrl is { } url ? url.TrimEnd('/') + path : null);
+        return HandshakeCompiler.Compile(kind, setup, proof.SignsBody, (route.Methods ?? []).Contains("GET"), route.Handshake is not null, work.Problems, $"{place}.handshake");
     }
 
     private void CompileBudgets(Work work, string id, RouteSpec route, TimeSpan timeout, Action<IGateCheck, bool> add)
@@ -423,7 +460,11 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
         public HashSet<string> CredentialHeaders { get; } = [];
 
+        public List<Secret> Secrets { get; } = [];
+
         public bool SignsId { get; set; }
+
+        public bool SignsBody { get; set; }
     }
 
     /// <summary>One compilation: the file, the problems so far, and what it uses.</summary>

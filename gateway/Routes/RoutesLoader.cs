@@ -5,9 +5,11 @@ using System.Text.Json;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
+using WebhookEdge.Handshakes;
 using WebhookEdge.RateLimits;
 using WebhookEdge.Replay;
 using WebhookEdge.Signatures;
+using WebhookEdge.Signatures.Verifiers;
 using WebhookEdge.Verdicts;
 using Yarp.ReverseProxy.Configuration;
 
@@ -37,6 +39,8 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
         ReasonSlugs = [.. Enum.GetValues<RejectReason>().Select(static r => r.Describe().Slug)],
         AddressFault = static text => StrictCidr.TryParse(text, out _, out var fault) ? null : fault,
         ClusterType = typeof(ClusterConfig),
+        CodeVerifiers = CodeVerifiers.Facts,
+        Handshakes = HandshakeKinds.All.ToDictionary(static kind => kind.Key, static kind => kind.Value.NeedsToken, StringComparer.Ordinal),
     };
 
     public async Task<LoadedRoutes> LoadAsync(string path, CompileMode mode, CancellationToken cancellationToken)

@@ -7,7 +7,8 @@ namespace WebhookEdge.Signatures;
 /// <param name="PublicUrl"><c>edge.publicUrl</c>, or null when it is not written; needed only by schemes that sign <c>{url}</c>.</param>
 /// <param name="RoutePath">The route's path as configured: literal, or a prefix ending in <c>/</c> or <c>/{**rest}</c>.</param>
 /// <param name="Time">The clock that signing times are held against.</param>
-internal sealed record SchemeContext(string? PublicUrl, string RoutePath, TimeProvider Time);
+/// <param name="Keys">Fetches the keys that senders publish; null where nothing may be fetched, and kinds that need it do not compile.</param>
+internal sealed record SchemeContext(string? PublicUrl, string RoutePath, TimeProvider Time, Verifiers.RemoteKeys? Keys = null);
 
 /// <summary>One entry of a route's <c>verify</c>, ready to run. All checks belong together; leaving one out weakens the others.</summary>
 internal sealed record CompiledScheme

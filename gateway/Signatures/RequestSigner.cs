@@ -12,6 +12,13 @@ namespace WebhookEdge.Signatures;
 internal static class RequestSigner
 {
     /// <summary>
+    /// The whole request, for schemes that put something of theirs into body or URL too. Throws <see cref="ArgumentException"/> for a scheme that would not
+    /// load, and with a text for people where only the sender can sign.
+    /// </summary>
+    public static SignedRequest SignRequest(SchemeSpec spec, ReadOnlySpan<byte> secret, string method, string url, byte[] body, DateTimeOffset now, string? id = null) =>
+        CodeSigner.Sign(spec, secret, method, url, body, now) ?? new(Sign(spec, secret, method, url, body, now, id), body, "", null);
+
+    /// <summary>
     /// Signs as <paramref name="spec"/> says. <paramref name="url"/> is the full URL the sender was given, query included; <paramref name="id"/> is the
     /// delivery's id where the scheme has an id header (one is derived from time and body when null); <paramref name="signedHeaders"/> are the values
     /// of the <c>{header:NAME}</c> parts, returned with the others. A time or id inside the body is the body's own affair.
@@ -44,7 +51,7 @@ internal static class RequestSigner
             case "token":
                 headers.Add(new(HeaderName(spec), spec.Prefix + Encoding.UTF8.GetString(secret)));
                 return headers;
-            case "hmac" or "digest":
+            case "hmac" or "digest" or "ed25519" or "ecdsa-p256" or "rsa-key":
                 break;
             default:
                 throw new ArgumentException($"no signer for the kind {spec.Kind}", nameof(spec));
@@ -75,7 +82,9 @@ internal static class RequestSigner
             }
         }
 
-        var key = Key(spec.Key, secret);
+        // The secret of a public-key scheme is here the private key, which only send and tests have.
+        var isPublicKey = (spec.Kind ?? "hmac") is not ("hmac" or "digest");
+        var key = isPublicKey ? secret.ToArray() : Key(spec.Key, secret);
         var message = Message(spec.Signed ?? "{body}", name => name switch
         {
             "timestamp" => Encoding.UTF8.GetBytes(time),
@@ -85,7 +94,7 @@ internal static class RequestSigner
             "secret" => key,
             _ => Encoding.UTF8.GetBytes(headers.Find(header => name.Equals("header:" + header.Key, StringComparison.OrdinalIgnoreCase)).Value ?? ""),
         }, body);
-        var signature = Spell(spec.Encoding, (spec.Kind ?? "hmac") == "hmac" ? Hmac(spec.Algorithm, key, message) : Digest(spec.Algorithm, message));
+        var signature = Spell(spec.Encoding, isPublicKey ? CodeSigner.SignWithPrivateKey(spec, secret, message) : (spec.Kind ?? "hmac") == "hmac" ? Hmac(spec.Algorithm, key, message) : Digest(spec.Algorithm, message));
         headers.Add(new(HeaderName(spec), Dress(spec, signature, time)));
         return headers;
     }
@@ -110,7 +119,7 @@ internal static class RequestSigner
         return spec.Timestamp?.From is { } from && from.StartsWith("entry:", StringComparison.Ordinal) ? from[6..] + between + time + entries.Separator + entry : entry;
     }
 
-    private static byte[] Key(KeySpec? spec, ReadOnlySpan<byte> secret)
+    internal static byte[] Key(KeySpec? spec, ReadOnlySpan<byte> secret)
     {
         var text = Encoding.UTF8.GetString(secret);
         if (spec?.Strip is { Length: > 0 } strip && text.StartsWith(strip, StringComparison.Ordinal))

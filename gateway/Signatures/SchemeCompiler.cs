@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
+using WebhookEdge.Signatures.Verifiers;
 
 namespace WebhookEdge.Signatures;
 
@@ -14,7 +15,7 @@ internal static class SchemeCompiler
 {
     private const string DefaultKind = "hmac";
 
-    private static readonly string[] Kinds = ["hmac", "digest", "token", "basic", "bearer"];
+    private static readonly string[] Kinds = ["hmac", "digest", "token", "basic", "bearer", .. CodeVerifiers.Facts.Keys.Order(StringComparer.Ordinal)];
 
     /// <summary>The faults of a scheme on its own, for when the secrets are not at hand.</summary>
     public static IReadOnlyList<ConfigProblem> Validate(SchemeSpec spec, SchemeContext context, string path)
@@ -45,7 +46,7 @@ internal static class SchemeCompiler
         for (var i = 0; i < secrets.Count; i++)
         {
             var place = $"{secretsPath}[{i}]";
-            usable &= secrets[i].Inspect(problems, place);
+            usable &= secrets[i].Inspect(problems, place, isPem: plan?.Signature?.PublicKey is not null && PemText.LooksLikePem(secrets[i].Value));
             for (var j = 0; j < i; j++)
             {
                 if (secrets[i].Value.SequenceEqual(secrets[j].Value))
@@ -60,6 +61,11 @@ internal static class SchemeCompiler
             return null;
         }
 
+        if (plan.Code is { } code)
+        {
+            return CompileCode(code, spec, plan, secrets, context, problems, path, secretsPath);
+        }
+
         return plan.Signature is { } signature
             ? CompileSignature(plan, signature, secrets, context, problems, secretsPath)
             : CompileCredential(plan, secrets, problems, secretsPath);
@@ -67,6 +73,11 @@ internal static class SchemeCompiler
 
     private static CompiledScheme? CompileSignature(Plan plan, SignaturePlan signature, IReadOnlyList<Secret> secrets, SchemeContext context, ICollection<ConfigProblem> problems, string secretsPath)
     {
+        if (signature.PublicKey is { } publicKey)
+        {
+            return PublicKeyReader.Read(publicKey, signature, secrets, problems, secretsPath) is { } read ? Finish(plan, signature, [], read, context) : null;
+        }
+
         var keys = ImmutableArray.CreateBuilder<SigningKey>(secrets.Count);
         for (var i = 0; i < secrets.Count; i++)
         {
@@ -78,11 +89,11 @@ internal static class SchemeCompiler
             }
         }
 
-        if (keys.Count < secrets.Count)
-        {
-            return null;
-        }
+        return keys.Count < secrets.Count ? null : Finish(plan, signature, keys.DrainToImmutable(), null, context);
+    }
 
+    private static CompiledScheme Finish(Plan plan, SignaturePlan signature, ImmutableArray<SigningKey> keys, PublicKeySet? publicKeys, SchemeContext context)
+    {
         var scheme = new SignatureScheme
         {
             Headers = plan.Headers,
@@ -94,7 +105,8 @@ internal static class SchemeCompiler
             Id = signature.Id,
             Url = signature.Url,
             Required = plan.Required,
-            Keys = keys.DrainToImmutable(),
+            Keys = keys,
+            PublicKeys = publicKeys,
         };
         var trust = scheme.SignsBody ? TrustLevel.Verified : TrustLevel.Authenticated;
         return new()
@@ -105,6 +117,28 @@ internal static class SchemeCompiler
             SignsTime = signature.Time is { ToleranceMilliseconds: > 0 } time && (time.Json is not null || signature.Template.Has(PartKind.Timestamp)),
             Trust = trust,
         };
+    }
+
+    private static CompiledScheme? CompileCode(
+        CodeVerifierKind kind, SchemeSpec spec, Plan plan, IReadOnlyList<Secret> secrets, SchemeContext context, ICollection<ConfigProblem> problems, string path, string secretsPath)
+    {
+        var setup = new CodeSetup(spec, context, path, secretsPath) { Secrets = secrets, Url = plan.Url, Key = plan.Key ?? new([], KeyEncoding.Utf8, KeyDerivation.None) };
+        var verifier = kind.Create(setup);
+        foreach (var problem in setup.Problems)
+        {
+            problems.Add(problem);
+        }
+
+        return verifier is null || setup.Problems.Any(static problem => !problem.IsWarning)
+            ? null
+            : new()
+            {
+                Checks = [new CodeHeadCheck(verifier, context.Time), new CodeSignatureCheck(verifier, kind.Trust, context.Time)],
+                SignsBody = kind.Facts.SignsBody,
+                SignsId = kind.Facts.SignsId || spec.Claims?.Id is not null,
+                SignsTime = kind.Facts.SignsTime || spec.Claims?.MaxAgeSeconds is not null,
+                Trust = kind.Trust,
+            };
     }
 
     private static CompiledScheme? CompileCredential(Plan plan, IReadOnlyList<Secret> secrets, ICollection<ConfigProblem> problems, string secretsPath)
@@ -160,6 +194,8 @@ internal static class SchemeCompiler
             "token" => reader.ReadCredential(CredentialKind.Token),
             "basic" => reader.ReadCredential(CredentialKind.Basic),
             "bearer" => reader.ReadCredential(CredentialKind.Bearer),
+            _ when CodeVerifiers.PublicKeyKinds.ContainsKey(kind) => reader.ReadSignature(keyed: true, kind),
+            _ when CodeVerifiers.All.TryGetValue(kind, out var code) => reader.ReadCode(code),
             _ => null,
         };
         if (plan is null)
@@ -178,7 +214,15 @@ internal static class SchemeCompiler
 }
 
 /// <summary>A scheme without its secrets.</summary>
-internal sealed record Plan(ImmutableArray<string> Headers, string Prefix, ImmutableArray<RequiredHeader> Required, CredentialKind Credential, SignaturePlan? Signature);
+internal sealed record Plan(ImmutableArray<string> Headers, string Prefix, ImmutableArray<RequiredHeader> Required, CredentialKind Credential, SignaturePlan? Signature)
+{
+    /// <summary>Set for a kind that is code; then the URL and the key rule stand here.</summary>
+    public CodeVerifierKind? Code { get; init; }
+
+    public UrlRule? Url { get; init; }
+
+    public KeyRule? Key { get; init; }
+}
 
 internal sealed record SignaturePlan(
     HashAlgorithmName Algorithm,
@@ -190,7 +234,11 @@ internal sealed record SignaturePlan(
     TimeRule? Time,
     IdRule? Id,
     UrlRule? Url,
-    KeyRule Key);
+    KeyRule Key)
+{
+    /// <summary>Name of the public-key kind; null for a shared secret.</summary>
+    public string? PublicKey { get; init; }
+}
 
 /// <summary>Reads one scheme field by field, so that each fault is reported and none hides another.</summary>
 internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, string path)
@@ -212,7 +260,7 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
         {
             ("algorithm", spec.Algorithm is not null), ("encoding", spec.Encoding is not null), ("entries", spec.Entries is not null), ("signed", spec.Signed is not null),
             ("unsignedBody", spec.UnsignedBody is not null), ("emptyBody", spec.EmptyBody is not null), ("timestamp", spec.Timestamp is not null), ("id", spec.Id is not null),
-            ("key", spec.Key is not null), ("header", spec.Header is not null && kind != CredentialKind.Token), ("prefix", spec.Prefix is not null && kind != CredentialKind.Token),
+            ("key", spec.Key is not null), ("claims", spec.Claims is not null), ("keysUrl", spec.KeysUrl is not null), ("header", spec.Header is not null && kind != CredentialKind.Token), ("prefix", spec.Prefix is not null && kind != CredentialKind.Token),
         })
         {
             if (written)
@@ -226,8 +274,39 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
         return new(headers, spec.Prefix ?? "", ReadRequired(), kind, null);
     }
 
-    public Plan ReadSignature(bool keyed)
+    /// <summary>A kind that is code: what it does not read may not be written, or somebody believes that it is checked.</summary>
+    public Plan ReadCode(CodeVerifierKind kind)
     {
+        foreach (var (name, written) in WrittenFields())
+        {
+            if (written && !kind.Fields.Contains(name))
+            {
+                Fault(name, $"means nothing with the kind {kind.Name}", kind.Fields.Length == 0 ? "remove it" : $"it reads {string.Join(", ", kind.Fields)}");
+            }
+        }
+
+        var setup = new CodeSetup(spec, context, path, path);
+        kind.Check?.Invoke(setup);
+        _problems.AddRange(setup.Problems);
+        return new([], "", [], default, null) { Code = kind, Url = kind.SignsUrl || spec.Claims?.Url is not null ? ReadUrl() : null, Key = ReadKey() };
+    }
+
+    private (string Name, bool Written)[] WrittenFields() =>
+    [
+        ("algorithm", spec.Algorithm is not null), ("header", spec.Header is not null), ("encoding", spec.Encoding is not null), ("prefix", spec.Prefix is not null),
+        ("entries", spec.Entries is not null), ("signed", spec.Signed is not null), ("unsignedBody", spec.UnsignedBody is not null), ("emptyBody", spec.EmptyBody is not null),
+        ("timestamp.from", spec.Timestamp?.From is not null), ("timestamp.unit", spec.Timestamp?.Unit is not null), ("timestamp.toleranceSeconds", spec.Timestamp?.ToleranceSeconds is not null),
+        ("id", spec.Id is not null), ("key", spec.Key is not null), ("require", spec.Require is not null), ("claims", spec.Claims is not null), ("keysUrl", spec.KeysUrl is not null),
+    ];
+
+    /// <param name="publicKey">Name of a public-key kind, which differs from hmac in the primitive alone; null for hmac and digest.</param>
+    public Plan ReadSignature(bool keyed, string? publicKey = null)
+    {
+        if (spec.Claims is not null || spec.KeysUrl is not null)
+        {
+            Fault(spec.Claims is not null ? "claims" : "keysUrl", $"means nothing with the kind {spec.Kind ?? "hmac"}", "remove it");
+        }
+
         var headers = ReadHeaders(out var numbered);
         var (algorithm, macLength) = Choose("algorithm", spec.Algorithm, Algorithms, 1) switch
         {
@@ -258,8 +337,56 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
 
         // With a fault above, the placeholder for a missing template is never run: the caller drops the plan.
         template ??= SigningTemplate.Compile("{body}", _problems, path)!;
-        var grammar = new SignatureHeader(encoding, macLength, spec.Prefix ?? "", entries);
-        return new(headers, "", ReadRequired(), default, new(algorithm, keyed, numbered, grammar, template, spec.EmptyBody == true, time, id, url, ReadKey()));
+        var (longest, least) = publicKey switch
+        {
+            "ed25519" => (64, 64),
+
+            // DER: two integers of at most 33 bytes and their heads; both can be short, though hardly ever are.
+            "ecdsa-p256" => (72, 8),
+
+            // 2048 to 4096 bits.
+            "rsa-key" => (512, 256),
+            _ => (macLength, macLength),
+        };
+        CheckPublicKey(publicKey, algorithm, template);
+        var grammar = new SignatureHeader(encoding, longest, spec.Prefix ?? "", entries) { LeastLength = least };
+        return new(headers, "", ReadRequired(), default, new(algorithm, keyed, numbered, grammar, template, spec.EmptyBody == true, time, id, url, ReadKey()) { PublicKey = publicKey });
+    }
+
+    private void CheckPublicKey(string? kind, HashAlgorithmName algorithm, SigningTemplate template)
+    {
+        if (kind is null)
+        {
+            return;
+        }
+
+        if (kind == "ed25519" && spec.Algorithm is not null)
+        {
+            Fault("algorithm", "means nothing with the kind ed25519", "remove it");
+        }
+        else if (kind == "ecdsa-p256" && algorithm != HashAlgorithmName.SHA256)
+        {
+            Fault("algorithm", "P-256 goes with sha256", "remove it");
+        }
+        else if (kind == "rsa-key" && algorithm == HashAlgorithmName.SHA1)
+        {
+            Fault("algorithm", "two messages with one SHA-1 can be made", "write sha256 or sha512");
+        }
+
+        if (template.Has(PartKind.Secret))
+        {
+            Fault("signed", "{secret} in what a public key checks", "remove it; both sides of this scheme know the key");
+        }
+
+        if (spec.Key?.Derive is not (null or "none"))
+        {
+            Fault("key.derive", $"means nothing with the kind {kind}", "remove it");
+        }
+
+        if (kind == "ed25519" && !Ed25519.IsAvailable)
+        {
+            Fault("kind", "Ed25519 needs OpenSSL's libcrypto (1.1.1 or newer), which was not found", "install it, e.g. apt-get install libssl3; the container image has it");
+        }
     }
 
     private void CheckTemplate(SigningTemplate template, TimeRule? time, bool keyed)

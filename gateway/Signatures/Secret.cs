@@ -32,7 +32,10 @@ internal sealed class Secret
     /// Reports what is wrong with a secret before any scheme uses it. Errors: empty or blank, or a placeholder nobody filled in.
     /// Warnings name the usual mistakes. Returns false when the secret cannot be used.
     /// </summary>
-    public bool Inspect(ICollection<ConfigProblem> problems, string path)
+    /// <param name="problems">Where they go.</param>
+    /// <param name="path">The secret's place in the file.</param>
+    /// <param name="isPem">The value is PEM text, which has lines and is longer than any shared secret.</param>
+    public bool Inspect(ICollection<ConfigProblem> problems, string path, bool isPem = false)
     {
         if (_value.Length == 0 || _value.AsSpan().Trim(" \t\r\n"u8).IsEmpty)
         {
@@ -44,6 +47,11 @@ internal sealed class Secret
         {
             problems.Add(new(path, $"the secret {Id} is a placeholder that was never filled in", "something was to replace ${…} before the gateway started"));
             return false;
+        }
+
+        if (isPem)
+        {
+            return true;
         }
 
         if (_value[^1] is (byte)'\n' or (byte)'\r')

@@ -106,13 +106,5 @@ internal sealed class SignatureCheck(SignatureScheme scheme, TrustLevel trust, T
             : Verdict.Reject(RejectReason.TimestampOutsideWindow, "the time in the signed body is too far from now");
     }
 
-    /// <summary>The single place where a secret is known to have been used.</summary>
-    private void Accept(Delivery delivery, SigningKey key, string? id, long? signedTime)
-    {
-        // Several checks of a route add up: the strongest names the key, the first to sign an id or a time keeps it.
-        var earlier = delivery.Proof;
-        var keyId = earlier is { } proof && delivery.Trust > trust ? proof.KeyId : key.Id;
-        delivery.Proof = new SignatureProof(keyId, earlier?.SignedId ?? id, earlier?.SignedTime ?? signedTime);
-        delivery.RaiseTrust(trust);
-    }
+    private void Accept(Delivery delivery, string key, string? id, long? signedTime) => Proofs.Add(delivery, trust, key, id, signedTime);
 }

@@ -20,6 +20,9 @@ internal sealed record SignatureHeader(MacEncoding Encoding, int MacLength, stri
 
     private const RejectReason Malformed = RejectReason.SignatureMalformed;
 
+    /// <summary>Fewest bytes of a signature; less than <see cref="MacLength"/> only where the length varies, as ECDSA's DER does.</summary>
+    public int LeastLength { get; init; } = MacLength;
+
     /// <summary>Adds the candidates of one header line, and its time entry, to <paramref name="parsed"/>.</summary>
     public Verdict Parse(string line, ParsedSignature parsed)
     {
@@ -124,14 +127,40 @@ internal sealed record SignatureHeader(MacEncoding Encoding, int MacLength, stri
             return Verdict.Reject(RejectReason.SignatureMissing, "the signature is empty");
         }
 
-        return StrictText.TryDecodeMac(text, Encoding, parsed.Next(MacLength))
-            ? Verdict.Pass
+        if (LeastLength == MacLength ? StrictText.TryDecodeMac(text, Encoding, parsed.Next(MacLength)) : TryDecodeVariable(text, parsed))
+        {
+            return Verdict.Pass;
+        }
+
+        return LeastLength < MacLength
+            ? Verdict.Reject(Malformed, "the signature is not in the scheme's encoding or of a length no key makes")
             : Verdict.Reject(Malformed, Encoding switch
             {
                 MacEncoding.Hex => "the signature is not hex of the digest's length",
                 MacEncoding.Base64 => "the signature is not canonical base64 of the digest's length",
                 _ => "the signature is not canonical base64url of the digest's length",
             });
+    }
+
+    private bool TryDecodeVariable(ReadOnlySpan<char> text, ParsedSignature parsed)
+    {
+        var bytes = parsed.Next(MacLength);
+        int length;
+        if (Encoding == MacEncoding.Hex)
+        {
+            length = text.Length / 2;
+            if (length > MacLength || !StrictText.TryDecodeMac(text, MacEncoding.Hex, bytes[..length]))
+            {
+                return false;
+            }
+        }
+        else if (!StrictText.TryDecodeBase64(text, bytes, Encoding == MacEncoding.Base64Url, Encoding == MacEncoding.Base64Url ? Padding.Optional : Padding.Required, out length))
+        {
+            return false;
+        }
+
+        parsed.Shorten(length);
+        return length >= LeastLength;
     }
 }
 
@@ -143,6 +172,7 @@ internal sealed class ParsedSignature
 {
     private byte[] _macs = new byte[2 * 64];
     private int _macLength;
+    private int[]? _lengths;
     private string? _timeLine;
     private int _timeStart;
     private int _timeLength;
@@ -164,7 +194,7 @@ internal sealed class ParsedSignature
 
     public ReadOnlySpan<char> Time => _timeLine.AsSpan(_timeStart, _timeLength);
 
-    public ReadOnlySpan<byte> this[int candidate] => _macs.AsSpan(candidate * _macLength, _macLength);
+    public ReadOnlySpan<byte> this[int candidate] => _macs.AsSpan(candidate * _macLength, _lengths is null ? _macLength : _lengths[candidate]);
 
     public void Clear(int scheme)
     {
@@ -173,6 +203,7 @@ internal sealed class ParsedSignature
         Verdict = default;
         EntryCount = 0;
         Count = 0;
+        _lengths = null;
         _timeLine = null;
         _timeStart = _timeLength = 0;
     }
@@ -184,13 +215,30 @@ internal sealed class ParsedSignature
         _timeLength = length;
     }
 
+    /// <summary>The last candidate is shorter than the longest there could be.</summary>
+    public void Shorten(int length)
+    {
+        if (_lengths is null)
+        {
+            _lengths = new int[SignatureHeader.MaxEntries];
+            Array.Fill(_lengths, _macLength);
+        }
+
+        _lengths[Count - 1] = length;
+    }
+
     /// <summary>Room for one more candidate. Grows to the cap of entries once and stays so.</summary>
     public Span<byte> Next(int macLength)
     {
         _macLength = macLength;
         if ((Count + 1) * macLength > _macs.Length)
         {
-            Array.Resize(ref _macs, SignatureHeader.MaxEntries * 64);
+            Array.Resize(ref _macs, SignatureHeader.MaxEntries * Math.Max(64, macLength));
+        }
+
+        if (_lengths is not null)
+        {
+            _lengths[Count] = macLength;
         }
 
         return _macs.AsSpan(Count++ * macLength, macLength);

@@ -1,7 +1,9 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Gate;
+using WebhookEdge.Signatures.Verifiers;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Signatures;
@@ -56,6 +58,7 @@ internal readonly ref struct SignedHead
 internal sealed class SignatureScheme
 {
     private const int MaxIdLength = 256;
+    private const int MaxPublicKeyCandidates = 4;
 
     private static int _lastNumber;
 
@@ -80,7 +83,11 @@ internal sealed class SignatureScheme
 
     public required ImmutableArray<RequiredHeader> Required { get; init; }
 
+    /// <summary>Shared keys; empty for a public-key scheme.</summary>
     public required ImmutableArray<SigningKey> Keys { get; init; }
+
+    /// <summary>Set for a public-key scheme.</summary>
+    public PublicKeySet? PublicKeys { get; init; }
 
     public bool SignsBody => Template.Has(PartKind.Body);
 
@@ -151,9 +158,14 @@ internal sealed class SignatureScheme
         return ReadSignedTexts(delivery);
     }
 
-    /// <summary>The first active key that makes one of the signatures that came; null when none does.</summary>
-    public SigningKey? Match(Delivery delivery, ParsedSignature parsed, in SignedHead head)
+    /// <summary>The id of the first active key that makes one of the signatures that came; null when none does.</summary>
+    public string? Match(Delivery delivery, ParsedSignature parsed, in SignedHead head)
     {
+        if (PublicKeys is { } publicKeys)
+        {
+            return MatchPublicKeys(publicKeys, delivery, parsed, head);
+        }
+
         Span<byte> mac = stackalloc byte[64];
         mac = mac[..Grammar.MacLength];
         foreach (var key in Keys)
@@ -167,7 +179,42 @@ internal sealed class SignatureScheme
             {
                 if (CryptographicOperations.FixedTimeEquals(mac, parsed[i]))
                 {
-                    return key;
+                    return key.Id;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private string? MatchPublicKeys(PublicKeySet set, Delivery delivery, ParsedSignature parsed, in SignedHead head)
+    {
+        Span<byte> digest = stackalloc byte[64];
+        scoped ReadOnlySpan<byte> message;
+        if (set.Hashing is { } hashing)
+        {
+            var hash = hashing.Borrow();
+            Template.Append(hash, delivery, head, Url, default);
+            message = digest[..hash.GetHashAndReset(digest)];
+            hashing.Return(hash);
+        }
+        else
+        {
+            // The primitive wants its message in one piece; the body's cap bounds it.
+            var whole = new ArrayBufferWriter<byte>((int)delivery.Body.Length + 256);
+            Template.Append(new MessageSink(whole), delivery, head, Url, default);
+            message = whole.WrittenSpan;
+        }
+
+        // Each pair costs a verification, so a header full of candidates must not multiply: entries are capped far below the 32 of a MAC.
+        var candidates = Math.Min(parsed.Count, MaxPublicKeyCandidates);
+        foreach (var key in set.Keys)
+        {
+            for (var i = 0; i < candidates; i++)
+            {
+                if (key.Verifies(message, parsed[i]))
+                {
+                    return key.Id;
                 }
             }
         }

@@ -107,7 +107,12 @@ internal sealed class SigningTemplate
     }
 
     /// <summary>Feeds the signed bytes to <paramref name="hash"/>. Every text among them was checked to be plain ASCII before.</summary>
-    public void Append(IncrementalHash hash, Delivery delivery, in SignedHead head, UrlRule? url, ReadOnlySpan<byte> secret)
+    public void Append(IncrementalHash hash, Delivery delivery, in SignedHead head, UrlRule? url, ReadOnlySpan<byte> secret) =>
+        Append(new HashSink(hash), delivery, head, url, secret);
+
+    /// <summary>As the other, for schemes that sign the bytes themselves and not their hash. A struct for a sink costs nothing.</summary>
+    public void Append<TSink>(TSink hash, Delivery delivery, in SignedHead head, UrlRule? url, ReadOnlySpan<byte> secret)
+        where TSink : struct, IByteSink
     {
         if (_isBodyOnly)
         {
@@ -148,7 +153,8 @@ internal sealed class SigningTemplate
         }
     }
 
-    private static void AppendBody(IncrementalHash hash, in ReadOnlySequence<byte> body)
+    public static void AppendBody<TSink>(TSink hash, in ReadOnlySequence<byte> body)
+        where TSink : struct, IByteSink
     {
         if (body.IsSingleSegment)
         {
@@ -162,7 +168,8 @@ internal sealed class SigningTemplate
         }
     }
 
-    private static void AppendText(IncrementalHash hash, ReadOnlySpan<char> text)
+    public static void AppendText<TSink>(TSink hash, ReadOnlySpan<char> text)
+        where TSink : struct, IByteSink
     {
         Span<byte> bytes = stackalloc byte[256];
         while (!text.IsEmpty)
@@ -175,12 +182,49 @@ internal sealed class SigningTemplate
     }
 }
 
+/// <summary>Where signed bytes go.</summary>
+internal interface IByteSink
+{
+    void AppendData(ReadOnlySpan<byte> bytes);
+}
+
+internal readonly struct HashSink(IncrementalHash hash) : IByteSink
+{
+    public void AppendData(ReadOnlySpan<byte> bytes) => hash.AppendData(bytes);
+}
+
+internal readonly struct MessageSink(ArrayBufferWriter<byte> message) : IByteSink
+{
+    public void AppendData(ReadOnlySpan<byte> bytes) => message.Write(bytes);
+}
+
 /// <summary>
 /// <c>{url}</c>: the configured public URL and, for a literal route, the configured path; only the query (for a prefix route the whole target)
 /// comes from the request, as it was received.
 /// </summary>
 internal sealed record UrlRule(byte[] Base, bool IsPrefix)
 {
+    /// <summary>Feeds the whole URL of a request whose target was checked to be plain.</summary>
+    public void Append(IncrementalHash hash, string rawTarget)
+    {
+        hash.AppendData(Base);
+        SigningTemplate.AppendText(new HashSink(hash), Rest(rawTarget));
+    }
+
+    /// <summary>This URL, and the same with its port left out and with the port that goes without saying written: senders differ in which they sign.</summary>
+    public ImmutableArray<UrlRule> WithAndWithoutPort()
+    {
+        var text = Encoding.UTF8.GetString(Base);
+        var start = text.IndexOf("://", StringComparison.Ordinal) + 3;
+        var end = text.IndexOf('/', start);
+        end = end < 0 ? text.Length : end;
+        var colon = text.IndexOf(':', text.IndexOf(']', start) is >= 0 and var bracket && bracket < end ? bracket : start);
+        var port = colon >= 0 && colon < end ? colon : end;
+        var usual = text.StartsWith("https", StringComparison.Ordinal) ? ":443" : ":80";
+        string[] candidates = [text, text[..port] + text[end..], port < end ? text : text[..port] + usual + text[end..]];
+        return [.. candidates.Distinct(StringComparer.Ordinal).Select(url => new UrlRule(Encoding.UTF8.GetBytes(url), IsPrefix))];
+    }
+
     public ReadOnlySpan<char> Rest(string rawTarget)
     {
         if (IsPrefix)

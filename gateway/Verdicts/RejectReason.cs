@@ -54,6 +54,9 @@ internal enum RejectReason
     /// <summary>The signed time is too old or lies in the future.</summary>
     TimestampOutsideWindow,
 
+    /// <summary>The key that would check the signature could not be fetched just now.</summary>
+    SigningKeyUnavailable,
+
     /// <summary>A static credential (Basic, Bearer, token header) is absent or wrong.</summary>
     CredentialMismatch,
 
@@ -125,6 +128,7 @@ internal static class RejectReasons
         RejectReason.SignatureMalformed => new(401, "signature-malformed", LogLevel.Information),
         RejectReason.SignatureMismatch => new(401, "signature-mismatch", LogLevel.Information),
         RejectReason.TimestampOutsideWindow => new(401, "timestamp-outside-window", LogLevel.Information),
+        RejectReason.SigningKeyUnavailable => new(503, "signing-key-unavailable", LogLevel.Warning),
         RejectReason.CredentialMismatch => new(401, "credential-mismatch", LogLevel.Information),
         RejectReason.Duplicate => new(200, "duplicate", LogLevel.Information),
         RejectReason.DuplicateInFlight => new(503, "duplicate-in-flight", LogLevel.Information),

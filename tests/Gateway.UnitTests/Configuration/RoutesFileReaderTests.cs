@@ -24,7 +24,7 @@ public class RoutesFileReaderTests
         var keys = new[]
             {
                 typeof(RoutesFile), typeof(EdgeSpec), typeof(ClientAddressSpec), typeof(AwsRangesSpec), typeof(LimitsSpec), typeof(AddressSetSpec), typeof(AwsSetSpec), typeof(JsonListSpec),
-                typeof(SchemeSpec), typeof(EntriesSpec), typeof(TimestampSpec), typeof(KeySpec), typeof(RouteSpec), typeof(VerifySpec), typeof(AllowOptions), typeof(ReplayOptions),
+                typeof(SchemeSpec), typeof(EntriesSpec), typeof(TimestampSpec), typeof(KeySpec), typeof(ClaimsSpec), typeof(HandshakeOptions), typeof(RouteSpec), typeof(VerifySpec), typeof(AllowOptions), typeof(ReplayOptions),
                 typeof(FreshnessSpec), typeof(RateLimitSpec), typeof(BudgetSpec),
             }
             .SelectMany(t => StrictJson.Options.GetTypeInfo(t).Properties)

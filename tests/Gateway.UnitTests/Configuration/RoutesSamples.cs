@@ -27,7 +27,7 @@ internal static class RoutesSamples
             Preset("sns", new() { Kind = "rsa-cert" }),
         }.ToDictionary(p => p.Name),
         ReasonSlugs = [.. Enum.GetValues<RejectReason>().Select(r => r.Describe().Slug)],
-        CodeVerifiers = new Dictionary<string, bool> { ["rsa-cert"] = false, ["ed25519"] = true },
+        CodeVerifiers = new Dictionary<string, CodeKind> { ["rsa-cert"] = new(NeedsSecrets: false, SignsBody: true), ["ed25519"] = new(NeedsSecrets: true, SignsBody: true) { ReadsTemplate = true } },
         AddressFault = text => IPAddress.TryParse(text, out var address)
             ? (address.ToString() == text ? null : "not the canonical form of an address")
             : (IPNetwork.TryParse(text, out var network) && network.ToString() == text ? null : "not an address or CIDR"),

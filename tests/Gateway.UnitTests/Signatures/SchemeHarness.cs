@@ -43,23 +43,25 @@ internal sealed class SchemeHarness
 
     public static SchemeHarness Create(SchemeSpec spec, params string[] secrets) => CreateAt(PublicUrl, Path, spec, secrets);
 
-    public static SchemeHarness CreateAt(string publicUrl, string path, SchemeSpec spec, params string[] secrets)
+    public static SchemeHarness CreateAt(string publicUrl, string path, SchemeSpec spec, params string[] secrets) => CreateWith(null, publicUrl, path, spec, secrets);
+
+    public static SchemeHarness CreateWith(WebhookEdge.Signatures.Verifiers.RemoteKeys? keys, string publicUrl, string path, SchemeSpec spec, params string[] secrets)
     {
-        var harness = Compile(publicUrl, path, spec, secrets, out var problems);
+        var harness = Compile(keys, publicUrl, path, spec, secrets, out var problems);
         Assert.True(harness is not null, string.Join('\n', problems));
         return harness;
     }
 
     /// <summary>Null when scheme and secrets do not load.</summary>
-    public static SchemeHarness? TryCreateAt(string publicUrl, string path, SchemeSpec spec, params string[] secrets) => Compile(publicUrl, path, spec, secrets, out _);
+    public static SchemeHarness? TryCreateAt(string publicUrl, string path, SchemeSpec spec, params string[] secrets) => Compile(null, publicUrl, path, spec, secrets, out _);
 
-    private static SchemeHarness? Compile(string publicUrl, string path, SchemeSpec spec, string[] secrets, out List<ConfigProblem> problems)
+    private static SchemeHarness? Compile(WebhookEdge.Signatures.Verifiers.RemoteKeys? keys, string publicUrl, string path, SchemeSpec spec, string[] secrets, out List<ConfigProblem> problems)
     {
         secrets = secrets.Length == 0 ? ["a-secret-of-thirty-two-characters"] : secrets;
         var time = new FixedTime { Value = Now };
         problems = [];
         var bytes = secrets.Select(Encoding.UTF8.GetBytes).ToArray();
-        var compiled = SchemeCompiler.Compile(spec, [.. bytes.Select((value, i) => new Secret($"env:SECRET_{i}", value))], new(publicUrl, path, time), problems, "schemes.acme");
+        var compiled = SchemeCompiler.Compile(spec, [.. bytes.Select((value, i) => new Secret($"env:SECRET_{i}", value))], new(publicUrl, path, time, keys), problems, "schemes.acme");
         return compiled is null ? null : new(compiled, spec, bytes, time);
     }
 

@@ -25,6 +25,7 @@ public sealed class RejectReasonTests
         ["SignatureMalformed"] = (401, "signature-malformed"),
         ["SignatureMismatch"] = (401, "signature-mismatch"),
         ["TimestampOutsideWindow"] = (401, "timestamp-outside-window"),
+        ["SigningKeyUnavailable"] = (503, "signing-key-unavailable"),
         ["CredentialMismatch"] = (401, "credential-mismatch"),
         ["Duplicate"] = (200, "duplicate"),
         ["DuplicateInFlight"] = (503, "duplicate-in-flight"),
