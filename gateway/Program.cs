@@ -13,6 +13,8 @@ var root = new RootCommand("WebhookEdge: lets only authentic, fresh, first-time 
     DemoCommand.Create(),
     ValidateCommand.Create(),
     SendCommand.Create(),
+    ExplainCommand.Create(),
+    PresetsCommand.Create(),
     HealthcheckCommand.Create(),
 };
 ServeCommand.MakeDefault(root);

@@ -6,11 +6,11 @@ using WebhookEdge.Routes;
 namespace WebhookEdge.Cli;
 
 /// <summary>The gateway's services without its listeners, feeds or connections: enough to read and compile a file as serving would.</summary>
-internal sealed class OfflineGateway : IAsyncDisposable
+internal sealed class OfflineGateway(TimeProvider? time = null) : IAsyncDisposable
 {
     private readonly ServiceProvider _services = new ServiceCollection()
         .AddLogging()
-        .AddSingleton(TimeProvider.System)
+        .AddSingleton(time ?? TimeProvider.System)
         .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
         .AddObservability()
         .AddGate()

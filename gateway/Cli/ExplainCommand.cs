@@ -1,0 +1,283 @@
+using System.CommandLine;
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using Spectre.Console;
+using WebhookEdge.Configuration;
+using WebhookEdge.Gate;
+using WebhookEdge.Routes;
+using WebhookEdge.Verdicts;
+
+namespace WebhookEdge.Cli;
+
+/// <summary>
+/// <c>explain</c>: puts a recorded request through a route's own checks, one by one, and says for a signature that does not match which common mistake
+/// would make it. Connects to nothing but what a scheme's keys need; never prints a secret. Exit code 0: accepted; 1: refused; 2: the input cannot be used.
+/// </summary>
+internal static class ExplainCommand
+{
+    private const int Accepted = 0;
+    private const int Refused = 1;
+    private const int Unusable = 2;
+
+    public static Command Create()
+    {
+        var config = ServeCommand.ConfigOption();
+        var route = new Option<string>("--route") { Description = "Id of the route.", Required = true };
+        var request = new Option<FileInfo>("--request") { Description = "The request: raw HTTP, the output of curl -v, or a HAR entry.", Required = true };
+        var body = new Option<FileInfo?>("--body") { Description = "The body, byte for byte, where the request's file does not hold it (curl -v shows none)." };
+        var from = new Option<string?>("--from") { Description = "The address the request came from; without it, address rules are not judged." };
+        var at = new Option<string?>("--at") { Description = "When it came: Unix seconds or ISO 8601. Default: now." };
+        var secret = new Option<string[]>("--secret") { Description = "A further reference (env:NAME or file:PATH) to try, e.g. the secret before a rotation; may be repeated." };
+        var command = new Command("explain", "Say what the gateway makes of a recorded request, and why.") { config, route, request, body, from, at, secret };
+        command.SetAction((parsed, cancellationToken) => RunAsync(
+            new(parsed.GetValue(config)!, parsed.GetValue(route)!, parsed.GetValue(request)!, parsed.GetValue(body), parsed.GetValue(from), parsed.GetValue(at), parsed.GetValue(secret) ?? []), cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Question question, CancellationToken cancellationToken)
+    {
+        if (await ReadAsync(question, cancellationToken) is not { } recorded)
+        {
+            return Unusable;
+        }
+
+        var now = TimeProvider.System.GetUtcNow();
+        if (question.At is { } at && !TryReadTime(at, out now))
+        {
+            return await UnusableAsync($"--at {at}: neither Unix seconds nor an ISO 8601 time");
+        }
+
+        IPAddress? peer = null;
+        if (question.From is { } from && !IPAddress.TryParse(from, out peer))
+        {
+            return await UnusableAsync($"--from {from}: not an IP address");
+        }
+
+        var time = new StoppedTime(now);
+        await using var gateway = new OfflineGateway(time);
+        var loaded = await gateway.Loader.LoadAsync(question.Config, CompileMode.Validate, cancellationToken);
+        if (loaded.Snapshot is not { } snapshot)
+        {
+            Problems.Print(question.Config, loaded.Problems);
+            return Unusable;
+        }
+
+        if (!snapshot.Policies.TryGetValue(question.Route, out var policy))
+        {
+            return await UnusableAsync($"there is no route \"{question.Route}\"; known: {string.Join(", ", snapshot.Policies.Keys.Order(StringComparer.Ordinal))}");
+        }
+
+        var rows = await DecideAsync(policy, recorded, peer, cancellationToken);
+        Print(question, policy, recorded, now, rows);
+        var refused = rows.Exists(static row => row.Outcome == Outcome.Refused);
+        if (rows.Exists(static row => row.Outcome is Outcome.Refused or Outcome.Observed && row.IsSignature))
+        {
+            // The compiler has read the same bytes a moment ago.
+            var file = RoutesFileReader.Read(await File.ReadAllBytesAsync(question.Config, cancellationToken), RoutesLoader.Catalogue, out _)!;
+            var finder = new MistakeFinder(file, question.Route, recorded, now, question.Secrets);
+            PrintMistakes(await finder.FindAsync(cancellationToken), recorded);
+        }
+
+        return refused ? Refused : Accepted;
+    }
+
+    private static async Task<RecordedRequest?> ReadAsync(Question question, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var recorded = RecordedRequest.Read(await File.ReadAllBytesAsync(question.Request.FullName, cancellationToken), out var fault);
+            if (recorded is null)
+            {
+                await UnusableAsync($"{question.Request.Name}: {fault}");
+                return null;
+            }
+
+            return question.Body is null ? recorded : recorded with { Body = await File.ReadAllBytesAsync(question.Body.FullName, cancellationToken) };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            await UnusableAsync(e.Message);
+            return null;
+        }
+    }
+
+    private static async Task<List<Row>> DecideAsync(RoutePolicy policy, RecordedRequest recorded, IPAddress? peer, CancellationToken cancellationToken)
+    {
+        var headers = HeadersOf(recorded);
+        var delivery = new Delivery();
+        var client = peer is null ? default : policy.Addresses.Resolve(peer, headers);
+        delivery.Open(policy, recorded.Method, recorded.Target, client, headers, recorded.Body.Length, PipeReader.Create(new(recorded.Body)));
+        var rows = new List<Row>
+        {
+            RawTarget.Matches(policy, recorded.Target)
+                ? new("Route", "path", Outcome.Passed, "", "the target is the route's")
+                : new("Route", "path", Outcome.Refused, RejectReason.RouteUnknown.Describe().Slug, $"the target is not {policy.Path}{(policy.IsPrefix ? "…" : "")}, compared byte by byte"),
+        };
+        var stopped = false;
+        foreach (var check in policy.Checks)
+        {
+            var name = check.Stage.ToString();
+            var what = NameOf(check);
+            var refusedBefore = rows.Exists(static row => row.Outcome is Outcome.Refused or Outcome.Observed);
+            if (stopped || (check.Stage >= Stage.RouteRate && refusedBefore))
+            {
+                rows.Add(new(name, what, Outcome.NotReached, "", ""));
+                continue;
+            }
+
+            if (check.Stage is Stage.AddressRate or Stage.Address && peer is null)
+            {
+                rows.Add(new(name, what, Outcome.NotJudged, "", "--from ADDRESS says where the request came from"));
+                continue;
+            }
+
+            var (before, verdict) = (delivery.WouldRefuse, await check.CheckAsync(delivery, cancellationToken));
+            rows.Add(RowOf(check, name, what, verdict, observed: delivery.WouldRefuse != before ? delivery.WouldRefuse : RejectReason.NotDecided));
+            stopped |= verdict.Answer is not null || (check.Stage == Stage.Payload && !verdict.Passed);
+            delivery.WouldRefuse = RejectReason.NotDecided;
+        }
+
+        // The key was claimed in this process's memory only.
+        if (delivery.Claim is { } claim)
+        {
+            await claim.SettleAsync(default);
+        }
+
+        return rows;
+    }
+
+    private static Row RowOf(IGateCheck check, string stage, string what, Verdict verdict, RejectReason observed)
+    {
+        var isSignature = check.Stage is Stage.Timestamp or Stage.Signature or Stage.Credential;
+        if (verdict.Answer is { } answer)
+        {
+            return new(stage, what, Outcome.Answered, $"{answer.Status}", "a challenge: answered by the gateway, not forwarded");
+        }
+
+        if (verdict.Passed)
+        {
+            return observed == RejectReason.NotDecided
+                ? new(stage, what, Outcome.Passed, "", "")
+                : new(stage, what, Outcome.Observed, observed.Describe().Slug, "observe mode lets it through") { IsSignature = isSignature };
+        }
+
+        // Lists are loaded by a serving gateway; here there is none, which says nothing about the request.
+        return verdict.Reason == RejectReason.AllowListUnavailable
+            ? new(stage, what, Outcome.NotJudged, "", "the route's address lists are fetched by a serving gateway only")
+            : new(stage, what, Outcome.Refused, verdict.Reason.Describe().Slug, verdict.Detail ?? "") { IsSignature = isSignature };
+    }
+
+    private static string NameOf(IGateCheck check)
+    {
+        var name = check.GetType().Name;
+        return name.EndsWith("Check", StringComparison.Ordinal) ? name[..^5] : name;
+    }
+
+    internal static HeaderDictionary HeadersOf(RecordedRequest recorded)
+    {
+        var headers = new HeaderDictionary();
+        foreach (var (name, value) in recorded.Headers)
+        {
+            headers[name] = StringValues.Concat(headers[name], value);
+        }
+
+        return headers;
+    }
+
+    private static void Print(Question question, RoutePolicy policy, RecordedRequest recorded, DateTimeOffset now, List<Row> rows)
+    {
+        var console = Terminal.Create();
+        var table = new Table().Border(TableBorder.Rounded).Title(Markup.Escape($"{recorded.Method} {PathOf(recorded.Target)}, {recorded.Body.Length} bytes, on route {question.Route}, at {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC"));
+        foreach (var title in new[] { "Stage", "Check", "Verdict", "Reason", "Detail" })
+        {
+            table.AddColumn(title);
+        }
+
+        foreach (var row in rows)
+        {
+            var colour = row.Outcome switch { Outcome.Passed or Outcome.Answered => "green", Outcome.Refused => "red bold", Outcome.Observed => "yellow", _ => "grey" };
+            table.AddRow(new Text(row.Stage), new Text(row.Check), new Markup($"[{colour}]{Describe(row.Outcome)}[/]"), new Text(row.Reason), new Text(row.Detail));
+        }
+
+        console.Write(table);
+        var first = rows.Find(static row => row.Outcome == Outcome.Refused);
+        console.WriteLine(
+            first is not null ? $"Refused: {first.Reason}{(first.Detail.Length > 0 ? $", {first.Detail}" : "")}. The sender reads {StatusOf(policy, first.Reason)} and no reason."
+            : rows.Exists(static row => row.Outcome == Outcome.Answered) ? "Answered: a challenge of the sender."
+            : "Accepted: the gateway would forward it.");
+    }
+
+    private static void PrintMistakes(IReadOnlyList<string> mistakes, RecordedRequest recorded)
+    {
+        Console.WriteLine();
+        Console.WriteLine(mistakes.Count > 0 ? "What would make it match:" : "None of the common mistakes explains it: another secret, or other bytes than were signed.");
+        foreach (var mistake in mistakes)
+        {
+            Console.WriteLine($"  - {mistake}");
+        }
+
+        if (mistakes.Count == 0
+            && recorded.Headers.FirstOrDefault(static h => h.Key.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)).Value is { } written
+            && written != recorded.Body.Length.ToString(CultureInfo.InvariantCulture))
+        {
+            Console.WriteLine($"  Content-Length says {written}, and the file holds {recorded.Body.Length} bytes of body: it is not the body that was sent.");
+        }
+    }
+
+    private static int StatusOf(RoutePolicy policy, string slug) => RejectReasons.TryParse(slug, out var reason) ? policy.StatusOf(reason) : 0;
+
+    private static string PathOf(string target) => target.Split('?')[0];
+
+    private static string Describe(Outcome outcome) => outcome switch
+    {
+        Outcome.Passed => "passed",
+        Outcome.Refused => "refused",
+        Outcome.Observed => "would refuse",
+        Outcome.Answered => "answered",
+        Outcome.NotJudged => "not judged",
+        _ => "not reached",
+    };
+
+    private static bool TryReadTime(string text, out DateTimeOffset time)
+    {
+        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < 253_402_300_800)
+        {
+            time = DateTimeOffset.FromUnixTimeSeconds(number);
+            return true;
+        }
+
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time);
+    }
+
+    private static async Task<int> UnusableAsync(string message)
+    {
+        await Console.Error.WriteLineAsync($"webhookedge: {message}");
+        return Unusable;
+    }
+
+    private enum Outcome
+    {
+        Passed,
+        Refused,
+        Observed,
+        Answered,
+        NotJudged,
+        NotReached,
+    }
+
+    private sealed record Question(string Config, string Route, FileInfo Request, FileInfo? Body, string? From, string? At, string[] Secrets);
+
+    private sealed record Row(string Stage, string Check, Outcome Outcome, string Reason, string Detail)
+    {
+        public bool IsSignature { get; init; }
+    }
+}
+
+/// <summary>The time of a recorded request; timers run on.</summary>
+internal sealed class StoppedTime(DateTimeOffset now) : TimeProvider
+{
+    public override DateTimeOffset GetUtcNow() => now;
+}
