@@ -21,6 +21,9 @@ internal static class ForwardedHeaders
 
     private const string TrustPrefix = "X-Webhook-";
 
+    /// <summary>-For, -Host, -Proto, -User, -Client-Cert, …: what a proxy says of a request, and the proxy is us.</summary>
+    private const string ForwardedPrefix = "X-Forwarded-";
+
     /// <summary>Hop by hop (RFC 9110 §7.6.1). Names that a sender lists in Connection are not removed: they could name the headers we set.</summary>
     private static readonly string[] HopByHop =
     [
@@ -41,7 +44,7 @@ internal static class ForwardedHeaders
         // Other spellings of "the client is …", which only we may say.
         "Forwarded", "X-Forwarded", "Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-By", "X-Real-IP", "X-Client-IP", "Client-IP",
         "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "True-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP", "X-Original-Forwarded-For",
-        "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
+        "X-Original-URL", "Proxy", "Remote-User", "Remote-Addr", "X-Remote-User", "X-Auth-Request-User", "X-Auth-Request-Email", "SSL-Client-Cert", "X-SSL-Client-Cert", "X-Client-Cert", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
     }.Concat(HopByHop).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     // RFC 9110 §5.5 allows HTAB alone.
@@ -67,7 +70,7 @@ internal static class ForwardedHeaders
             name = Normalise(name);
         }
 
-        return Dropped.Contains(name) || IsReservedName(name, delivery);
+        return Dropped.Contains(name) || name.StartsWith(ForwardedPrefix, StringComparison.OrdinalIgnoreCase) || IsReservedName(name, delivery);
     }
 
     /// <summary>True for names that only the gateway may set and for this route's credentials, whoever put them there.</summary>

@@ -67,6 +67,9 @@ internal sealed class Delivery
     /// <summary>Timestamp from <see cref="TimeProvider.GetTimestamp"/> at the last body byte: the route's <c>timeout</c> counts from here.</summary>
     public long BodyCompletedAt { get; set; }
 
+    /// <summary>The server gave up on the body; the connection cannot be used for another request.</summary>
+    public bool BodyBroken { get; set; }
+
     public SignatureProof? Proof { get; set; }
 
     public TrustLevel Trust { get; private set; }
@@ -208,6 +211,7 @@ internal sealed class Delivery
         Body = default;
         ReservedBytes = 0;
         BodyCompletedAt = 0;
+        BodyBroken = false;
         Proof = null;
         Trust = TrustLevel.Observed;
         Claim = null;

@@ -181,9 +181,9 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
     private static Verdict AfterAnswer(HttpContext context, Delivery delivery)
     {
         // A redirect would send the event somewhere the configuration does not name; 1xx is no answer.
-        if (delivery.UpstreamStatus is >= 300 and < 400 or < 200)
+        if (delivery.UpstreamStatus is >= 300 and < 400 or < 200 or > 599)
         {
-            return Verdict.Reject(RejectReason.UpstreamFailed, "redirect or no final answer", RetryAfter);
+            return Verdict.Reject(RejectReason.UpstreamFailed, "redirect, or no status an answer may have", RetryAfter);
         }
 
         // The upstream said no or yes and then broke off before the first byte of its body: the status is known, the answer is not.

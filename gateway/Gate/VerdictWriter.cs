@@ -45,6 +45,12 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         response.Clear();
         response.StatusCode = status;
         response.Headers[RequestIdHeader] = context.TraceIdentifier;
+        if ((verdict.Reason == RejectReason.BodyTooLarge || delivery is { BodyBroken: true }) && HttpProtocol.IsHttp11(context.Request.Protocol))
+        {
+            // The server will not read the rest of this body. Said out loud, so that the sender's pool does not put its next event on a dying connection.
+            response.Headers.Connection = "close";
+        }
+
         if (verdict.RetryAfter is { } retryAfter)
         {
             response.Headers.RetryAfter = retryAfter <= TimeSpan.FromSeconds(1) ? OneSecond : ((long)Math.Ceiling(retryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);

@@ -73,15 +73,19 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
             : Verdict.Reject(RejectReason.Overloaded, "budget of buffered bodies", TimeSpan.FromSeconds(1));
     }
 
-    private static Verdict Refuse(Delivery delivery, BadHttpRequestException e) => e.StatusCode switch
+    private static Verdict Refuse(Delivery delivery, BadHttpRequestException e)
     {
-        StatusCodes.Status413PayloadTooLarge => Verdict.Reject(RejectReason.BodyTooLarge, "counted length"),
+        delivery.BodyBroken = true;
+        return e.StatusCode switch
+        {
+            StatusCodes.Status413PayloadTooLarge => Verdict.Reject(RejectReason.BodyTooLarge, "counted length"),
 
-        // A body of a declared length has no framing of its own that could be wrong: it can only end too early.
-        StatusCodes.Status400BadRequest when delivery.DeclaredLength is not null => Verdict.Reject(RejectReason.BodyIncomplete, "the body was cut off"),
-        StatusCodes.Status400BadRequest => Verdict.Reject(RejectReason.RequestMalformed, "chunk framing, or the body was cut off"),
-        _ => Verdict.Reject(RejectReason.BodyIncomplete, "the body came too slowly"),
-    };
+            // A body of a declared length has no framing of its own that could be wrong: it can only end too early.
+            StatusCodes.Status400BadRequest when delivery.DeclaredLength is not null => Verdict.Reject(RejectReason.BodyIncomplete, "the body was cut off"),
+            StatusCodes.Status400BadRequest => Verdict.Reject(RejectReason.RequestMalformed, "chunk framing, or the body was cut off"),
+            _ => Verdict.Reject(RejectReason.BodyIncomplete, "the body came too slowly"),
+        };
+    }
 
     private async ValueTask<Verdict> ReadRestAsync(Delivery delivery, ValueTask<ReadResult> pending, CancellationToken cancellationToken)
     {
@@ -110,6 +114,7 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
                 if (result.IsCanceled || deadline.IsCancellationRequested || cancellationToken.IsCancellationRequested)
                 {
                     reader.AdvanceTo(result.Buffer.End);
+                    delivery.BodyBroken = true;
                     return Verdict.Reject(RejectReason.BodyIncomplete, "body deadline");
                 }
 

@@ -154,7 +154,7 @@ const clients = {
     };
   },
 
-  // Senders whose check is code. They take part as soon as the catalogue has a preset of one of these names.
+  // Senders whose check is code.
   'adyen-payments': async () => {
     const { default: adyen } = await import('@adyen/api-library');
     const validator = new adyen.hmacValidator();

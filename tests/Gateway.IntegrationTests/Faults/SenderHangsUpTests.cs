@@ -44,7 +44,7 @@ public sealed class SenderHangsUpTests
         Assert.True(whole.IsDelivered());
         Assert.Single(upstream.Requests);
         Assert.Equal(1, upstream.ConnectionCount);
-        AssertNothingHeld(gateway);
+        await NothingIsHeldAsync(gateway);
     }
 
     [Theory]
@@ -100,7 +100,7 @@ public sealed class SenderHangsUpTests
         Assert.Equal(body, Encoding.UTF8.GetString(arrived.Body));
         Assert.True((await gateway.SendAsync(Hook.Event(body))).IsDuplicate());
         Assert.Single(upstream.Requests);
-        AssertNothingHeld(gateway);
+        await NothingIsHeldAsync(gateway);
     }
 
     [Theory]
@@ -178,8 +178,9 @@ public sealed class SenderHangsUpTests
         upstream.AssertEachOnce(["one", "one"]);
     }
 
-    private static void AssertNothingHeld(TestGateway gateway) =>
-        Assert.Equal(0, gateway.Host.Services.GetRequiredService<Capacity>().BufferedBytes);
+    // Given back after the answer has left, so a moment after it was read.
+    private static Task NothingIsHeldAsync(TestGateway gateway) =>
+        Deadline.UntilAsync(() => gateway.Host.Services.GetRequiredService<Capacity>().BufferedBytes == 0, "all buffered bytes to be given back");
 
     private static Task<TestGateway> StartAsync(TestUpstream upstream) => TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets);
 }

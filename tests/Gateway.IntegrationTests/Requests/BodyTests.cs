@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using WebhookEdge.Ingress;
@@ -148,6 +149,34 @@ public class Bodies : SiteTests
             Assert.Equal((what, status), (what, (await client.ExchangeAsync(request)).Status));
             Assert.Equal((what, 200), (what, (await client.ExchangeAsync(Site.Signed($"after {what}"))).Status));
             Assert.Equal($"after {what}", Site.Upstream.Requests[^1].BodyText);
+        }
+    }
+
+    [Theory]
+    [InlineData("declared")]
+    [InlineData("counted")]
+    [InlineData("broken chunk")]
+    public async Task An_answer_after_which_the_rest_of_the_body_is_not_read_says_that_the_connection_closes(string what)
+    {
+        await using var client = await Site.Gateway.ConnectAsync();
+        var request = what switch
+        {
+            "declared" => Site.Signed(Site.Bytes(1_100_000)).ToBytes(),
+            "counted" => Site.Signed(Site.Bytes(1_100_000)).Chunked(70_000).ToBytes(),
+            _ => [.. Encoding.Latin1.GetBytes("POST /hook HTTP/1.1\r\nHost: localhost\r\nX-Signature: " + new string('0', 64) + "\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcdeXX\r\n")],
+        };
+        var sending = client.SendAsync(request);
+        var answer = await client.ReadResponseAsync();
+
+        Assert.Equal(what == "broken chunk" ? 400 : 413, answer.Status);
+        Assert.Equal("close", answer.Headers["Connection"]);
+        try
+        {
+            await sending;
+        }
+        catch (IOException)
+        {
+            // The server had stopped reading, as it said.
         }
     }
 
