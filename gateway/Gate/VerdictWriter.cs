@@ -31,7 +31,7 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         if (row.Level >= LogLevel.Debug && logger.IsEnabled(row.Level))
         {
             logger.Refused(
-                row.Level, context.Request.Method, PathOf(context), route, delivery is null ? "unknown" : delivery.Client.ToString(), row.Slug, verdict.Detail, status, context.TraceIdentifier, delivery?.EventKey);
+                row.Level, context.Request.Method, PathOf(context), route, delivery is null ? "unknown" : delivery.Client.ToString(), row.Slug, verdict.Detail ?? "no more to say", status, context.TraceIdentifier, delivery?.EventKey ?? "none");
         }
 
         var response = context.Response;

@@ -2,7 +2,7 @@ namespace WebhookEdge.Observability;
 
 internal static partial class GatewayLog
 {
-    [LoggerMessage(5100, LogLevel.Information, "Configuration revision {Revision} with {Routes} routes is in force")]
+    [LoggerMessage(5100, LogLevel.Information, "Configuration revision {Revision} is in force, routes: {Routes}")]
     public static partial void RoutesReloaded(this ILogger logger, string revision, int routes);
 
     [LoggerMessage(5101, LogLevel.Error, "Configuration refused: {Problem}. Revision {Revision} stays in force")]

@@ -9,7 +9,7 @@ internal static partial class GatewayLog
     [LoggerMessage(1001, LogLevel.Information, "Draining: not ready any more, {InFlight} requests in flight")]
     public static partial void Draining(this ILogger logger, long inFlight);
 
-    [LoggerMessage(EventId = 1100, Message = "Refused {Method} {Path} on route {Route} from {Client}: {Reason} ({Detail}), answered {Status}, request {RequestId}, event {EventKey}")]
+    [LoggerMessage(EventId = 1100, Message = "{Reason}: {Method} {Path} on route {Route} from {Client} answered {Status}; {Detail}; request {RequestId}, event {EventKey}")]
     public static partial void Refused(this ILogger logger, LogLevel level, string method, string path, string route, string client, string reason, string? detail, int status, string requestId, string? eventKey);
 
     [LoggerMessage(1101, LogLevel.Debug, "Forwarded {Method} {Path} on route {Route} from {Client}: upstream answered {Status}, request {RequestId}, event {EventKey}")]
