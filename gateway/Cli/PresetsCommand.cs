@@ -20,8 +20,6 @@ internal static class PresetsCommand
         DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull,
     };
 
-    private static readonly JsonSerializerOptions OneLine = new(Written) { WriteIndented = false };
-
     public static Command Create()
     {
         var name = new Argument<string?>("name") { Description = "A provider; without it all are listed.", Arity = ArgumentArity.ZeroOrOne };
@@ -98,9 +96,14 @@ internal static class PresetsCommand
         Row("Header", preset.Scheme.Header is { } header ? string.Join(", ", header.Values) : null);
         Row("Time", preset.Scheme.Timestamp is { } time ? $"{time.From} within {time.ToleranceSeconds ?? 300} s of now, both ways" : null);
         Row("Replay key", string.Join(" + ", preset.Replay?.Key ?? ["body"]));
-        Row("Addresses", preset.Allow is { } allow ? string.Join(", ", allow) : "none documented");
+        Row("Addresses", preset switch
+        {
+            { Allow: { } allow } => string.Join(", ", allow),
+            { Sources: not null } => $"published by the provider; checked when the route says \"allow\": [\"{preset.Name}\"]",
+            _ => "none documented",
+        });
         Row("Handshake", preset.Handshake is { } handshake ? DescribeHandshake(preset, handshake) : null);
-        Row("Retries", preset.Retries is { } retries ? JsonSerializer.Serialize(retries, OneLine) : null);
+        Row("Retries", preset.Retries is { } retries ? Sentence(retries) : null);
         Row("Notes", preset.Notes);
         console.Write(table);
         console.WriteLine();
@@ -139,4 +142,12 @@ internal static class PresetsCommand
     };
 
     private static string Sources(IReadOnlyList<string> allow) => allow.Count > 2 ? $"{allow.Count} entries" : string.Join(", ", allow);
+
+    private static string Sentence(RetrySpec retries) => string.Join("; ", new[]
+    {
+        retries.Timeout is { } timeout ? $"waits {timeout}" : null,
+        retries.Attempts is { } attempts ? $"{attempts} attempts" : null,
+        retries.After,
+        retries.ClientErrors is { } errors ? $"an event answered 4xx is {errors}" : null,
+    }.OfType<string>());
 }
