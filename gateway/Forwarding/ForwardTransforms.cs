@@ -134,8 +134,7 @@ internal sealed class ForwardTransforms : ITransformProvider
         private static Uri Destination(RequestTransformContext context)
         {
             var prefix = context.DestinationPrefix.AsSpan().TrimEnd('/');
-            var query = context.HttpContext.Request.QueryString == context.Query.QueryString ? context.HttpContext.Request.QueryString : context.Query.QueryString;
-            return new(string.Concat(prefix, context.Path.ToUriComponent(), query.Value), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+            return new(string.Concat(prefix, context.Path.ToUriComponent(), context.Query.QueryString.Value), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
         }
 
         private void Set(HttpRequestHeaders headers, string name, string value)

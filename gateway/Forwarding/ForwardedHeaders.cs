@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Frozen;
 using WebhookEdge.Gate;
 
@@ -39,23 +38,19 @@ internal static class ForwardedHeaders
         "Host", "Content-Length", "X-Content-Length", "Expect",
 
         // Set by us.
-        RequestId, "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix",
+        RequestId,
 
         // Other spellings of "the client is …", which only we may say.
-        "Forwarded", "X-Forwarded", "Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-By", "X-Real-IP", "X-Client-IP", "Client-IP",
+        "Forwarded", "X-Forwarded", "Forwarded-For", "X-Real-IP", "X-Client-IP", "Client-IP",
         "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "True-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP", "X-Original-Forwarded-For",
         "X-Original-URL", "Proxy", "Remote-User", "Remote-Addr", "X-Remote-User", "X-Auth-Request-User", "X-Auth-Request-Email", "SSL-Client-Cert", "X-SSL-Client-Cert", "X-Client-Cert", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
     }.Concat(HopByHop).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
-
-    // RFC 9110 §5.5 allows HTAB alone.
-    private static readonly SearchValues<char> ControlCharacters =
-        SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(c => c != '\t').Append(0x7f).Select(c => (char)c)]);
 
     /// <summary>True when a header of the upstream's answer must not reach the sender.</summary>
     public static bool IsDroppedFromAnswer(string name) => DroppedFromAnswers.Contains(name);
 
     /// <summary>True when the server can send <paramref name="value"/>; it throws at control characters.</summary>
-    public static bool IsSendable(string value) => !value.AsSpan().ContainsAny(ControlCharacters);
+    public static bool IsSendable(string value) => !value.AsSpan().ContainsAny(HeaderText.ControlCharacters);
 
     /// <summary>True when <paramref name="name"/> must not reach the upstream. <paramref name="delivery"/> decides about its credential headers and its key.</summary>
     public static bool IsDropped(string name, Delivery delivery)

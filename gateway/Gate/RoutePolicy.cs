@@ -34,9 +34,6 @@ internal sealed record RoutePolicy
     /// <summary>Headers that carried a credential, lower case, with hyphens for anything but letters and digits; they and their aliases are removed before forwarding unless <see cref="ForwardCredentials"/>.</summary>
     public ImmutableArray<string> CredentialHeaders { get; init; } = [];
 
-    /// <summary>The whole route records what it would refuse and forwards it.</summary>
-    public bool Observe { get; init; }
-
     /// <summary>Status to answer instead of the table's, by reason; 0 = the table's.</summary>
     public ImmutableArray<int> StatusOverrides { get; init; } = [];
 

@@ -28,7 +28,7 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         var status = policy.StatusOf(verdict.Reason);
         Record(context, delivery, verdict.Reason, verdict.Detail, status, route, observed: false);
         metrics.Requests.Refused(route, row.Slug, time.GetElapsedTime(startedAt));
-        if (row.Level >= LogLevel.Debug && logger.IsEnabled(row.Level))
+        if (logger.IsEnabled(row.Level))
         {
             logger.Refused(
                 row.Level, context.Request.Method, PathOf(context), route, delivery is null ? "unknown" : delivery.Client.ToString(), row.Slug, verdict.Detail ?? "no more to say", status, context.TraceIdentifier, delivery?.EventKey ?? "none");

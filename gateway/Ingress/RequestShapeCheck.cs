@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Immutable;
 using Microsoft.Net.Http.Headers;
 using WebhookEdge.Gate;
@@ -9,10 +8,6 @@ namespace WebhookEdge.Ingress;
 /// <summary>What can be refused from the head of a request alone: method, framing, header values, content encoding, declared length.</summary>
 internal sealed class RequestShapeCheck(ImmutableArray<string> methods) : IGateCheck
 {
-    // RFC 9110 §5.5: no control characters in a field value but HTAB. The server lets some through; a log or a terminal behind us should not meet them.
-    private static readonly SearchValues<char> ControlCharacters =
-        SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(c => c != '\t').Append(0x7f).Select(c => (char)c)]);
-
     public Stage Stage => Stage.Shape;
 
     public ValueTask<Verdict> CheckAsync(Delivery delivery, CancellationToken cancellationToken) => new(Decide(delivery));
@@ -37,7 +32,7 @@ internal sealed class RequestShapeCheck(ImmutableArray<string> methods) : IGateC
         }
 
         // The query goes upstream byte for byte, and the server takes it with whatever it holds.
-        if (delivery.RawTarget.AsSpan().ContainsAny(ControlCharacters) || delivery.RawTarget.Contains('\t'))
+        if (delivery.RawTarget.AsSpan().ContainsAny(HeaderText.ControlCharacters) || delivery.RawTarget.Contains('\t'))
         {
             return Verdict.Reject(RejectReason.RequestMalformed, "control character in the request target");
         }
@@ -46,7 +41,7 @@ internal sealed class RequestShapeCheck(ImmutableArray<string> methods) : IGateC
         {
             for (var i = 0; i < header.Value.Count; i++)
             {
-                if (header.Value[i].AsSpan().ContainsAny(ControlCharacters))
+                if (header.Value[i].AsSpan().ContainsAny(HeaderText.ControlCharacters))
                 {
                     return Verdict.Reject(RejectReason.RequestMalformed, "control character in a header value");
                 }

@@ -1,6 +1,5 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Primitives;
-using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 using Yarp.ReverseProxy.Configuration;
 
@@ -26,7 +25,6 @@ internal sealed class GatewaySnapshot : IProxyConfig
         Clusters = [],
         Policies = FrozenDictionary<string, RoutePolicy>.Empty,
         Settings = new EdgeSettings(),
-        Warnings = [],
     };
 
     public required string RevisionId { get; init; }
@@ -39,12 +37,10 @@ internal sealed class GatewaySnapshot : IProxyConfig
 
     public required EdgeSettings Settings { get; init; }
 
-    public required IReadOnlyList<ConfigProblem> Warnings { get; init; }
-
     public IChangeToken ChangeToken { get; }
 
     /// <summary>The same revision with a fresh change token.</summary>
-    public GatewaySnapshot Copy() => new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = Policies, Settings = Settings, Warnings = Warnings };
+    public GatewaySnapshot Copy() => new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = Policies, Settings = Settings };
 
     /// <summary>Tells YARP that a newer revision is to be fetched.</summary>
     public void Supersede() => _superseded.Cancel();

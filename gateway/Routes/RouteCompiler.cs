@@ -111,7 +111,6 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             Clusters = [.. used.Values],
             Policies = policies.ToFrozenDictionary(StringComparer.Ordinal),
             Settings = settings,
-            Warnings = [.. problems.Where(static p => p.IsWarning)],
         };
         return new(snapshot, [.. work.SecretFiles], work.Resources);
     }
@@ -207,7 +206,6 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             Timeout = timeout,
             ForwardCredentials = route.ForwardCredentials ?? false,
             CredentialHeaders = [.. proof.CredentialHeaders.Select(ForwardedHeaders.Normalise)],
-            Observe = observe,
             StatusOverrides = CompileRefuse(preset?.Refuse, route.Refuse),
             Checks = ordered,
         };
