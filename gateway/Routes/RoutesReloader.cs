@@ -38,6 +38,7 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
             provider.Start(snapshot);
             await loader.AppliedAsync(loaded);
             Report(snapshot.RevisionId, successful: true, loaded.Problems);
+            Warn(loaded.Problems);
         }
 
         return loaded.Problems;
@@ -81,6 +82,7 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
             await loader.AppliedAsync(loaded);
             Report(snapshot.RevisionId, successful: true, loaded.Problems);
             logger.RoutesReloaded(snapshot.RevisionId, snapshot.Routes.Count);
+            Warn(loaded.Problems);
             return true;
         }
         finally
@@ -131,6 +133,17 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
         }
 
         Report(provider.Current.RevisionId, successful: false, problems);
+    }
+
+    private void Warn(IReadOnlyList<ConfigProblem> problems)
+    {
+        foreach (var problem in problems)
+        {
+            if (problem.IsWarning)
+            {
+                logger.RoutesWarning(problem.ToString());
+            }
+        }
     }
 
     private void Report(string revision, bool successful, IReadOnlyList<ConfigProblem> problems)
