@@ -81,6 +81,8 @@ internal sealed class ForwardTransforms : ITransformProvider
     /// <summary>Says what was established about the request.</summary>
     private sealed class SealRequest(bool configured) : RequestTransform
     {
+        private readonly DestinationUris _uris = new();
+
         public override ValueTask ApplyAsync(RequestTransformContext context)
         {
             var http = context.HttpContext;
@@ -117,7 +119,7 @@ internal sealed class ForwardTransforms : ITransformProvider
             Set(headers, ForwardedHeaders.RequestId, http.TraceIdentifier);
             if (delivery.Client.IsKnown)
             {
-                Set(headers, "X-Forwarded-For", delivery.Client.ToString());
+                Set(headers, "X-Forwarded-For", ClientAddressText.Of(delivery.Client));
             }
 
             Set(headers, "X-Forwarded-Proto", http.Request.Scheme);
@@ -126,15 +128,8 @@ internal sealed class ForwardTransforms : ITransformProvider
                 Set(headers, "X-Forwarded-Host", http.Request.Host.Value);
             }
 
-            context.ProxyRequest.RequestUri ??= Destination(context);
+            context.ProxyRequest.RequestUri ??= _uris.For(context.DestinationPrefix, context.Path, context.Query.QueryString);
             return default;
-        }
-
-        // The path is what configuration says (it matched ordinally), the query what was received: neither is decoded, re-encoded or tidied up.
-        private static Uri Destination(RequestTransformContext context)
-        {
-            var prefix = context.DestinationPrefix.AsSpan().TrimEnd('/');
-            return new(string.Concat(prefix, context.Path.ToUriComponent(), context.Query.QueryString.Value), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
         }
 
         private void Set(HttpRequestHeaders headers, string name, string value)
