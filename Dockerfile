@@ -2,14 +2,16 @@
 # docker run -p 8080:8080 -v "$PWD/config:/etc/webhookedge:ro" webhookedge
 
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+# Set by BuildKit: amd64, arm64. Published for one platform, the gateway is compiled ahead of time.
+ARG TARGETARCH
 WORKDIR /src
 # What decides the packages comes first, so that a change of code does not restore them again.
 COPY global.json Directory.Build.props Directory.Packages.props BannedSymbols.txt .editorconfig ./
 COPY gateway/Gateway.csproj gateway/
-RUN dotnet restore gateway/Gateway.csproj
+RUN dotnet restore gateway/Gateway.csproj -a $TARGETARCH
 COPY gateway/ gateway/
 COPY config/demo.json config/
-RUN dotnet publish gateway/Gateway.csproj --configuration Release --no-restore --output /app -p:UseAppHost=false \
+RUN dotnet publish gateway/Gateway.csproj --configuration Release --no-restore -a $TARGETARCH --self-contained false --output /app -p:UseAppHost=false \
     && mkdir /state
 
 # No shell, no package manager, no root: https://github.com/dotnet/dotnet-docker/blob/main/documentation/ubuntu-chiseled.md
