@@ -49,10 +49,10 @@ internal sealed record EdgeSpec
 
 internal sealed record ClientAddressSpec
 {
-    [Description("connection (default), forwardedFor (right to left over trusted proxies) or proxyProtocol.")]
+    [Description("connection (default), forwardedFor (right to left over trusted proxies) or proxyProtocol (v1 or v2, required of trusted proxies, not read from others).")]
     public string? From { get; init; }
 
-    [Description("Addresses or CIDRs of the proxies in front of the gateway.")]
+    [Description("Addresses or CIDRs of the proxies in front of the gateway; nobody else is believed.")]
     public IReadOnlyList<string>? TrustedProxies { get; init; }
 }
 

@@ -176,11 +176,6 @@ internal sealed partial class RoutesValidator
 
         const string Path = "edge.clientAddress";
         Word($"{Path}.from", client.From, Words.AddressSources);
-        if (client.From == "proxyProtocol")
-        {
-            Error($"{Path}.from", "proxyProtocol is not in this version yet", "write \"connection\", or \"forwardedFor\" with trustedProxies");
-        }
-
         var trusted = client.TrustedProxies ?? [];
         var tooWide = false;
         for (var i = 0; i < trusted.Count; i++)
@@ -200,7 +195,12 @@ internal sealed partial class RoutesValidator
         Repeats($"{Path}.trustedProxies", client.TrustedProxies);
         if (trusted.Count > 0 && (client.From ?? "connection") == "connection")
         {
-            Error($"{Path}.trustedProxies", "trusted proxies without a header of theirs to read", "write \"from\": \"forwardedFor\"");
+            Error($"{Path}.trustedProxies", "trusted proxies without a header of theirs to read", "write \"from\": \"forwardedFor\" or \"proxyProtocol\"");
+        }
+
+        if (client.From == "proxyProtocol" && trusted.Count == 0)
+        {
+            Error($"{Path}.trustedProxies", "without trusted proxies no PROXY header is ever read", "list the load balancers in front of the gateway");
         }
 
         if (client.From == "forwardedFor" && trusted.Count == 0 && !tooWide)

@@ -4,9 +4,11 @@ using Microsoft.AspNetCore.Http;
 namespace WebhookEdge.Gate;
 
 /// <summary>
-/// Says who a request comes from: the connection's peer, or, behind proxies, the right-most address in <c>X-Forwarded-For</c> that is not one of ours.
-/// Everything left of that address was written by the sender and proves nothing. Unknown is an answer, and no address rule lets it in.
-/// <para>PROXY protocol belongs below this class: a connection middleware replaces the peer, and the peer is then what <see cref="Connection"/> returns.</para>
+/// Says who a request comes from: the connection's peer, or, behind proxies, the right-most address in <c>X-Forwarded-For</c> that is not one of ours,
+/// or what a proxy's PROXY header named. Everything left of that address was written by the sender and proves nothing. Unknown is an answer, and no
+/// address rule lets it in.
+/// <para>A PROXY header is read once, when the connection opens, and leaves a <see cref="ProxiedAddress"/> as the peer; whether it counts is asked here for
+/// every request, so that a connection that outlives a reload is judged by the rules in force and not by those it was opened under.</para>
 /// </summary>
 internal sealed class ClientAddressResolver
 {
@@ -18,9 +20,10 @@ internal sealed class ClientAddressResolver
 
     private readonly CidrSet? _trustedProxies;
 
-    private ClientAddressResolver(CidrSet? trustedProxies)
+    private ClientAddressResolver(CidrSet? trustedProxies, CidrSet? proxyPeers = null)
     {
         _trustedProxies = trustedProxies;
+        ProxyPeers = proxyPeers;
     }
 
     /// <summary>The connection's peer; headers are not looked at.</summary>
@@ -29,13 +32,26 @@ internal sealed class ClientAddressResolver
     /// <summary>Believes <c>X-Forwarded-For</c> as far as <paramref name="trustedProxies"/> wrote it.</summary>
     public static ClientAddressResolver ForwardedFor(CidrSet trustedProxies) => new(trustedProxies);
 
+    /// <summary>Believes the PROXY header of connections from <paramref name="trustedProxies"/>.</summary>
+    public static ClientAddressResolver ProxyProtocol(CidrSet trustedProxies) => new(null, trustedProxies);
+
+    /// <summary>The peers whose connections begin with a PROXY header; null when none do.</summary>
+    public CidrSet? ProxyPeers { get; }
+
     /// <summary>
     /// A peer that is no trusted proxy is the client, whatever headers it sends. From a trusted proxy: no header, and the proxy itself is the client
     /// (its own health probe, say); only trusted addresses, and the left-most is; a hop that is not an address, and nobody is.
     /// </summary>
     public ClientAddress Resolve(IPAddress? peer, IHeaderDictionary headers)
     {
-        var client = ClientAddress.From(peer);
+        var proxied = peer as ProxiedAddress;
+        var client = ClientAddress.From(proxied?.Proxy ?? peer);
+        if (ProxyPeers is not null)
+        {
+            // A connection from a proxy without its header is older than the rule: whose it is was never said.
+            return !ProxyPeers.Contains(client) ? client : ClientAddress.From(proxied);
+        }
+
         if (_trustedProxies is null || !_trustedProxies.Contains(client))
         {
             return client;
@@ -78,6 +94,30 @@ internal sealed class ClientAddressResolver
         }
 
         return client;
+    }
+
+    /// <summary>How <see cref="Resolve"/> came to its answer, for people; holds addresses and nothing a sender could write.</summary>
+    public string Explain(IPAddress? peer, IHeaderDictionary headers)
+    {
+        var client = Resolve(peer, headers);
+        var socket = ClientAddress.From((peer as ProxiedAddress)?.Proxy ?? peer);
+        if (ProxyPeers?.Contains(socket) == true)
+        {
+            return !client.IsKnown ? $"unknown: the trusted proxy {socket} named no client in a PROXY header"
+                : client.Equals(socket) ? $"{client}, the trusted proxy itself (a PROXY header that says LOCAL)"
+                : $"{client}, named by the PROXY header of the trusted proxy {socket}";
+        }
+
+        if (_trustedProxies?.Contains(socket) == true)
+        {
+            return !client.IsKnown ? $"unknown: X-Forwarded-For from the trusted proxy {socket} names no address in the place that counts"
+                : headers["X-Forwarded-For"].Count == 0 ? $"{client}, the trusted proxy itself, which sent no X-Forwarded-For"
+                : $"{client}, from the X-Forwarded-For of the trusted proxy {socket}";
+        }
+
+        return !client.IsKnown ? "unknown: the connection has no address"
+            : _trustedProxies is null && ProxyPeers is null ? $"{client}, the peer of the connection"
+            : $"{client}, the peer of the connection, which is none of the trusted proxies";
     }
 
     /// <summary><c>192.0.2.7</c>, <c>192.0.2.7:4711</c>, <c>2001:db8::7</c>, <c>[2001:db8::7]</c> or <c>[2001:db8::7]:4711</c>.</summary>

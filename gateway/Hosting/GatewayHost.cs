@@ -85,6 +85,7 @@ internal sealed class GatewayHost : IAsyncDisposable
             .AddSingleton(options.Time)
             .AddObservability()
             .AddGate()
+            .AddIngress()
             .AddAllowLists()
             .AddReplay()
             .AddForwarding()
@@ -174,6 +175,13 @@ internal sealed class GatewayHost : IAsyncDisposable
         limits.MaxRequestBodySize = 64 * 1024;
         limits.MaxConcurrentConnections ??= 8192;
         limits.MaxConcurrentUpgradedConnections = 0;
+
+        // Of every endpoint, however it was configured, and before TLS is added to it: the PROXY header comes in the clear, before the handshake.
+        kestrel.ConfigureEndpointDefaults(static endpoint =>
+        {
+            var proxyProtocol = endpoint.ApplicationServices.GetRequiredService<ProxyProtocolMiddleware>();
+            endpoint.Use(next => connection => proxyProtocol.OnConnectionAsync(connection, next));
+        });
     }
 
     private static void MapPipeline(WebApplication application)

@@ -3,6 +3,7 @@ using WebhookEdge.Admin;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
+using WebhookEdge.Ingress;
 using WebhookEdge.Observability;
 using WebhookEdge.RateLimits;
 using WebhookEdge.Replay;
@@ -20,6 +21,14 @@ internal static class ServiceRegistrations
 
     public static IServiceCollection AddGate(this IServiceCollection services) =>
         services.AddSingleton<Capacity>().AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<RateLimiterPool>();
+
+    public static IServiceCollection AddIngress(this IServiceCollection services) =>
+        services.AddSingleton(static s =>
+        {
+            var snapshots = s.GetRequiredService<SnapshotProvider>();
+            return new ProxyProtocolMiddleware(
+                () => snapshots.Current.Settings.ProxyPeers, s.GetRequiredService<GatewayMetrics>().Connections, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<ProxyProtocolMiddleware>>());
+        });
 
     public static IServiceCollection AddAllowLists(this IServiceCollection services) =>
         services

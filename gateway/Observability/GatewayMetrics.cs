@@ -11,6 +11,7 @@ internal sealed class GatewayMetrics : IDisposable
     {
         Meter = factory.Create(MeterName);
         Requests = new(Meter);
+        Connections = new(Meter);
         Configuration = new(Meter);
         Addresses = new(Meter);
         Replay = new(Meter);
@@ -19,6 +20,8 @@ internal sealed class GatewayMetrics : IDisposable
     public Meter Meter { get; }
 
     public RequestMetrics Requests { get; }
+
+    public ConnectionMetrics Connections { get; }
 
     public ConfigurationMetrics Configuration { get; }
 

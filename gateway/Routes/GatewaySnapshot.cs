@@ -57,6 +57,9 @@ internal sealed record EdgeSettings
     public string? Redis { get; init; }
 
     public string? StateDirectory { get; init; }
+
+    /// <summary>Peers whose new connections begin with a PROXY header; null = none do.</summary>
+    public CidrSet? ProxyPeers { get; init; }
 }
 
 /// <summary>Hands YARP the current revision and swaps it. One revision is on its way at a time.</summary>

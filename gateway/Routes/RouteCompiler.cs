@@ -110,7 +110,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             Routes = routes,
             Clusters = [.. used.Values],
             Policies = policies.ToFrozenDictionary(StringComparer.Ordinal),
-            Settings = settings,
+            Settings = settings with { ProxyPeers = addresses.ProxyPeers },
         };
         return new(snapshot, [.. work.SecretFiles], work.Resources);
     }
@@ -129,7 +129,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
     private static ClientAddressResolver CompileClientAddress(ClientAddressSpec? spec, List<ConfigProblem> problems)
     {
-        if (spec?.From is not "forwardedFor")
+        if (spec?.From is not ("forwardedFor" or "proxyProtocol"))
         {
             return ClientAddressResolver.Connection;
         }
@@ -147,7 +147,8 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             }
         }
 
-        return ClientAddressResolver.ForwardedFor(CidrSet.Create(proxies));
+        var trusted = CidrSet.Create(proxies);
+        return spec.From == "proxyProtocol" ? ClientAddressResolver.ProxyProtocol(trusted) : ClientAddressResolver.ForwardedFor(trusted);
     }
 
     private RoutePolicy? CompileRoute(Work work, string id, RouteSpec route, ClientAddressResolver addresses)

@@ -38,7 +38,8 @@ internal sealed class RawHttpClient : IAsyncDisposable
     /// <param name="to">Where to connect.</param>
     /// <param name="from">The source address, any of 127.0.0.0/8; null leaves it to the system (127.0.0.1).</param>
     /// <param name="tls">Null for plain TCP. <see cref="TestCertificate.ClientOptions"/> trusts the test's own certificate.</param>
-    public static async Task<RawHttpClient> ConnectAsync(IPEndPoint to, IPAddress? from = null, SslClientAuthenticationOptions? tls = null)
+    /// <param name="preamble">Sent in the clear before anything else, the TLS handshake included.</param>
+    public static async Task<RawHttpClient> ConnectAsync(IPEndPoint to, IPAddress? from = null, SslClientAuthenticationOptions? tls = null, ReadOnlyMemory<byte> preamble = default)
     {
         var socket = new Socket(to.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
@@ -49,6 +50,7 @@ internal sealed class RawHttpClient : IAsyncDisposable
             }
 
             await Deadline.WaitAsync(socket.ConnectAsync(to), $"a connection to {to}");
+            await socket.SendAllAsync(preamble);
             Stream stream = new NetworkStream(socket, ownsSocket: false);
             if (tls is not null)
             {

@@ -124,6 +124,52 @@ public sealed class ClientAddressResolverTests
         Assert.True(known);
     }
 
+    [Theory]
+    [InlineData("203.0.113.9", "10.0.0.1", "203.0.113.9")] // named by a trusted proxy
+    [InlineData("10.2.2.2", "10.0.0.1", "10.2.2.2")] // a client inside the proxies' own network
+    [InlineData("10.0.0.1", "10.0.0.1", "10.0.0.1")] // the proxy itself: LOCAL
+    [InlineData("203.0.113.9", "::ffff:10.0.0.1", "203.0.113.9")]
+    [InlineData("203.0.113.9", "192.0.2.1", "192.0.2.1")] // a proxy that was trusted when the connection was opened
+    [InlineData(null, "10.0.0.1", "unknown")] // a connection from before the rule, or one without a header
+    [InlineData(null, "::ffff:10.0.0.1", "unknown")]
+    [InlineData(null, "192.0.2.1", "192.0.2.1")] // nobody's proxy
+    [InlineData(null, null, "unknown")] // a header that names nobody leaves no peer
+    public void Believes_the_PROXY_header_of_proxies_that_are_trusted_now(string? named, string? proxy, string client)
+    {
+        var resolver = ClientAddressResolver.ProxyProtocol(CidrSet.Create([IPNetwork.Parse("10.0.0.0/8")]));
+        var headers = new HeaderDictionary { ["X-Forwarded-For"] = "198.51.100.4" };
+
+        Assert.Equal(client, resolver.Resolve(Peer(named, proxy), headers).ToString());
+        Assert.StartsWith(client, resolver.Explain(Peer(named, proxy), headers), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_connection_that_outlives_the_rule_counts_by_its_socket_again()
+    {
+        var none = new HeaderDictionary();
+        var forwarded = new HeaderDictionary { ["X-Forwarded-For"] = "198.51.100.4" };
+
+        Assert.Equal("10.0.0.1", ClientAddressResolver.Connection.Resolve(Peer("203.0.113.9", "10.0.0.1"), none).ToString());
+        Assert.Equal("198.51.100.4", Behind.Resolve(Peer("203.0.113.9", "10.0.0.1"), forwarded).ToString());
+        Assert.Equal("192.0.2.1", Behind.Resolve(Peer("10.1.1.1", "192.0.2.1"), forwarded).ToString());
+    }
+
+    [Theory]
+    [InlineData("10.0.0.1", "198.51.100.4", "198.51.100.4, from the X-Forwarded-For of the trusted proxy 10.0.0.1")]
+    [InlineData("10.0.0.1", "198.51.100.4, x", "unknown: X-Forwarded-For from the trusted proxy 10.0.0.1 names no address in the place that counts")]
+    [InlineData("10.0.0.1", null, "10.0.0.1, the trusted proxy itself, which sent no X-Forwarded-For")]
+    [InlineData("192.0.2.1", "198.51.100.4", "192.0.2.1, the peer of the connection, which is none of the trusted proxies")]
+    public void Says_how_it_chose(string peer, string? forwarded, string said)
+    {
+        var headers = forwarded is null ? new HeaderDictionary() : new HeaderDictionary { ["X-Forwarded-For"] = forwarded };
+
+        Assert.Equal(said, Behind.Explain(IPAddress.Parse(peer), headers));
+        Assert.Equal("192.0.2.1, the peer of the connection", ClientAddressResolver.Connection.Explain(IPAddress.Parse("192.0.2.1"), headers));
+    }
+
+    private static IPAddress? Peer(string? named, string? proxy) =>
+        proxy is null ? null : named is null ? IPAddress.Parse(proxy) : new ProxiedAddress(IPAddress.Parse(named), IPAddress.Parse(proxy));
+
     private static string Resolve(string peer, params string[] lines)
     {
         var headers = new HeaderDictionary();
