@@ -7,6 +7,7 @@ using Microsoft.Extensions.Primitives;
 using Spectre.Console;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
+using WebhookEdge.Ingress;
 using WebhookEdge.Routes;
 using WebhookEdge.Verdicts;
 
@@ -26,9 +27,9 @@ internal static class ExplainCommand
     {
         var config = ServeCommand.ConfigOption();
         var route = new Option<string>("--route") { Description = "Id of the route.", Required = true };
-        var request = new Option<FileInfo>("--request") { Description = "The request: raw HTTP, the output of curl -v, or a HAR entry.", Required = true };
+        var request = new Option<FileInfo>("--request") { Description = "The request: raw HTTP, with its PROXY header if it had one, the output of curl -v, or a HAR entry.", Required = true };
         var body = new Option<FileInfo?>("--body") { Description = "The body, byte for byte, where the request's file does not hold it (curl -v shows none)." };
-        var from = new Option<string?>("--from") { Description = "The address the request came from; without it, address rules are not judged." };
+        var from = new Option<string?>("--from") { Description = "The address the connection came from, which is a proxy's where one is in front; without it, address rules are not judged." };
         var at = new Option<string?>("--at") { Description = "When it came: Unix seconds or ISO 8601. Default: now." };
         var secret = new Option<string[]>("--secret") { Description = "A further reference (env:NAME or file:PATH) to try, e.g. the secret before a rotation; may be repeated." };
         var command = new Command("explain", "Say what the gateway makes of a recorded request, and why.") { config, route, request, body, from, at, secret };
@@ -39,7 +40,7 @@ internal static class ExplainCommand
 
     private static async Task<int> RunAsync(Question question, CancellationToken cancellationToken)
     {
-        if (await ReadAsync(question, cancellationToken) is not { } recorded)
+        if (await ReadAsync(question, cancellationToken) is not var (recorded, proxyHeader))
         {
             return Unusable;
         }
@@ -70,8 +71,19 @@ internal static class ExplainCommand
             return await UnusableAsync($"there is no route \"{question.Route}\"; known: {string.Join(", ", snapshot.Policies.Keys.Order(StringComparer.Ordinal))}");
         }
 
-        var rows = await DecideAsync(policy, recorded, peer, cancellationToken);
-        Print(question, policy, recorded, now, rows);
+        if (peer is not null && proxyHeader is { } header)
+        {
+            if (policy.Addresses.ProxyPeers?.Contains(ClientAddress.From(peer)) != true)
+            {
+                return await UnusableAsync($"the request begins with a PROXY header, and {peer} is no proxy whose header the gateway reads: it would answer 400");
+            }
+
+            peer = header.PeerBehind(peer);
+        }
+
+        var client = question.From is null ? null : policy.Addresses.Explain(peer, HeadersOf(recorded));
+        var rows = await DecideAsync(policy, recorded, peer, judgeAddress: question.From is not null, cancellationToken);
+        Print(question, policy, recorded, now, rows, client);
         var refused = rows.Exists(static row => row.Outcome == Outcome.Refused);
         if (rows.Exists(static row => row.Outcome is Outcome.Refused or Outcome.Observed && row.IsSignature))
         {
@@ -84,18 +96,20 @@ internal static class ExplainCommand
         return refused ? Refused : Accepted;
     }
 
-    private static async Task<RecordedRequest?> ReadAsync(Question question, CancellationToken cancellationToken)
+    private static async Task<(RecordedRequest Request, ProxyHeader? ProxyHeader)?> ReadAsync(Question question, CancellationToken cancellationToken)
     {
         try
         {
-            var recorded = RecordedRequest.Read(await File.ReadAllBytesAsync(question.Request.FullName, cancellationToken), out var fault);
+            var bytes = await File.ReadAllBytesAsync(question.Request.FullName, cancellationToken);
+            ProxyHeader? header = ProxyHeaderParser.Parse(bytes, out var found) == ProxyHeaderStatus.Complete ? found : null;
+            var recorded = RecordedRequest.Read(bytes[(header?.Length ?? 0)..], out var fault);
             if (recorded is null)
             {
                 await UnusableAsync($"{question.Request.Name}: {fault}");
                 return null;
             }
 
-            return question.Body is null ? recorded : recorded with { Body = await File.ReadAllBytesAsync(question.Body.FullName, cancellationToken) };
+            return (question.Body is null ? recorded : recorded with { Body = await File.ReadAllBytesAsync(question.Body.FullName, cancellationToken) }, header);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -104,11 +118,11 @@ internal static class ExplainCommand
         }
     }
 
-    private static async Task<List<Row>> DecideAsync(RoutePolicy policy, RecordedRequest recorded, IPAddress? peer, CancellationToken cancellationToken)
+    private static async Task<List<Row>> DecideAsync(RoutePolicy policy, RecordedRequest recorded, IPAddress? peer, bool judgeAddress, CancellationToken cancellationToken)
     {
         var headers = HeadersOf(recorded);
         var delivery = new Delivery();
-        var client = peer is null ? default : policy.Addresses.Resolve(peer, headers);
+        var client = policy.Addresses.Resolve(peer, headers);
         delivery.Open(policy, recorded.Method, recorded.Target, client, headers, recorded.Body.Length, PipeReader.Create(new(recorded.Body)));
         var rows = new List<Row>
         {
@@ -128,7 +142,7 @@ internal static class ExplainCommand
                 continue;
             }
 
-            if (check.Stage is Stage.AddressRate or Stage.Address && peer is null)
+            if (check.Stage is Stage.AddressRate or Stage.Address && !judgeAddress)
             {
                 rows.Add(new(name, what, Outcome.NotJudged, "", "--from ADDRESS says where the request came from"));
                 continue;
@@ -187,7 +201,7 @@ internal static class ExplainCommand
         return headers;
     }
 
-    private static void Print(Question question, RoutePolicy policy, RecordedRequest recorded, DateTimeOffset now, List<Row> rows)
+    private static void Print(Question question, RoutePolicy policy, RecordedRequest recorded, DateTimeOffset now, List<Row> rows, string? client)
     {
         var console = Terminal.Create();
         var table = new Table().Border(TableBorder.Rounded).Title(Markup.Escape($"{recorded.Method} {PathOf(recorded.Target)}, {recorded.Body.Length} bytes, on route {question.Route}, at {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC"));
@@ -203,6 +217,11 @@ internal static class ExplainCommand
         }
 
         console.Write(table);
+        if (client is not null)
+        {
+            console.WriteLine($"Client: {client}.");
+        }
+
         var first = rows.Find(static row => row.Outcome == Outcome.Refused);
         console.WriteLine(
             first is not null ? $"Refused: {first.Reason}{(first.Detail.Length > 0 ? $", {first.Detail}" : "")}. The sender reads {StatusOf(policy, first.Reason)} and no reason."

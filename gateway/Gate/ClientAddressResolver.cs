@@ -115,7 +115,7 @@ internal sealed class ClientAddressResolver
                 : $"{client}, from the X-Forwarded-For of the trusted proxy {socket}";
         }
 
-        return !client.IsKnown ? "unknown: the connection has no address"
+        return !client.IsKnown ? ProxyPeers is null ? "unknown: the connection has no address" : "unknown: the PROXY header names no client"
             : _trustedProxies is null && ProxyPeers is null ? $"{client}, the peer of the connection"
             : $"{client}, the peer of the connection, which is none of the trusted proxies";
     }

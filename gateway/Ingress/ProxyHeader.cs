@@ -1,3 +1,4 @@
+using System.Net;
 using WebhookEdge.Gate;
 
 namespace WebhookEdge.Ingress;
@@ -38,4 +39,13 @@ internal enum ProxyCommand
 /// <param name="Source">The client; unknown unless <paramref name="Command"/> is <see cref="ProxyCommand.Client"/>.</param>
 /// <param name="Port">The client's port, 0–65535.</param>
 /// <param name="Length">Bytes of the header; what follows belongs to the connection.</param>
-internal readonly record struct ProxyHeader(ProxyCommand Command, ClientAddress Source, int Port, int Length);
+internal readonly record struct ProxyHeader(ProxyCommand Command, ClientAddress Source, int Port, int Length)
+{
+    /// <summary>Who takes the place of <paramref name="proxy"/> as the connection's peer; null, an unknown address, when nobody was named.</summary>
+    public ProxiedAddress? PeerBehind(IPAddress proxy) => Command switch
+    {
+        ProxyCommand.Client when Source.ToIPAddress() is { } client => new(client, proxy),
+        ProxyCommand.Local => new(proxy, proxy),
+        _ => null,
+    };
+}

@@ -33,14 +33,7 @@ internal sealed class ProxyProtocolMiddleware(Func<CidrSet?> peers, ConnectionMe
         metrics.Proxied(Word(outcome));
         if (outcome == Outcome.Taken)
         {
-            connection.RemoteEndPoint = header.Command switch
-            {
-                ProxyCommand.Client => new IPEndPoint(new ProxiedAddress(header.Source.ToIPAddress()!, peer.Address), header.Port),
-                ProxyCommand.Local => new IPEndPoint(new ProxiedAddress(peer.Address, peer.Address), peer.Port),
-
-                // No address at all, which is what the resolver calls unknown.
-                _ => null,
-            };
+            connection.RemoteEndPoint = header.PeerBehind(peer.Address) is { } client ? new IPEndPoint(client, header.Command == ProxyCommand.Local ? peer.Port : header.Port) : null;
             await next(connection);
         }
         else if (outcome is not (Outcome.Empty or Outcome.Draining) && _lines.TryEnter(out var unsaid))

@@ -45,6 +45,23 @@ public sealed class ExplainTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("PROXY TCP4 13.42.70.11 10.0.0.1 4711 443\r\n", "10.0.0.9", 0, "Client: 13.42.70.11, named by the PROXY header of the trusted proxy 10.0.0.9.")]
+    [InlineData("PROXY TCP4 192.0.2.7 10.0.0.1 4711 443\r\n", "10.0.0.9", 1, "address-not-allowed")]
+    [InlineData("PROXY UNKNOWN\r\n", "10.0.0.9", 1, "address-unknown")]
+    [InlineData("", "10.0.0.9", 1, "Client: unknown: the trusted proxy 10.0.0.9 named no client in a PROXY header.")]
+    [InlineData("", "13.42.70.11", 0, "Client: 13.42.70.11, the peer of the connection, which is none of the trusted proxies.")]
+    [InlineData("PROXY TCP4 13.42.70.11 10.0.0.1 4711 443\r\n", "192.0.2.1", 2, "it would answer 400")]
+    public async Task A_PROXY_header_is_read_as_the_gateway_would(string header, string from, int expected, string said)
+    {
+        _folder.Write("routes.json", Routes.Replace("\"edge\": {", "\"edge\": { \"clientAddress\": { \"from\": \"proxyProtocol\", \"trustedProxies\": [\"10.0.0.0/24\"] },", StringComparison.Ordinal));
+
+        var (code, output) = await AskAsync("a", header + Raw("/a", Body, ("verisync-signature", Hex(Secret, Body))), "--from", from);
+
+        Assert.Contains(said, output, StringComparison.Ordinal);
+        Assert.Equal(expected, code);
+    }
+
     [Fact]
     public async Task A_wrong_address_is_told_and_an_unknown_one_is_not_judged()
     {

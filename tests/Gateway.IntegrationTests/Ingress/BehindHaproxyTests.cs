@@ -83,6 +83,16 @@ public sealed class Behind_HAProxy : IDisposable
         }
     }
 
+    [Fact]
+    public async Task Behind_TLS_too_a_sender_that_is_not_named_is_nobody_and_one_whose_header_is_missing_gets_no_handshake()
+    {
+        await using var site = await Site.WithOneRouteAsync(Allow, Trusted, arguments: NamedEndpoint());
+        await using var client = await RawHttpClient.ConnectAsync(site.Gateway.EndPoint, HaproxyServer.Source, TestCertificate.ClientOptions(), "PROXY UNKNOWN\r\n"u8.ToArray());
+
+        await site.IsRefusedAsync(() => client.ExchangeAsync(Site.Signed("one")), 403, "address-unknown");
+        await Assert.ThrowsAnyAsync<IOException>(() => RawHttpClient.ConnectAsync(site.Gateway.EndPoint, HaproxyServer.Source, TestCertificate.ClientOptions()));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
