@@ -168,7 +168,10 @@ internal sealed class GatewayHost : IAsyncDisposable
         limits.MaxRequestHeadersTotalSize = 32 * 1024;
         limits.MaxRequestHeaderCount = 100;
         limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
-        limits.KeepAliveTimeout = TimeSpan.FromSeconds(60);
+
+        // Longer than the 60 s for which load balancers keep an idle connection (ALB, nginx): whoever closes first must be the one that sends, or a
+        // delivery meets a connection that is just closing and the sender is told 502.
+        limits.KeepAliveTimeout = TimeSpan.FromSeconds(75);
         limits.MinRequestBodyDataRate = new(bytesPerSecond: 500, gracePeriod: TimeSpan.FromSeconds(5));
 
         // Of requests that match no route. The gate sets each route's own cap.
