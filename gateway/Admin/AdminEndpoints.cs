@@ -96,7 +96,9 @@ internal sealed class AdminEndpoints
         }
 
         var status = _reloader.Status;
-        var answer = new { ready = reasons.Count == 0, revision = status.Revision, newestFileTaken = status.Successful, reasons };
+        var observing = _snapshots.Current.Policies.Values.Where(static p => !p.Observing.IsEmpty).OrderBy(static p => p.RouteId, StringComparer.Ordinal)
+            .Select(static p => new { route = p.RouteId, checks = p.Observing });
+        var answer = new { ready = reasons.Count == 0, revision = status.Revision, newestFileTaken = status.Successful, reasons, observing };
         return Results.Json(answer, statusCode: reasons.Count == 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 

@@ -148,6 +148,7 @@ internal static class PresetsCommand
         retries.Timeout is { } timeout ? $"waits {timeout}" : null,
         retries.Attempts is { } attempts ? $"{attempts} attempts" : null,
         retries.After,
+        retries.SwitchesOffAfter is { } limit ? $"switched off after {limit} failures in a row" : null,
         retries.ClientErrors is { } errors ? $"an event answered 4xx is {errors}" : null,
     }.OfType<string>());
 }

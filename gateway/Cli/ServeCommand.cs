@@ -18,7 +18,9 @@ internal static class ServeCommand
     public static void MakeDefault(Command command)
     {
         var config = ConfigOption();
+        var dryRun = new Option<bool>("--dry-run") { Description = "Do everything but listen: read, resolve secrets, load certificates and address lists, ask Redis; exit code 1 if anything is wrong." };
         command.Options.Add(config);
+        command.Options.Add(dryRun);
         command.TreatUnmatchedTokensAsErrors = false;
         command.SetAction((parsed, cancellationToken) =>
         {
@@ -30,7 +32,9 @@ internal static class ServeCommand
                 return Task.FromResult(1);
             }
 
-            return RunAsync(parsed.GetValue(config)!, parsed.UnmatchedTokens, cancellationToken);
+            return parsed.GetValue(dryRun)
+                ? DryRunAsync(parsed.GetValue(config)!, parsed.UnmatchedTokens, cancellationToken)
+                : RunAsync(parsed.GetValue(config)!, parsed.UnmatchedTokens, cancellationToken);
         });
     }
 
@@ -47,14 +51,33 @@ internal static class ServeCommand
         }
         catch (ConfigurationException e)
         {
-            Problems.Print(config, e.Problems);
+            if (!e.Logged)
+            {
+                Problems.Print(config, e.Problems);
+            }
+
             return 1;
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or FormatException)
         {
             // A port in use is the operator's most likely first error; a stack trace would hide it.
-            await Console.Error.WriteLineAsync($"webhookedge: {e.Message}");
+            if (!e.Data.Contains(ConsoleFormat.Logged))
+            {
+                await Console.Error.WriteLineAsync($"webhookedge: {e.Message}");
+            }
+
             return 1;
         }
+    }
+
+    private static async Task<int> DryRunAsync(string config, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        var (problems, logged) = await DryRun.RunAsync(new() { RoutesPath = config, Arguments = arguments }, cancellationToken);
+        if (!logged)
+        {
+            Problems.Print(config, problems);
+        }
+
+        return problems.Any(static p => !p.IsWarning) ? 1 : 0;
     }
 }

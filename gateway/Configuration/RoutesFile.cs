@@ -387,7 +387,17 @@ internal sealed record RetrySpec
 {
     public Duration? Timeout { get; init; }
 
+    /// <summary>Attempts of one event, the first included.</summary>
     public int? Attempts { get; init; }
+
+    /// <summary>
+    /// Failed deliveries in a row after which the sender switches the webhook off; null = no number is documented. Where the document leaves open whether it
+    /// counts those of one event or of all, the harsher reading.
+    /// </summary>
+    public int? SwitchesOffAfter { get; init; }
+
+    /// <summary>The page that says the numbers; without one they are hearsay, and nobody is woken on their account.</summary>
+    public string? Source { get; init; }
 
     public string? After { get; init; }
 

@@ -79,6 +79,9 @@ internal sealed class Delivery
     /// <summary>The event's replay key in lower-case hex; also the <c>Idempotency-Key</c> that goes upstream. Null when the route has replay off.</summary>
     public string? EventKey => _eventKey ??= _hasEventKey ? Convert.ToHexStringLower(_eventKeyDigest) : null;
 
+    /// <summary>The same key as bytes; empty before it was set.</summary>
+    public ReadOnlySpan<byte> EventKeyDigest => _hasEventKey ? _eventKeyDigest : default;
+
     /// <summary>The replay store was away and this delivery goes on without it (<c>onStoreError: open</c>).</summary>
     public bool ReplayStoreSkipped { get; set; }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using WebhookEdge.Observability;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Gate;
@@ -38,6 +39,21 @@ internal sealed record RoutePolicy
     public ImmutableArray<int> StatusOverrides { get; init; } = [];
 
     public ImmutableArray<IGateCheck> Checks { get; init; } = [];
+
+    /// <summary>A signature of this route covers the delivery's id.</summary>
+    public bool SignsId { get; init; }
+
+    /// <summary>What is in observe mode, in the words of routes.json: <c>verify[0]</c>, <c>allow</c>, <c>replay</c>, <c>rateLimit</c>, or <c>every check</c>. Empty = nothing.</summary>
+    public ImmutableArray<string> Observing { get; init; } = [];
+
+    /// <summary>Failed attempts of this route's events; null when it is not known when the sender gives up.</summary>
+    public RouteAttempts? Attempts { get; init; }
+
+    /// <summary>The key of a delivery for which no check has made one; null together with <see cref="Attempts"/>.</summary>
+    public EventKeyReader? ReadEventKey { get; init; }
+
+    /// <summary>Which lines of this route were written in the current second.</summary>
+    public RouteLogLines LogLines { get; } = new();
 
     /// <summary>The status a refusal for <paramref name="reason"/> gets on this route.</summary>
     public int StatusOf(RejectReason reason)

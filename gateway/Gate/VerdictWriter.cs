@@ -11,7 +11,7 @@ namespace WebhookEdge.Gate;
 /// The only place where a verdict becomes a response, a metric, a log line and a journal entry. A stranger reads a status, a request id and,
 /// where it helps, Retry-After; everything else is for the operator.
 /// </summary>
-internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journal, TimeProvider time, ILogger<VerdictWriter> logger)
+internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journal, LogThrottle throttle, TimeProvider time, ILogger<VerdictWriter> logger)
 {
     private const string RequestIdHeader = "X-Request-Id";
     private const int LongestLoggedPath = 256;
@@ -28,7 +28,8 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         var status = policy.StatusOf(verdict.Reason);
         Record(context, delivery, verdict.Reason, verdict.Detail, status, route, observed: false);
         metrics.Requests.Refused(route, row.Slug, time.GetElapsedTime(startedAt));
-        if (logger.IsEnabled(row.Level))
+        policy.Attempts?.Refused(delivery!, verdict.Reason, status);
+        if (logger.IsEnabled(row.Level) && throttle.Allows(policy.LogLines.Refused(route, verdict.Reason)))
         {
             logger.Refused(
                 row.Level, context.Request.Method, PathOf(context), route, delivery is null ? "unknown" : delivery.Client.ToString(), row.Slug, verdict.Detail ?? "no more to say", status, context.TraceIdentifier, delivery?.EventKey ?? "none");
@@ -73,7 +74,11 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
     {
         var route = delivery.Policy.RouteId;
         metrics.Requests.Answered(route, time.GetElapsedTime(startedAt));
-        logger.ChallengeAnswered(context.Request.Method, PathOf(context), route, delivery.Client.ToString(), answer.Status, context.TraceIdentifier);
+        if (throttle.Allows(delivery.Policy.LogLines.Challenge(route)))
+        {
+            logger.ChallengeAnswered(context.Request.Method, PathOf(context), route, delivery.Client.ToString(), answer.Status, context.TraceIdentifier);
+        }
+
         var response = context.Response;
         response.StatusCode = answer.Status;
         response.Headers[RequestIdHeader] = context.TraceIdentifier;
@@ -98,6 +103,7 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
     public void Forwarded(HttpContext context, Delivery delivery, ForwardOutcome outcome, long startedAt)
     {
         metrics.Requests.Forwarded(delivery.Policy.RouteId, outcome.Accepted ? "accepted" : "upstream-refused", delivery.Body.Length, time.GetElapsedTime(startedAt));
+        delivery.Policy.Attempts?.Forwarded(delivery, outcome.Accepted);
         if (logger.IsEnabled(LogLevel.Debug))
         {
             logger.Forwarded(context.Request.Method, PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier, delivery.EventKey);
@@ -110,7 +116,10 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         var row = delivery.WouldRefuse.Describe();
         Record(context, delivery, delivery.WouldRefuse, null, row.Status, delivery.Policy.RouteId, observed: true);
         metrics.Requests.WouldRefuse(delivery.Policy.RouteId, row.Slug);
-        logger.WouldRefuse(context.Request.Method, PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), row.Slug, context.TraceIdentifier);
+        if (throttle.Allows(delivery.Policy.LogLines.WouldRefuse(delivery.Policy.RouteId, delivery.WouldRefuse)))
+        {
+            logger.WouldRefuse(context.Request.Method, PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), row.Slug, context.TraceIdentifier);
+        }
     }
 
     private static string PathOf(HttpContext context)

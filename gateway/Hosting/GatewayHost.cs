@@ -40,9 +40,13 @@ internal sealed record GatewayHostOptions
 }
 
 /// <summary>routes.json has errors; the gateway does not start.</summary>
-internal sealed class ConfigurationException(IReadOnlyList<ConfigProblem> problems) : Exception("the configuration has errors: " + string.Join(" | ", problems.Where(static p => !p.IsWarning)))
+/// <param name="problems">All of them, warnings included.</param>
+/// <param name="logged">They are in the log already, because it is for machines and a second form beside it would break its lines.</param>
+internal sealed class ConfigurationException(IReadOnlyList<ConfigProblem> problems, bool logged = false) : Exception("the configuration has errors: " + string.Join(" | ", problems.Where(static p => !p.IsWarning)))
 {
     public IReadOnlyList<ConfigProblem> Problems { get; } = problems;
+
+    public bool Logged { get; } = logged;
 }
 
 /// <summary>Kestrel, services and pipeline of one gateway, as a table of contents.</summary>
@@ -68,12 +72,45 @@ internal sealed class GatewayHost : IAsyncDisposable
     /// <summary>Reads routes.json and starts listening. Throws <see cref="ConfigurationException"/> with every problem when the file is not good.</summary>
     public static async Task<GatewayHost> StartAsync(GatewayHostOptions options, CancellationToken cancellationToken = default)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false", .. options.Arguments] });
-        AddDefaults(builder);
-
         // A host that cannot start throws, and the caller says why in one line; the same as stack traces, once per listener, would bury that line.
         var started = false;
-        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => Volatile.Read(ref started) && level >= LogLevel.Warning);
+        var application = Build(options, builder => builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => Volatile.Read(ref started) && level >= LogLevel.Warning));
+        try
+        {
+            var problems = await application.Services.GetRequiredService<RoutesReloader>().StartWithAsync(cancellationToken);
+            if (problems.Any(static p => !p.IsWarning))
+            {
+                throw new ConfigurationException(problems, LogForMachines(application, problems));
+            }
+
+            MapPipeline(application);
+            UnroutedRequests.Watch(application.Services);
+            await application.StartAsync(cancellationToken);
+            Volatile.Write(ref started, true);
+            var host = new GatewayHost(application);
+            application.Logger.Listening(string.Join(", ", host.Addresses), host.Admin.ToString());
+            application.Logger.Summarise(application.Services.GetRequiredService<SnapshotProvider>().Current, problems);
+            return host;
+        }
+        catch (IOException e) when (ConsoleFormat.IsJson(application.Configuration))
+        {
+            application.Logger.NotStarted(e.Message);
+            await application.DisposeAsync();
+            throw new IOException(e.Message, e) { Data = { [ConsoleFormat.Logged] = true } };
+        }
+        catch
+        {
+            await application.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Services and listeners as for serving, nothing opened yet.</summary>
+    internal static WebApplication Build(GatewayHostOptions options, Action<WebApplicationBuilder>? more = null)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false", .. options.Arguments] });
+        AddDefaults(builder);
+        more?.Invoke(builder);
         options.Logging?.Invoke(builder.Logging);
         builder.WebHost.ConfigureKestrel(ConfigureServer);
 
@@ -95,28 +132,30 @@ internal sealed class GatewayHost : IAsyncDisposable
 
         // YARP registers it, and the host then puts the authorization middleware before every request; no route here names a policy.
         builder.Services.RemoveAll<IAuthorizationHandlerProvider>();
+        return builder.Build();
+    }
 
-        var application = builder.Build();
-        try
+    /// <summary>True when the problems went to a log that machines read; else they are for the caller to print.</summary>
+    internal static bool LogForMachines(WebApplication application, IReadOnlyList<ConfigProblem> problems)
+    {
+        if (!ConsoleFormat.IsJson(application.Configuration))
         {
-            var problems = await application.Services.GetRequiredService<RoutesReloader>().StartWithAsync(cancellationToken);
-            if (problems.Any(static p => !p.IsWarning))
+            return false;
+        }
+
+        foreach (var problem in problems.OrderBy(static p => p.IsWarning))
+        {
+            if (problem.IsWarning)
             {
-                throw new ConfigurationException(problems);
+                application.Logger.RoutesWarning(problem.ToString());
             }
+            else
+            {
+                application.Logger.RoutesError(problem.ToString());
+            }
+        }
 
-            MapPipeline(application);
-            await application.StartAsync(cancellationToken);
-            Volatile.Write(ref started, true);
-            var host = new GatewayHost(application);
-            application.Logger.Listening(string.Join(", ", host.Addresses), host.Admin.ToString());
-            return host;
-        }
-        catch
-        {
-            await application.DisposeAsync();
-            throw;
-        }
+        return true;
     }
 
     public Task WaitForShutdownAsync(CancellationToken cancellationToken = default) => _application.WaitForShutdownAsync(cancellationToken);
@@ -148,6 +187,7 @@ internal sealed class GatewayHost : IAsyncDisposable
                 ["Logging:LogLevel:Yarp.ReverseProxy.Forwarder.HttpForwarder"] = "Error",
             },
         });
+        ConsoleFormat.AddDefaults(builder.Configuration);
         if (builder.Configuration["urls"] is null && builder.Configuration["http_ports"] is null && builder.Configuration["https_ports"] is null && !builder.Configuration.GetSection("Kestrel:Endpoints").GetChildren().Any())
         {
             builder.WebHost.UseUrls("http://*:8080");

@@ -17,10 +17,10 @@ namespace WebhookEdge.Hosting;
 internal static class ServiceRegistrations
 {
     public static IServiceCollection AddObservability(this IServiceCollection services) =>
-        services.AddMetrics().AddSingleton<GatewayMetrics>();
+        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton<LogThrottle>();
 
     public static IServiceCollection AddGate(this IServiceCollection services) =>
-        services.AddSingleton<Capacity>().AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<RateLimiterPool>();
+        services.AddSingleton<Capacity>().AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<RateLimiterPool>().AddSingleton<AttemptWatch>();
 
     public static IServiceCollection AddIngress(this IServiceCollection services) =>
         services.AddSingleton(static s =>

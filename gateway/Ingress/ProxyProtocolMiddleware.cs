@@ -20,7 +20,7 @@ internal sealed class ProxyProtocolMiddleware(Func<CidrSet?> peers, ConnectionMe
     /// <summary>For the whole header. Proxies send it with their first segment.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
 
-    private readonly LogThrottle _lines = new(time, TimeSpan.FromSeconds(10));
+    private readonly LogInterval _lines = new(time, TimeSpan.FromSeconds(10));
 
     public Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next) =>
         peers() is { } trusted && connection.RemoteEndPoint is IPEndPoint peer && trusted.Contains(ClientAddress.From(peer.Address))

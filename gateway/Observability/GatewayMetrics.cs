@@ -15,6 +15,7 @@ internal sealed class GatewayMetrics : IDisposable
         Configuration = new(Meter);
         Addresses = new(Meter);
         Replay = new(Meter);
+        Routes = new(Meter);
     }
 
     public Meter Meter { get; }
@@ -28,6 +29,8 @@ internal sealed class GatewayMetrics : IDisposable
     public AddressMetrics Addresses { get; }
 
     public ReplayMetrics Replay { get; }
+
+    public RouteMetrics Routes { get; }
 
     public void Dispose() => Meter.Dispose();
 }

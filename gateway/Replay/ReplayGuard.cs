@@ -12,6 +12,9 @@ namespace WebhookEdge.Replay;
 /// <param name="Closed">Refuse while the store is away, instead of going on with this process's memory.</param>
 internal sealed record ReplayRules(TimeSpan Ttl, TimeSpan Timeout, bool Closed = false)
 {
+    /// <summary>A copy of a delivery in flight waits for its outcome; false for a route that only observes, which must delay nobody.</summary>
+    public bool Waits { get; init; } = true;
+
     /// <summary>Longer than any delivery can take, so that a live owner never outlives its claim.</summary>
     public TimeSpan Lease { get; } = Timeout + TimeSpan.FromSeconds(1.5);
 }
@@ -133,6 +136,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
             ClaimState.Done => new(Duplicate()),
             ClaimState.Claimed when link is null => new(Admit(delivery, key, owner, rules, null)),
             ClaimState.Claimed => ClaimRemotelyAsync(delivery, key, owner, rules, link, cancellationToken),
+            _ when !rules.Waits => new(InFlight("a copy is being delivered")),
             _ => WaitAsync(delivery, key, rules, link, cancellationToken),
         };
     }
@@ -303,7 +307,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         _metrics.Waited();
         try
         {
-            while (rules.Timeout - _time.GetElapsedTime(begin) is var left && left >= s_shortestWait)
+            while (rules.Waits && rules.Timeout - _time.GetElapsedTime(begin) is var left && left >= s_shortestWait)
             {
                 await Task.Delay(pause < left ? pause : left, _time, cancellationToken);
                 pause = pause * 1.5 < s_longestPoll ? pause * 1.5 : s_longestPoll;

@@ -53,8 +53,8 @@ internal sealed class ReplayKeyRecipe
 
     /// <summary>
     /// Reads the parts <c>body</c>, <c>id</c>, <c>json:/pointer</c> and <c>header:NAME</c> as a route's <c>replay.key</c> lists them; null or
-    /// <c>["body"]</c> is the default key. Adds what is wrong to <paramref name="problems"/>, and a warning for every header, which no
-    /// scheme signs as far as this code can tell; the recipe returned is meaningful only when no error was added.
+    /// <c>["body"]</c> is the default key. Adds what is wrong to <paramref name="problems"/>; the recipe returned is meaningful only when nothing
+    /// was added. That a header is not signed is for the validator to say.
     /// </summary>
     /// <param name="path">Where the list stands in routes.json, e.g. <c>routes.idwise.replay.key</c>.</param>
     public static ReplayKeyRecipe Compile(string routeId, IReadOnlyList<string>? parts, string path, ICollection<ConfigProblem> problems)
@@ -133,7 +133,6 @@ internal sealed class ReplayKeyRecipe
             case "id":
                 return new SignedIdPart();
             case ['h', 'e', 'a', 'd', 'e', 'r', ':', .. var name] when IsToken(name):
-                problems.Add(new(path, $"the header {name} is not covered by a signature unless the scheme signs it: whoever captured a delivery can send it again under another value", "use id, json:/pointer or body where the sender offers it", IsWarning: true));
                 return new HeaderPart(name);
             case ['j', 's', 'o', 'n', ':', .. var pointer] when JsonPointerPart.TryParse(pointer, out var part):
                 return part;

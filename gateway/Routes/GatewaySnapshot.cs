@@ -24,6 +24,7 @@ internal sealed class GatewaySnapshot : IProxyConfig
         Routes = [],
         Clusters = [],
         Policies = FrozenDictionary<string, RoutePolicy>.Empty,
+        Summaries = [],
         Settings = new EdgeSettings(),
     };
 
@@ -35,12 +36,15 @@ internal sealed class GatewaySnapshot : IProxyConfig
 
     public required FrozenDictionary<string, RoutePolicy> Policies { get; init; }
 
+    /// <summary>The routes in words, in the order of the file.</summary>
+    public required IReadOnlyList<RouteSummary> Summaries { get; init; }
+
     public required EdgeSettings Settings { get; init; }
 
     public IChangeToken ChangeToken { get; }
 
     /// <summary>The same revision with a fresh change token.</summary>
-    public GatewaySnapshot Copy() => new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = Policies, Settings = Settings };
+    public GatewaySnapshot Copy() => new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = Policies, Summaries = Summaries, Settings = Settings };
 
     /// <summary>Tells YARP that a newer revision is to be fetched.</summary>
     public void Supersede() => _superseded.Cancel();
@@ -55,6 +59,12 @@ internal sealed record EdgeSettings
 
     /// <summary>Resolved connection string; a secret. Null = replay memory in this process.</summary>
     public string? Redis { get; init; }
+
+    /// <summary>Where <see cref="Redis"/> is written, e.g. <c>env:REDIS</c>; no secret.</summary>
+    public string? RedisReference { get; init; }
+
+    /// <summary>Whose address counts, in words.</summary>
+    public string ClientAddress { get; init; } = "the connection";
 
     public string? StateDirectory { get; init; }
 

@@ -49,10 +49,11 @@ internal sealed record CompiledRoutes(GatewaySnapshot Snapshot, IReadOnlyList<st
 /// Spec → policies and YARP's routes and clusters. Here "not written" ends: presets and defaults are filled in, secrets resolved, checks built.
 /// Adds to the problems what only compiling can know; the caller decides whether the snapshot may be used.
 /// </summary>
-internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, RemoteKeys keys, TimeProvider time)
+internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, TimeProvider time)
 {
     private const string DefaultAwsUrl = "https://ip-ranges.amazonaws.com/ip-ranges.json";
-    private static readonly TimeSpan DefaultTtl = TimeSpan.FromHours(72);
+    /// <summary>How long a delivered event is remembered when nothing says otherwise.</summary>
+    public static readonly TimeSpan DefaultTtl = TimeSpan.FromHours(72);
     private static readonly ByteSize DefaultMaxBody = new(1024 * 1024);
 
     public async Task<CompiledRoutes> CompileAsync(RoutesFile file, List<ConfigProblem> problems, CompileMode mode, CancellationToken cancellationToken)
@@ -79,6 +80,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         var used = new Dictionary<string, ClusterConfig>(StringComparer.Ordinal);
         var routes = new List<RouteConfig>();
         var policies = new Dictionary<string, RoutePolicy>(StringComparer.Ordinal);
+        var summaries = new List<RouteSummary>();
         foreach (var (id, route) in file.Routes ?? [])
         {
             if (CompileRoute(work, id, route, addresses) is not { } policy)
@@ -90,6 +92,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             if (ClusterOf(route, clusters) is { } cluster)
             {
                 used[cluster.ClusterId] = cluster;
+                summaries.Add(RouteSummary.Of(id, route, policy, cluster));
                 routes.Add(new()
                 {
                     RouteId = id,
@@ -110,6 +113,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             Routes = routes,
             Clusters = [.. used.Values],
             Policies = policies.ToFrozenDictionary(StringComparer.Ordinal),
+            Summaries = summaries,
             Settings = settings with { ProxyPeers = addresses.ProxyPeers },
         };
         return new(snapshot, [.. work.SecretFiles], work.Resources);
@@ -123,6 +127,8 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             BufferedBodies = edge?.Limits?.BufferedBodies?.Bytes ?? new EdgeSettings().BufferedBodies,
             ConcurrentRequests = edge?.Limits?.ConcurrentRequests ?? new EdgeSettings().ConcurrentRequests,
             Redis = edge?.Redis is { } redis && work.Resolve(redis, "edge.redis") is { } value ? Encoding.UTF8.GetString(value) : null,
+            RedisReference = edge?.Redis,
+            ClientAddress = edge?.ClientAddress is { From: { } from and not "connection" } client ? $"{from} past {string.Join(", ", client.TrustedProxies ?? [])}" : new EdgeSettings().ClientAddress,
             StateDirectory = edge?.StateDirectory,
         };
     }
@@ -188,7 +194,8 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         }
 
         CompileBudgets(work, id, route, timeout, Add);
-        CompileReplay(work, place, id, route, preset, timeout, proof.SignsId, Add);
+        var recipe = CompileReplay(work, place, id, route, preset, timeout, proof.SignsId, Add);
+        var givesUp = GiveUpOf(preset);
 
         // Stable, so that checks of one stage keep the order they were written in.
         var ordered = checks.OrderBy(static c => c.Stage).ToImmutableArray();
@@ -209,6 +216,10 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             CredentialHeaders = [.. proof.CredentialHeaders.Select(ForwardedHeaders.Normalise)],
             StatusOverrides = CompileRefuse(preset?.Refuse, route.Refuse),
             Checks = ordered,
+            Observing = ObservedBy(route),
+            SignsId = proof.SignsId,
+            Attempts = givesUp is null ? null : attempts.For(id, givesUp),
+            ReadEventKey = givesUp is null ? null : (delivery, digest) => recipe.KeyOf(delivery).CopyTo(digest),
         };
     }
 
@@ -385,17 +396,58 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
         if (route.RateLimit?.Route is { Permits: { } routePermits and > 0, Window: { } routeWindow, Queue: null or >= 0 } budget)
         {
-            var limiter = limiters.Route(id, routePermits, routeWindow, budget.Queue ?? 0);
+            // Who only looks on makes nobody wait.
+            var limiter = limiters.Route(id, routePermits, routeWindow, shadow || route.Mode == "observe" ? 0 : budget.Queue ?? 0);
             work.Resources.Limiters.Add(limiter);
             add(new RouteBudgetCheck(limiter, timeout, time), shadow);
         }
     }
 
-    private void CompileReplay(Work work, string place, string id, RouteSpec route, PresetSpec? preset, TimeSpan timeout, bool signsId, Action<IGateCheck, bool> add)
+    /// <summary>The words of routes.json for what the route lets through. What a preset only observes cannot be enforced and is no roll-out.</summary>
+    private static ImmutableArray<string> ObservedBy(RouteSpec route)
+    {
+        if (route.Mode == "observe")
+        {
+            return ["every check"];
+        }
+
+        var observing = ImmutableArray.CreateBuilder<string>();
+        for (var i = 0; i < (route.Verify?.Count ?? 0); i++)
+        {
+            if (route.Verify![i].Mode == "observe")
+            {
+                observing.Add($"verify[{i}]");
+            }
+        }
+
+        if (route.Allow?.Mode == "observe")
+        {
+            observing.Add("allow");
+        }
+
+        if (route.Replay?.Options?.Mode == "observe")
+        {
+            observing.Add("replay");
+        }
+
+        if (route.RateLimit?.Mode == "observe")
+        {
+            observing.Add("rateLimit");
+        }
+
+        return observing.ToImmutable();
+    }
+
+    /// <summary>Numbers without a source are hearsay.</summary>
+    private static GiveUpRules? GiveUpOf(PresetSpec? preset) =>
+        preset is { Retries: { Attempts: { } limit, Source: not null } retries } ? new(preset.Name, limit, retries.SwitchesOffAfter) : null;
+
+    /// <summary>The recipe of the route's event keys, also where no check asks for one.</summary>
+    private ReplayKeyRecipe CompileReplay(Work work, string place, string id, RouteSpec route, PresetSpec? preset, TimeSpan timeout, bool signsId, Action<IGateCheck, bool> add)
     {
         if (route.Replay?.Word == "off")
         {
-            return;
+            return ReplayKeyRecipe.Compile(id, null, place, work.Problems);
         }
 
         var written = route.Replay?.Options;
@@ -403,7 +455,9 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         var ttl = written?.Ttl?.Value ?? preset?.Replay?.Ttl?.Value ?? DefaultTtl;
         var closed = (written?.OnStoreError ?? preset?.Replay?.OnStoreError) == "closed";
         var recipe = ReplayKeyRecipe.Compile(id, key, $"{place}.replay.key", work.Problems);
-        add(new ReplayCheck(recipe, new ReplayRules(ttl, timeout, closed), replay, work.Resources.Replay), (written is null ? preset?.Replay?.Mode : written.Mode) == "observe");
+        var shadow = (written is null ? preset?.Replay?.Mode : written.Mode) == "observe";
+        add(new ReplayCheck(recipe, new ReplayRules(ttl, timeout, closed) { Waits = !shadow && route.Mode != "observe" }, replay, work.Resources.Replay), shadow);
+        return recipe;
     }
 
     /// <summary>What the sender insists on, and over it what the route says.</summary>

@@ -26,7 +26,7 @@ internal sealed record LoadedRoutes
 }
 
 /// <summary>Bytes → spec → problems or policies: the one way from a file to a revision, for serving, reloading and <c>validate</c> alike.</summary>
-internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay)
+internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts)
 {
     /// <summary>What the validator must know of the other folders.</summary>
     public static RoutesCatalogue Catalogue { get; } = new()
@@ -84,6 +84,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
             capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies);
             lists.Retain(loaded.Resources.Lists);
             limiters.Retain(loaded.Resources.Limiters);
+            attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());
             await replay.RetainAsync(loaded.Resources.Replay is { } link ? [link] : []);
         }
     }

@@ -35,10 +35,12 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
         _secretFiles = loaded.SecretFiles;
         if (loaded.Snapshot is { } snapshot)
         {
+            metrics.Routes.WatchObserving(() => provider.Current.Policies.Values.Where(static p => !p.Observing.IsEmpty).Select(static p => p.RouteId));
             provider.Start(snapshot);
             await loader.AppliedAsync(loaded);
             Report(snapshot.RevisionId, successful: true, loaded.Problems);
             Warn(loaded.Problems);
+            logger.WarnOfObserving(snapshot);
         }
 
         return loaded.Problems;
@@ -73,6 +75,7 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
                 return false;
             }
 
+            var changes = RouteChanges.Between(provider.Current, snapshot);
             if (await provider.PublishAsync(snapshot, cancellationToken) is { } fault)
             {
                 Refuse([.. loaded.Problems, new("routes", fault.Message)]);
@@ -81,8 +84,9 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
 
             await loader.AppliedAsync(loaded);
             Report(snapshot.RevisionId, successful: true, loaded.Problems);
-            logger.RoutesReloaded(snapshot.RevisionId, snapshot.Routes.Count);
+            logger.RoutesReloaded(snapshot.RevisionId, snapshot.Routes.Count, RouteChanges.Line(changes.Added), RouteChanges.Line(changes.Removed), RouteChanges.Line(changes.Changed));
             Warn(loaded.Problems);
+            logger.WarnOfObserving(snapshot);
             return true;
         }
         finally

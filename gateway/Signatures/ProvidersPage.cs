@@ -182,6 +182,16 @@ internal static class ProvidersPage
             parts.Add($"4xx: {clientErrors}");
         }
 
+        if (retries.SwitchesOffAfter is { } limit)
+        {
+            parts.Add($"switched off after {Count(limit)} failures in a row");
+        }
+
+        if (retries.Source is { } source && retries.Attempts is not null)
+        {
+            parts.Add($"[watched]({source})");
+        }
+
         return string.Join("; ", parts);
     }
 

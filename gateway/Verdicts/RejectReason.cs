@@ -90,6 +90,9 @@ internal static class RejectReasons
 {
     private static readonly Rejection[] Table = [.. Enum.GetValues<RejectReason>().Select(Row)];
 
+    /// <summary>How many reasons there are; each is smaller than this as a number.</summary>
+    public static int Count => Table.Length;
+
     /// <summary>The row of <paramref name="reason"/>.</summary>
     public static Rejection Describe(this RejectReason reason) => Table[(int)reason];
 

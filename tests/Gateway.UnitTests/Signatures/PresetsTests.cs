@@ -145,6 +145,21 @@ public sealed class PresetsTests
         Assert.Equal(5, Presets.Find("cr3dentials")!.Retries!.Attempts);
     }
 
+    /// <summary>What wakes somebody at night has to say who says so.</summary>
+    [Fact]
+    public void When_a_sender_gives_up_is_a_number_with_a_source()
+    {
+        var cr3dentials = Presets.Find("cr3dentials")!.Retries!;
+        Assert.Equal((5, 5, "https://docs.cr3dentials.xyz/api-integration/webhooks"), (cr3dentials.Attempts, cr3dentials.SwitchesOffAfter, cr3dentials.Source));
+        Assert.All(Presets.All.Values.Where(static p => p.Retries?.Source is not null), static preset =>
+        {
+            Assert.True(Uri.TryCreate(preset.Retries!.Source, UriKind.Absolute, out var page) && page.Scheme == "https", preset.Name);
+            Assert.True(preset.Retries.Attempts >= 1, preset.Name);
+        });
+        Assert.All(Presets.All.Values, static preset => Assert.True(preset.Retries?.SwitchesOffAfter is null || preset.Retries.Source is not null, preset.Name));
+        Assert.All(Presets.All.Values, static preset => Assert.True(preset.Evidence != "registry" || preset.Retries?.Source is null, preset.Name));
+    }
+
     [Theory]
     [InlineData("verisink", "verisync")]
     [InlineData("realid", "real-id")]

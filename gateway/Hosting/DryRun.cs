@@ -1,0 +1,120 @@
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using WebhookEdge.AllowLists;
+using WebhookEdge.Configuration;
+using WebhookEdge.Observability;
+using WebhookEdge.Replay;
+using WebhookEdge.Routes;
+
+namespace WebhookEdge.Hosting;
+
+/// <summary>
+/// <c>serve --dry-run</c>: everything that serving does but listen. Reads, resolves secrets, compiles, loads certificates, fetches each address list once and
+/// asks Redis; what did not work is a problem like those of the file.
+/// </summary>
+internal static class DryRun
+{
+    private static readonly TimeSpan ListsWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RedisWithin = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RedisPause = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Every problem, and whether they went to a log that machines read.</summary>
+    public static async Task<(IReadOnlyList<ConfigProblem> Problems, bool Logged)> RunAsync(GatewayHostOptions options, CancellationToken cancellationToken)
+    {
+        await using var application = GatewayHost.Build(options);
+        var services = application.Services;
+        var loader = services.GetRequiredService<RoutesLoader>();
+        var loaded = await loader.LoadAsync(options.RoutesPath, CompileMode.Serve, cancellationToken);
+        var problems = new List<ConfigProblem>(loaded.Problems);
+        CheckListeners(application, problems);
+        if (loaded.Snapshot is { } snapshot)
+        {
+            await loader.AppliedAsync(loaded);
+            await LoadListsAsync(services, problems, cancellationToken);
+            await AskRedisAsync(loaded.Resources.Replay, snapshot.Settings, services.GetRequiredService<TimeProvider>(), problems, cancellationToken);
+            application.Logger.Summarise(snapshot, problems);
+            application.Logger.WarnOfObserving(snapshot);
+        }
+
+        return (problems, GatewayHost.LogForMachines(application, problems));
+    }
+
+    private static void CheckListeners(WebApplication application, List<ConfigProblem> problems)
+    {
+        try
+        {
+            application.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.ConfigurationLoader?.Load();
+        }
+        catch (Exception e) when (e is InvalidOperationException or CryptographicException or IOException or UnauthorizedAccessException or FormatException or ArgumentException)
+        {
+            problems.Add(new("Kestrel", e.Message, "see Kestrel__Endpoints__… and Kestrel__Certificates__… in the environment or appsettings.json"));
+        }
+
+        foreach (var url in (application.Configuration["urls"] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Append(application.Configuration["Admin:Url"] ?? Admin.AdminEndpoints.DefaultUrl))
+        {
+            try
+            {
+                var address = BindingAddress.Parse(url);
+                if (address.Scheme is not ("http" or "https") || (address.Scheme == "https" && !application.Configuration.GetSection("Kestrel:Certificates:Default").Exists()))
+                {
+                    problems.Add(new("", $"cannot listen on {url}: {(address.Scheme == "https" ? "no certificate is configured" : "neither http nor https")}", "write http://ADDRESS:PORT, or name Kestrel__Certificates__Default__Path"));
+                }
+            }
+            catch (FormatException e)
+            {
+                problems.Add(new("", e.Message, "write http://ADDRESS:PORT"));
+            }
+        }
+    }
+
+    private static async Task LoadListsAsync(IServiceProvider services, List<ConfigProblem> problems, CancellationToken cancellationToken)
+    {
+        var pool = services.GetRequiredService<AddressListPool>();
+        using var within = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        within.CancelAfter(ListsWithin);
+        await services.GetServices<IHostedService>().OfType<RangeRefresher>().Single().RefreshOnceAsync(within.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+        foreach (var list in pool.All)
+        {
+            if (list.Current is null)
+            {
+                problems.Add(new("", $"address list {list.Name} could not be loaded from {list.Source}: {list.LastError ?? "no answer in time"}", "its routes answer 503 until it is"));
+            }
+            else if (list.LastError is { } fault)
+            {
+                problems.Add(new("", $"address list {list.Name}: {fault}", "what was known before is in force", IsWarning: true));
+            }
+        }
+    }
+
+    /// <summary>A question about a key that cannot exist: an answer means that connection, credentials and permissions are right.</summary>
+    private static async Task AskRedisAsync(ReplayLink? link, EdgeSettings settings, TimeProvider time, List<ConfigProblem> problems, CancellationToken cancellationToken)
+    {
+        if (link is null)
+        {
+            return;
+        }
+
+        var begin = time.GetTimestamp();
+        var key = new ReplayKey(RandomNumberGenerator.GetBytes(ReplayKey.Size));
+        while (true)
+        {
+            try
+            {
+                await link.ForgetAsync(key);
+                return;
+            }
+            catch (ReplayStoreException) when (time.GetElapsedTime(begin) < RedisWithin)
+            {
+                await Task.Delay(RedisPause, time, cancellationToken);
+            }
+            catch (ReplayStoreException e)
+            {
+                problems.Add(new("edge.redis", $"Redis does not answer: {e.Message}", $"look at what {settings.RedisReference} points to, and whether it can be reached from here"));
+                return;
+            }
+        }
+    }
+}

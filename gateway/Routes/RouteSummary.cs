@@ -1,0 +1,118 @@
+using System.Globalization;
+using WebhookEdge.Configuration;
+using WebhookEdge.Gate;
+using WebhookEdge.Signatures;
+using Yarp.ReverseProxy.Configuration;
+
+namespace WebhookEdge.Routes;
+
+/// <summary>One route in words, presets and defaults filled in; of secrets only where they are.</summary>
+/// <param name="Match">Methods, hosts and path.</param>
+/// <param name="Upstream">Where to, without credentials and queries.</param>
+/// <param name="Checks">Schemes with the references of their secrets, and what else is looked at.</param>
+/// <param name="Addresses">Where requests may come from.</param>
+/// <param name="Replay">The key, how long it is remembered.</param>
+/// <param name="Limits">Budgets, body, time.</param>
+/// <param name="GivesUp">When the sender gives up, or "not known".</param>
+/// <param name="Mode"><c>enforce</c>, or what is in observe mode.</param>
+internal sealed record RouteSummary(string Route, string Match, string Upstream, string Provider, string Checks, string Addresses, string Replay, string Limits, string GivesUp, string Mode)
+{
+    public static RouteSummary Of(string id, RouteSpec spec, RoutePolicy policy, ClusterConfig cluster)
+    {
+        var preset = spec.Provider is { } name ? Presets.Find(name) : null;
+        return new(
+            id,
+            $"{string.Join(",", spec.Methods ?? ["POST"])} {(spec.Hosts is { Count: > 0 } hosts ? string.Join(",", hosts) : "")}{spec.Path}",
+            $"{(spec.Cluster is null ? "" : spec.Cluster + " ")}{string.Join(", ", (cluster.Destinations ?? new Dictionary<string, DestinationConfig>()).Values.Select(static d => Bare(d.Address)))}".Trim(),
+            spec.Provider ?? "none",
+            ChecksOf(spec, preset),
+            string.Join(", ", spec.Allow?.From ?? preset?.Allow ?? ["any"]),
+            ReplayOf(spec, preset, policy),
+            LimitsOf(spec, policy),
+            GivesUpOf(policy),
+            policy.Observing.IsEmpty ? "enforce" : $"observe ({string.Join(", ", policy.Observing)})");
+    }
+
+    private static string ChecksOf(RouteSpec spec, PresetSpec? preset)
+    {
+        var checks = new List<string>();
+        if (spec.Verify is { } entries)
+        {
+            checks.AddRange(entries.Select(static entry => $"{Name(entry.Scheme)} ({string.Join(", ", entry.Secrets ?? [])})"));
+        }
+        else if (spec.Secrets is { } secrets)
+        {
+            checks.Add($"{spec.Provider} ({string.Join(", ", secrets)})");
+        }
+
+        if (spec.Freshness is { } freshness)
+        {
+            checks.Add($"{freshness.At} within {freshness.Within}");
+        }
+
+        if (spec.Handshake?.Name is { } handshake ? handshake != "off" : preset?.Handshake is not null)
+        {
+            checks.Add($"answers {spec.Handshake?.Name ?? preset!.Handshake} challenges");
+        }
+
+        return checks.Count == 0 ? "none but the address" : string.Join(" + ", checks);
+    }
+
+    private static string Name(SchemeRef? scheme) => scheme is { Inline: { } inline } ? $"{inline.Kind ?? "hmac"} {string.Join("/", inline.Header?.Values ?? [])}".Trim() : scheme?.Name ?? "";
+
+    private static string ReplayOf(RouteSpec spec, PresetSpec? preset, RoutePolicy policy)
+    {
+        if (spec.Replay?.Word == "off")
+        {
+            return "off";
+        }
+
+        var written = spec.Replay?.Options;
+        var key = written?.Key ?? preset?.Replay?.Key;
+        var closed = (written?.OnStoreError ?? preset?.Replay?.OnStoreError) == "closed";
+        return $"{(key is null ? policy.SignsId ? "id" : "body" : string.Join(" + ", key))} for {written?.Ttl ?? preset?.Replay?.Ttl ?? new Duration(RouteCompiler.DefaultTtl)}{(closed ? ", closed without its store" : "")}";
+    }
+
+    private static string LimitsOf(RouteSpec spec, RoutePolicy policy)
+    {
+        var limits = new List<string> { $"body {new ByteSize(policy.BodyLimit)}", $"answer within {new Duration(policy.Timeout)}" };
+        if (spec.RateLimit?.Address is { } address)
+        {
+            limits.Add($"{address.Permits} per {address.Window} an address");
+        }
+
+        if (spec.RateLimit?.Route is { } route)
+        {
+            limits.Add($"{route.Permits} per {route.Window} in all");
+        }
+
+        return string.Join(", ", limits);
+    }
+
+    private static string GivesUpOf(RoutePolicy policy) => policy.Attempts?.Rules is not { } rules
+        ? "not known"
+        : string.Create(CultureInfo.InvariantCulture, $"after {rules.Attempts} {(rules.Attempts == 1 ? "attempt" : "attempts")}{(rules.SwitchesOffAfter is { } off ? $", switches off after {off} failures in a row" : "")}");
+
+    private static string Bare(string address) =>
+        Uri.TryCreate(address, UriKind.Absolute, out var uri) ? uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped) : "?";
+}
+
+/// <summary>What a new revision changes for requests: routes by id, in the order of the alphabet.</summary>
+internal sealed record RouteChanges(IReadOnlyList<string> Added, IReadOnlyList<string> Removed, IReadOnlyList<string> Changed)
+{
+    private const int Named = 20;
+
+    public static RouteChanges Between(GatewaySnapshot before, GatewaySnapshot after)
+    {
+        var old = before.Routes.ToDictionary(static r => r.RouteId, static r => r, StringComparer.Ordinal);
+        var now = after.Routes.Select(static r => r.RouteId).ToHashSet(StringComparer.Ordinal);
+        return new(
+            [.. now.Where(id => !old.ContainsKey(id)).Order(StringComparer.Ordinal)],
+            [.. old.Keys.Where(id => !now.Contains(id)).Order(StringComparer.Ordinal)],
+            [.. after.Routes.Where(r => old.TryGetValue(r.RouteId, out var was) && !was.Equals(r)).Select(static r => r.RouteId).Order(StringComparer.Ordinal)]);
+    }
+
+    /// <summary>A list of names for one line: bounded, "none" when empty.</summary>
+    public static string Line(IReadOnlyList<string> ids) =>
+        ids.Count == 0 ? "none" : string.Join(", ", ids.Take(Named)) + (ids.Count > Named ? string.Create(CultureInfo.InvariantCulture, $" and {ids.Count - Named} more") : "");
+}
