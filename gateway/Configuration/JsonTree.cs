@@ -55,21 +55,32 @@ internal sealed class JsonTree
     /// <summary>The place of a problem's path; of its nearest container when the path itself was not written.</summary>
     public FilePosition? Find(string path)
     {
-        if (_places is null)
-        {
-            _places = [];
-            Index("", Root);
-        }
-
+        EnsureIndex();
         for (var length = path.Length; length > 0; length = path.AsSpan(0, length).LastIndexOfAny('.', '['))
         {
-            if (_places.TryGetValue(path[..length], out var offset))
+            if (_places!.TryGetValue(path[..length], out var offset))
             {
                 return Position(offset);
             }
         }
 
         return null;
+    }
+
+    /// <summary>Is there a value at exactly this path?</summary>
+    public bool Has(string path)
+    {
+        EnsureIndex();
+        return _places!.ContainsKey(path);
+    }
+
+    private void EnsureIndex()
+    {
+        if (_places is null)
+        {
+            _places = [];
+            Index("", Root);
+        }
     }
 
     private void Index(string path, Node node)

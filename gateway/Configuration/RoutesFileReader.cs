@@ -16,15 +16,26 @@ internal static class RoutesFileReader
     {
         var found = new List<ConfigProblem>();
         problems = found;
-        if (StrictJson.Read<RoutesFile>(utf8, found, out var tree) is not { } file)
+        if (StrictJson.ReadPastUnknownKeys<RoutesFile>(utf8, found, out var tree, out var holders) is not { } file)
         {
             return null;
         }
 
-        found.AddRange(RoutesValidator.Validate(file, catalogue));
+        found.AddRange(WithoutConsequences(RoutesValidator.Validate(file, catalogue), tree!, holders));
         problems = InOrder(found, tree);
         return found.Exists(static p => !p.IsWarning) ? null : file;
     }
+
+    /// <summary>
+    /// Leaves out what may only be the consequence of a misspelt key: that an object which has one is wrong as a whole, or lacks something. It comes up again
+    /// once the key is right. A misspelt key of the file itself may hold what everything else refers to, so then nothing further is said.
+    /// </summary>
+    public static IEnumerable<ConfigProblem> WithoutConsequences(IEnumerable<ConfigProblem> problems, JsonTree tree, IReadOnlySet<string> holders) =>
+        holders.Count == 0 ? problems
+        : holders.Contains("") ? []
+        : problems.Where(problem => tree.Has(problem.Path) ? !holders.Contains(problem.Path) : !holders.Any(holder => IsUnder(problem.Path, holder)));
+
+    private static bool IsUnder(string path, string holder) => path.StartsWith(holder, StringComparison.Ordinal) && (path.Length == holder.Length || path[holder.Length] is '.' or '[');
 
     /// <summary>The problems with their places, in the order of the file, as its author will go through it.</summary>
     public static IReadOnlyList<ConfigProblem> InOrder(IEnumerable<ConfigProblem> problems, JsonTree? tree) =>

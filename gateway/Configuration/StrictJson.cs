@@ -19,11 +19,27 @@ internal static class StrictJson
     /// <summary>camelCase keys, exact case, comments and trailing commas; everything else is refused.</summary>
     public static JsonSerializerOptions Options { get; } = CreateOptions();
 
+    /// <summary>The same, but a key that no type has is passed over: what else is wrong can then be told in the same round.</summary>
+    private static readonly JsonSerializerOptions PassOver = CreateOptions(JsonUnmappedMemberHandling.Skip);
+
     /// <summary>Null when anything is wrong with the structure; <paramref name="tree"/> knows places unless the file is no JSON at all.</summary>
     public static T? Read<T>(ReadOnlySpan<byte> utf8, List<ConfigProblem> problems, out JsonTree? tree)
         where T : class
     {
+        var read = ReadPastUnknownKeys<T>(utf8, problems, out tree, out var holders);
+        return holders.Count == 0 ? read : null;
+    }
+
+    /// <summary>
+    /// As <see cref="Read"/>, but what was read is also given when unknown keys are the only fault, for looking further; they are in
+    /// <paramref name="problems"/> as errors, so it is not a file to act on.
+    /// </summary>
+    /// <param name="holders">Paths of the objects that have unknown keys. What such an object seems to lack may be there under the misspelt key.</param>
+    public static T? ReadPastUnknownKeys<T>(ReadOnlySpan<byte> utf8, List<ConfigProblem> problems, out JsonTree? tree, out IReadOnlySet<string> holders)
+        where T : class
+    {
         tree = null;
+        holders = new HashSet<string>();
         if (utf8.Length > MaxBytes)
         {
             problems.Add(new("", $"the file is larger than {new ByteSize(MaxBytes)}"));
@@ -46,14 +62,15 @@ internal static class StrictJson
 
         var walk = new Walk(tree, problems);
         walk.Value("", tree.Root, typeof(T));
-        if (walk.Found > 0)
+        holders = walk.Holders;
+        if (walk.Found > walk.Unknown)
         {
             return null;
         }
 
         try
         {
-            return JsonSerializer.Deserialize<T>(bytes, Options);
+            return JsonSerializer.Deserialize<T>(bytes, walk.Unknown > 0 ? PassOver : Options);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
         {
@@ -63,7 +80,7 @@ internal static class StrictJson
         }
     }
 
-    private static JsonSerializerOptions CreateOptions()
+    private static JsonSerializerOptions CreateOptions(JsonUnmappedMemberHandling unknown = JsonUnmappedMemberHandling.Disallow)
     {
         var options = new JsonSerializerOptions(JsonSerializerOptions.Strict)
         {
@@ -71,6 +88,7 @@ internal static class StrictJson
             ReadCommentHandling = JsonCommentHandling.Skip,
             AllowTrailingCommas = true,
             MaxDepth = JsonTree.MaxDepth,
+            UnmappedMemberHandling = unknown,
             DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
             TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
         };
@@ -81,6 +99,10 @@ internal static class StrictJson
     private sealed class Walk(JsonTree tree, List<ConfigProblem> problems)
     {
         public int Found { get; private set; }
+
+        public int Unknown { get; private set; }
+
+        public HashSet<string> Holders { get; } = new(StringComparer.Ordinal);
 
         public void Value(string path, JsonTree.Node node, Type type)
         {
@@ -144,6 +166,8 @@ internal static class StrictJson
                 var property = info.Properties.FirstOrDefault(p => p.Name == member.Key);
                 if (property is null)
                 {
+                    Unknown++;
+                    Holders.Add(path);
                     Add(place, member.Start, "unknown key", NearestName.Hint(member.Key, [.. info.Properties.Select(p => p.Name)]));
                 }
                 else

@@ -58,19 +58,21 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
     public async Task<LoadedRoutes> LoadAsync(byte[] text, CompileMode mode, CancellationToken cancellationToken)
     {
         var problems = new List<ConfigProblem>();
-        if (StrictJson.Read<RoutesFile>(text, problems, out var tree) is not { } file)
+        if (StrictJson.ReadPastUnknownKeys<RoutesFile>(text, problems, out var tree, out var holders) is not { } file)
         {
             return new() { Problems = RoutesFileReader.InOrder(problems, tree) };
         }
 
+        var unknown = problems.Count;
         problems.AddRange(RoutesValidator.Validate(file, Catalogue));
 
         // Everything is compiled even when something is wrong already, so that one reading shows every problem.
         var compiled = await compiler.CompileAsync(file, problems, mode, cancellationToken);
+        var told = problems.Take(unknown).Concat(RoutesFileReader.WithoutConsequences(problems.Skip(unknown), tree!, holders));
         return new()
         {
             Snapshot = problems.Exists(static p => !p.IsWarning) ? null : compiled.Snapshot,
-            Problems = RoutesFileReader.InOrder(problems.DistinctBy(static p => (p.Path, p.Message)), tree),
+            Problems = RoutesFileReader.InOrder(told.DistinctBy(static p => (p.Path, p.Message)), tree),
             SecretFiles = compiled.SecretFiles,
             Resources = compiled.Resources,
         };

@@ -21,6 +21,23 @@ public sealed class RoutesLoaderTests
         Assert.Equal(loaded.Problems.All(static p => p.IsWarning), loaded.Snapshot is not null);
     }
 
+    /// <summary>One round for the author of the file: misspelt keys and wrong values together, without what the misspelling itself brings about.</summary>
+    [Theory]
+    [InlineData("""{ "routes": { "a": { "pth": "/a", "allow": ["203.0.113.1"], "upstream": "http://app:80" }, "b": { "path": "b", "allow": ["nowhere"], "upstream": "http://app:80" } } }""", "routes.a.pth routes.b.path routes.b.allow[0]")]
+    [InlineData("""{ "routes": { "a": { "path": "/a", "secrts": ["env:S"], "provider": "verysink", "upstream": "http://app:80" } } }""", "routes.a.secrts routes.a.provider")]
+    [InlineData("""{ "addresSets": { "office": { "cidrs": ["203.0.113.1"] } }, "routes": { "a": { "path": "/a", "allow": ["office"], "upstream": "http://app:80" } } }""", "addresSets")]
+    [InlineData("""{ "routes": { "a": { "path": "/a", "allow": ["203.0.113.1"], "upstream": "http://app:80", "rateLimit": { "rout": {} } }, "b": { "path": 1 } } }""", "routes.a.rateLimit.rout routes.b.path")]
+    public async Task Misspelt_keys_and_wrong_values_are_told_in_one_round(string text, string places)
+    {
+        await using var gateway = new OfflineGateway();
+
+        var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(text), CompileMode.Validate, CancellationToken.None);
+
+        Assert.Null(loaded.Snapshot);
+        Assert.Equal(places.Split(' '), loaded.Problems.Where(static p => !p.IsWarning).Select(static p => p.Path));
+        Assert.All(loaded.Problems, static p => Assert.NotNull(p.At));
+    }
+
     [Fact]
     public async Task A_budget_of_nothing_is_a_problem_and_not_an_exception()
     {
