@@ -102,6 +102,64 @@ public class Observe_mode : SiteTests
     }
 
     [Fact]
+    public async Task An_observed_budget_of_the_route_forwards_records_and_makes_nobody_wait()
+    {
+        // Would the second wait in the queue, it would be for an hour.
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(200, (await Site.SendAsync(Site.Signed($"observed route budget {i}", "/route-budget"))).Status);
+        }
+
+        Assert.Equal(2, Site.Gateway.Metrics.Sum("webhookedge.would_refuse", ("route", "route-budget"), ("reason", "too-many-for-route")));
+    }
+
+    [Theory]
+    [InlineData("/in-flight")]
+    [InlineData("/in-flight-route")]
+    public async Task An_observed_copy_of_a_delivery_in_flight_is_forwarded_at_once(string path)
+    {
+        var gate = new TaskCompletionSource();
+        var seen = Site.Upstream.Requests.Count;
+        Site.Upstream.RespondNext(UpstreamAnswer.Ok.HeldUntil(gate.Task));
+        var request = Site.Signed($"in flight at {path}", path);
+        var first = Site.SendAsync(request);
+        await Site.Upstream.WaitForRequestAsync(seen + 1);
+
+        var copy = await Site.SendAsync(request);
+
+        Assert.False(first.IsCompleted);
+        Assert.Equal(200, copy.Status);
+        Assert.Equal("observed", Site.Upstream.Requests[^1].Headers["X-Webhook-Trust"]);
+        gate.SetResult();
+        Assert.Equal(200, (await first).Status);
+        Assert.Equal(1, Site.Gateway.Metrics.Sum("webhookedge.would_refuse", ("route", path[1..]), ("reason", "duplicate-in-flight")));
+    }
+
+    [Fact]
+    public async Task An_observed_credential_is_recorded_and_spends_no_budget_that_is_enforced()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(200, (await Site.SendAsync(RawRequest.Post("/credential", $"no token {i}"))).Status);
+        }
+
+        Assert.Equal(3, Site.Gateway.Metrics.Sum("webhookedge.would_refuse", ("route", "credential"), ("reason", "credential-mismatch")));
+        Assert.Equal(200, (await Site.SendAsync(RawRequest.Post("/credential", "real").WithHeader("X-Token", Site.Token))).Status);
+        Assert.Equal(429, (await Site.SendAsync(RawRequest.Post("/credential", "one too many").WithHeader("X-Token", Site.Token))).Status);
+    }
+
+    [Fact]
+    public async Task What_only_the_address_rule_would_refuse_leaves_no_key_behind()
+    {
+        // From an address that is not allowed, twice the same: neither is a duplicate of the other.
+        var request = Site.Signed("observed address", "/address");
+        Assert.Equal(200, (await Site.SendAsync(request)).Status);
+        Assert.False((await Site.SendAsync(request)).Headers.Contains("X-Webhook-Duplicate"));
+
+        Assert.Equal(2, Site.Upstream.Requests.Count(static got => got.BodyText == "observed address"));
+    }
+
+    [Fact]
     public async Task A_route_in_observe_mode_still_refuses_what_no_app_should_parse()
     {
         var seen = Site.Seen;
@@ -139,6 +197,22 @@ public class Observe_mode : SiteTests
             "replay": {
               "path": "/replay", "replay": { "mode": "observe" }, "upstream": "{upstream}",
               "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }]
+            },
+            "route-budget": {
+              "path": "/route-budget", "rateLimit": { "route": { "permits": 1, "window": "1h", "queue": 5 }, "mode": "observe" }, "upstream": "{upstream}",
+              "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }]
+            },
+            "in-flight": {
+              "path": "/in-flight", "replay": { "mode": "observe" }, "upstream": "{upstream}",
+              "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }]
+            },
+            "in-flight-route": {
+              "path": "/in-flight-route", "mode": "observe", "upstream": "{upstream}",
+              "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }]
+            },
+            "credential": {
+              "path": "/credential", "rateLimit": { "route": { "permits": 1, "window": "1h" } }, "upstream": "{upstream}", "allow": ["127.0.0.0/8"],
+              "verify": [{ "scheme": { "kind": "token", "header": "X-Token" }, "secrets": ["file:{dir}/token"], "mode": "observe" }]
             },
             "observed-budget": {
               "path": "/observed-budget", "rateLimit": { "address": { "permits": 1, "window": "1h" }, "mode": "observe" }, "upstream": "{upstream}",
