@@ -23,6 +23,7 @@ COPY --from=build --chown=$APP_UID:$APP_UID /state /var/lib/webhookedge
 VOLUME /var/lib/webhookedge
 USER $APP_UID
 # 8080 takes the webhooks. 9901 is the admin listener, on loopback unless told otherwise: the health check asks it from inside.
+# Log lines are JSON: the base image sets DOTNET_RUNNING_IN_CONTAINER. For reading: -e Logging__Console__FormatterName=simple
 ENV ASPNETCORE_HTTP_PORTS=8080
 EXPOSE 8080 9901
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["dotnet", "webhookedge.dll", "healthcheck"]

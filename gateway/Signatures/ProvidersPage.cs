@@ -68,6 +68,8 @@ internal static class ProvidersPage
         Line(page);
         Line(page, "**Addresses**: those written out are insisted on unless the route has an `allow` of its own (`[\"any\"]` to let go of them). Those *on request* are used when the route's");
         Line(page, "`allow` names the preset, as in `\"allow\": [\"github\"]`: they are fetched from the sender and kept current, or were written down by someone else than the sender.");
+        Line(page);
+        Line(page, "**Watched**: the number of attempts has the source it links to, and failed attempts are counted against it: the log has an error before the sender gives up.");
         foreach (var (word, heading) in Categories)
         {
             var members = all.FindAll(preset => preset.Category == word);
