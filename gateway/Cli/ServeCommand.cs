@@ -32,31 +32,45 @@ internal static class ServeCommand
                 return Task.FromResult(1);
             }
 
-            return parsed.GetValue(dryRun)
-                ? DryRunAsync(parsed.GetValue(config)!, parsed.UnmatchedTokens, cancellationToken)
-                : RunAsync(parsed.GetValue(config)!, parsed.UnmatchedTokens, cancellationToken);
+            var path = parsed.GetValue(config)!;
+            var options = new GatewayHostOptions { RoutesPath = path, Arguments = parsed.UnmatchedTokens };
+            return SayWhyNotAsync(path, parsed.GetValue(dryRun) ? DryRunAsync(options, cancellationToken) : RunAsync(options, cancellationToken));
         });
     }
 
     public static Option<string> ConfigOption() =>
         new("--config") { Description = "The routes file.", DefaultValueFactory = static _ => "config/routes.json" };
 
-    private static async Task<int> RunAsync(string config, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(GatewayHostOptions options, CancellationToken cancellationToken)
+    {
+        await using var host = await GatewayHost.StartAsync(options, cancellationToken);
+        await host.WaitForShutdownAsync(cancellationToken);
+        return 0;
+    }
+
+    private static async Task<int> DryRunAsync(GatewayHostOptions options, CancellationToken cancellationToken)
+    {
+        var (problems, logged) = await DryRun.RunAsync(options, cancellationToken);
+        if (!logged)
+        {
+            Problems.Print(options.RoutesPath, problems);
+        }
+
+        return problems.Any(static p => !p.IsWarning) ? 1 : 0;
+    }
+
+    private static async Task<int> SayWhyNotAsync(string path, Task<int> run)
     {
         try
         {
-            await using var host = await GatewayHost.StartAsync(new() { RoutesPath = config, Arguments = arguments }, cancellationToken);
-            await host.WaitForShutdownAsync(cancellationToken);
-            return 0;
+            return await run;
         }
         catch (ConfigurationException e)
         {
             if (!e.Logged)
             {
-                Problems.Print(config, e.Problems);
+                Problems.Print(path, e.Problems);
             }
-
-            return 1;
         }
         catch (Exception e) when (e is IOException or FormatException)
         {
@@ -65,19 +79,8 @@ internal static class ServeCommand
             {
                 await Console.Error.WriteLineAsync($"webhookedge: {e.Message}");
             }
-
-            return 1;
-        }
-    }
-
-    private static async Task<int> DryRunAsync(string config, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
-    {
-        var (problems, logged) = await DryRun.RunAsync(new() { RoutesPath = config, Arguments = arguments }, cancellationToken);
-        if (!logged)
-        {
-            Problems.Print(config, problems);
         }
 
-        return problems.Any(static p => !p.IsWarning) ? 1 : 0;
+        return 1;
     }
 }

@@ -29,7 +29,7 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         Record(context, delivery, verdict.Reason, verdict.Detail, status, route, observed: false);
         metrics.Requests.Refused(route, row.Slug, time.GetElapsedTime(startedAt));
         policy.Attempts?.Refused(delivery!, verdict.Reason, status);
-        if (logger.IsEnabled(row.Level) && throttle.Allows(policy.LogLines.Refused(route, verdict.Reason)))
+        if (logger.IsEnabled(row.Level) && throttle.Allows((delivery?.Policy.LogLines ?? throttle.Unrouted).Refused(route, verdict.Reason)))
         {
             logger.Refused(
                 row.Level, context.Request.Method, PathOf(context), route, delivery is null ? "unknown" : delivery.Client.ToString(), row.Slug, verdict.Detail ?? "no more to say", status, context.TraceIdentifier, delivery?.EventKey ?? "none");

@@ -92,11 +92,12 @@ internal sealed class GatewayHost : IAsyncDisposable
             application.Logger.Summarise(application.Services.GetRequiredService<SnapshotProvider>().Current, problems);
             return host;
         }
-        catch (IOException e) when (ConsoleFormat.IsJson(application.Configuration))
+        catch (Exception e) when (e is IOException or FormatException && ConsoleFormat.IsJson(application.Configuration))
         {
             application.Logger.NotStarted(e.Message);
+            e.Data[ConsoleFormat.Logged] = true;
             await application.DisposeAsync();
-            throw new IOException(e.Message, e) { Data = { [ConsoleFormat.Logged] = true } };
+            throw;
         }
         catch
         {

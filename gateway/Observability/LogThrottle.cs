@@ -35,6 +35,9 @@ internal sealed class LogThrottle : IDisposable
     /// <summary>Lines a second of each event, route and reason; 0 = no bound.</summary>
     public int PerSecond { get; }
 
+    /// <summary>The lines of requests that match no route.</summary>
+    public RouteLogLines Unrouted { get; } = new();
+
     /// <summary>Whether to write <paramref name="line"/> now. Called for every refusal; takes no lock but for the first line that is left out in a second.</summary>
     public bool Allows(ThrottledLine line)
     {

@@ -26,6 +26,23 @@ public sealed class RefusalFloodTests
     }
 
     [Fact]
+    public async Task Requests_without_a_route_are_bounded_by_gateway_and_not_by_process()
+    {
+        string[] arguments = ["--urls", "http://127.0.0.1:0", "--Logging:RefusalsPerSecond", "2", "--Logging:LogLevel:Default", "Debug"];
+        await using var one = await Site.WithOneRouteAsync(time: new TestClock(), arguments: arguments);
+        await using var other = await Site.WithOneRouteAsync(time: new TestClock(), arguments: arguments);
+        foreach (var site in new[] { one, other })
+        {
+            for (var i = 0; i < 5; i++)
+            {
+                Assert.Equal(404, (await site.SendAsync(RawRequest.Post("/nowhere", "x"))).Status);
+            }
+
+            Assert.Equal(2, site.Gateway.Logs.WithEvent(1100).Count);
+        }
+    }
+
+    [Fact]
     public async Task Observed_requests_and_forwarded_ones_are_not_mixed_up_with_them()
     {
         await using var site = await Site.WithOneRouteAsync("\"mode\": \"observe\"", arguments: ["--urls", "http://127.0.0.1:0", "--Logging:RefusalsPerSecond", "2"], time: new TestClock());

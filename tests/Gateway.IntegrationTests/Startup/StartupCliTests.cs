@@ -126,10 +126,15 @@ public sealed class StartupCliTests : IDisposable
     public async Task A_setting_that_is_no_number_is_one_clear_line()
     {
         WriteHook();
+        const string Fault = "Logging:RefusalsPerSecond is \"many\"; write a whole number, or 0 for no bound";
+        var many = new Dictionary<string, string> { ["Logging__RefusalsPerSecond"] = "many" };
+        foreach (var words in (string[][])[["serve"], ["serve", "--dry-run"]])
+        {
+            Assert.Equal((1, $"webhookedge: {Fault}\n"), await CliProcess.RunAsync(_folder.Path, many, [.. words, "--config", "routes.json", .. Anywhere]));
+        }
 
-        var (code, output) = await CliProcess.RunAsync(_folder.Path, new Dictionary<string, string> { ["Logging__RefusalsPerSecond"] = "many" }, ["serve", "--config", "routes.json", .. Anywhere]);
-
-        Assert.Equal((1, "webhookedge: Logging:RefusalsPerSecond is \"many\"; write a whole number, or 0 for no bound\n"), (code, output));
+        var (code, output) = await CliProcess.RunAsync(_folder.Path, new Dictionary<string, string>(many.Concat(Container)), ["serve", "--config", "routes.json", .. Anywhere]);
+        Assert.Equal((1, Fault), (code, Assert.Single(Lines(output)).GetProperty("State").GetProperty("Fault").GetString()));
     }
 
     public void Dispose() => _folder.Dispose();
