@@ -14,6 +14,7 @@ internal static class Tool
         GenerateCommand.Create(),
         RunCommand.Create(),
         TargetCommand.Create(),
+        MemoryCommand.Create(),
         CompareCommand.Create(),
         BareYarp.Create(),
         BenchCommand.Create(),

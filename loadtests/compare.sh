@@ -56,6 +56,6 @@ if [ ${#missing[@]} -gt 0 ]; then
     done
 fi
 
-dotnet publish gateway --configuration Release --output artifacts/compare/gateway --verbosity quiet >&2 || die "the gateway's build failed"
+dotnet publish gateway --configuration Release --use-current-runtime --self-contained false --output artifacts/compare/gateway --verbosity quiet >&2 || die "the gateway's build failed"
 dotnet build loadtests --configuration Release --verbosity quiet >&2 || die "the load tools' build failed"
 exec dotnet loadtests/bin/Release/net10.0/WebhookEdge.LoadTests.dll compare --gateway artifacts/compare/gateway/webhookedge "$@"

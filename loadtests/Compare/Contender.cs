@@ -96,8 +96,9 @@ internal sealed record Contender(string Id, string Title, Func<CompareSite, int,
 
     private static PinnedCommand Self(params IReadOnlyList<string> arguments) => new(Environment.ProcessPath!, [.. SelfPrefix, .. arguments])
     {
-        // What an application of the web SDK has by default, which this console is not.
-        Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_gcServer"] = "1" },
+        // What an application of the web SDK has by default, which this console is not; and the gateway's own setting for compiling hot methods early,
+        // without which a process on one core is measured half compiled.
+        Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_gcServer"] = "1", ["DOTNET_TC_CallCountingDelayMs"] = "0" },
     };
 
     /// <summary>How to start this program again: its own executable, or dotnet with its assembly.</summary>

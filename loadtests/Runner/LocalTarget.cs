@@ -16,6 +16,9 @@ internal sealed class LocalTarget : IDisposable
 
     public IPEndPoint Address { get; }
 
+    /// <summary>The child process; null for a gateway that runs somewhere already.</summary>
+    public int? ProcessId => _process?.Id;
+
     /// <summary>The gateway at <paramref name="address"/>.</summary>
     public static LocalTarget At(IPEndPoint address) => new(address, null);
 
