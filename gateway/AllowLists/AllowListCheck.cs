@@ -13,6 +13,12 @@ internal sealed class AllowListCheck(CidrSet literal, ImmutableArray<AddressList
     /// <summary>A list that was never loaded is retried within seconds.</summary>
     private static readonly TimeSpan ComeBack = TimeSpan.FromSeconds(5);
 
+    /// <summary>Addresses written in the configuration.</summary>
+    public CidrSet Literal => literal;
+
+    /// <summary>Published lists that are asked as well.</summary>
+    public ImmutableArray<AddressList> Lists => lists;
+
     public Stage Stage => Stage.Address;
 
     public ValueTask<Verdict> CheckAsync(Delivery delivery, CancellationToken cancellationToken) => new(Check(delivery));

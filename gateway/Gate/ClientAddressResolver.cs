@@ -26,6 +26,9 @@ internal sealed class ClientAddressResolver
         ProxyPeers = proxyPeers;
     }
 
+    /// <summary>Whether <c>X-Forwarded-For</c> of a trusted proxy is believed.</summary>
+    public bool BelievesForwarded => _trustedProxies is not null;
+
     /// <summary>The connection's peer; headers are not looked at.</summary>
     public static ClientAddressResolver Connection { get; } = new(null);
 

@@ -116,6 +116,9 @@ internal sealed class Delivery
         }
     }
 
+    /// <summary>The headers, when some check has walked them; empty before.</summary>
+    public ReadOnlySpan<KeyValuePair<string, StringValues>> HeaderLinesSeen => _headerLines.AsSpan(0, _headerLineCount);
+
     public static IHeaderDictionary EmptyHeaders { get; } = new HeaderDictionary { IsReadOnly = true };
 
     public void Open(RoutePolicy policy, string method, string rawTarget, ClientAddress client, IHeaderDictionary headers, long? declaredLength, PipeReader reader)

@@ -65,6 +65,9 @@ internal sealed record RoutePolicy
     /// <summary>How this route establishes the client address.</summary>
     public ClientAddressResolver Addresses { get; init; } = ClientAddressResolver.Connection;
 
+    /// <summary>Where the route's outcomes are counted for the live page; kept over reloads. Null where nobody looks.</summary>
+    public RouteActivity? Activity { get; init; }
+
     /// <summary>Runs the checks in stage order; the first refusal wins. What a check throws comes out: the caller refuses then.</summary>
     public async ValueTask<Verdict> DecideAsync(Delivery delivery, CancellationToken cancellationToken)
     {

@@ -5,6 +5,8 @@ namespace WebhookEdge.Gate;
 /// <summary>Wraps a check in observe mode: notes what it would have refused, and passes.</summary>
 internal sealed class ShadowCheck(IGateCheck inner) : IGateCheck
 {
+    public IGateCheck Inner => inner;
+
     public Stage Stage => inner.Stage;
 
     public async ValueTask<Verdict> CheckAsync(Delivery delivery, CancellationToken cancellationToken)

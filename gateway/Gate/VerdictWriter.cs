@@ -11,7 +11,7 @@ namespace WebhookEdge.Gate;
 /// The only place where a verdict becomes a response, a metric, a log line and a journal entry. A stranger reads a status, a request id and,
 /// where it helps, Retry-After; everything else is for the operator.
 /// </summary>
-internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journal, LogThrottle throttle, TimeProvider time, ILogger<VerdictWriter> logger)
+internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journal, RouteActivities activities, LogThrottle throttle, TimeProvider time, ILogger<VerdictWriter> logger)
 {
     private const string RequestIdHeader = "X-Request-Id";
     private const int LongestLoggedPath = 256;
@@ -27,7 +27,9 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         var route = policy.RouteId.Length == 0 ? "none" : policy.RouteId;
         var status = policy.StatusOf(verdict.Reason);
         Record(context, delivery, verdict.Reason, verdict.Detail, status, route, observed: false);
-        metrics.Requests.Refused(route, row.Slug, time.GetElapsedTime(startedAt));
+        var endedAt = time.GetTimestamp();
+        (policy.Activity ?? activities.Unrouted).Refused(endedAt, verdict.Reason);
+        metrics.Requests.Refused(route, row.Slug, time.GetElapsedTime(startedAt, endedAt));
         policy.Attempts?.Refused(delivery!, verdict.Reason, status);
         if (logger.IsEnabled(row.Level) && throttle.Allows((delivery?.Policy.LogLines ?? throttle.Unrouted).Refused(route, verdict.Reason)))
         {
@@ -73,7 +75,9 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
     public Task AnswerAsync(HttpContext context, Delivery delivery, PreparedAnswer answer, long startedAt)
     {
         var route = delivery.Policy.RouteId;
-        metrics.Requests.Answered(route, time.GetElapsedTime(startedAt));
+        var endedAt = time.GetTimestamp();
+        delivery.Policy.Activity?.Answered(endedAt);
+        metrics.Requests.Answered(route, time.GetElapsedTime(startedAt, endedAt));
         if (throttle.Allows(delivery.Policy.LogLines.Challenge(route)))
         {
             logger.ChallengeAnswered(context.Request.Method, PathOf(context), route, delivery.Client.ToString(), answer.Status, context.TraceIdentifier);
@@ -102,7 +106,10 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
     /// <summary>Records a delivery whose answer came from the upstream and is already on its way.</summary>
     public void Forwarded(HttpContext context, Delivery delivery, ForwardOutcome outcome, long startedAt)
     {
-        metrics.Requests.Forwarded(delivery.Policy.RouteId, outcome.Accepted ? "accepted" : "upstream-refused", delivery.Body.Length, time.GetElapsedTime(startedAt));
+        var endedAt = time.GetTimestamp();
+        var elapsed = time.GetElapsedTime(startedAt, endedAt);
+        delivery.Policy.Activity?.Forwarded(endedAt, elapsed, outcome.Status, outcome.Accepted);
+        metrics.Requests.Forwarded(delivery.Policy.RouteId, outcome.Accepted ? "accepted" : "upstream-refused", delivery.Body.Length, elapsed);
         delivery.Policy.Attempts?.Forwarded(delivery, outcome.Accepted);
         if (logger.IsEnabled(LogLevel.Debug))
         {
@@ -115,6 +122,7 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
     {
         var row = delivery.WouldRefuse.Describe();
         Record(context, delivery, delivery.WouldRefuse, null, row.Status, delivery.Policy.RouteId, observed: true);
+        delivery.Policy.Activity?.Observed(time.GetTimestamp(), delivery.WouldRefuse);
         metrics.Requests.WouldRefuse(delivery.Policy.RouteId, row.Slug);
         if (throttle.Allows(delivery.Policy.LogLines.WouldRefuse(delivery.Policy.RouteId, delivery.WouldRefuse)))
         {
@@ -130,8 +138,20 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         return end == target.Length ? target : target[..end];
     }
 
-    private void Record(HttpContext context, Delivery? delivery, RejectReason reason, string? detail, int status, string route, bool observed) =>
-        journal.Add(new(
-            time.GetUtcNow(), route, reason, detail, status, delivery?.Client ?? default, context.Request.Method,
-            context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget, delivery?.Body.Length ?? 0, context.TraceIdentifier, delivery?.EventKey, observed));
+    private void Record(HttpContext context, Delivery? delivery, RejectReason reason, string? detail, int status, string route, bool observed)
+    {
+        var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
+#pragma warning disable RS0030 // Beside the resolver's answer, the operator is shown what it started from.
+        var peer = ClientAddress.From(context.Connection.RemoteIpAddress);
+#pragma warning restore RS0030
+        var entry = new JournalEntry(
+            time.GetUtcNow(), route, reason, detail, status, delivery?.Client ?? default, request.Method, request.RawTarget, delivery?.Body.Length ?? 0, context.TraceIdentifier, delivery?.EventKey, observed)
+        {
+            Peer = peer,
+            Forwarded = request.Headers["X-Forwarded-For"],
+            BelievesForwarded = delivery?.Policy.Addresses.BelievesForwarded ?? false,
+            DeclaredBytes = delivery?.DeclaredLength,
+        };
+        journal.Add(entry, delivery is null ? default : delivery.HeaderLinesSeen);
+    }
 }

@@ -17,7 +17,7 @@ namespace WebhookEdge.Hosting;
 internal static class ServiceRegistrations
 {
     public static IServiceCollection AddObservability(this IServiceCollection services) =>
-        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton<LogThrottle>();
+        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton<LogThrottle>().AddSingleton<RouteActivities>();
 
     public static IServiceCollection AddGate(this IServiceCollection services) =>
         services.AddSingleton<Capacity>().AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<RateLimiterPool>().AddSingleton<AttemptWatch>();

@@ -33,6 +33,9 @@ internal static partial class GatewayLog
     [LoggerMessage(1108, LogLevel.Information, "Answered the challenge {Method} {Path} on route {Route} from {Client}: {Status}, request {RequestId}")]
     public static partial void ChallengeAnswered(this ILogger logger, string method, string path, string route, string client, int status, string requestId);
 
+    [LoggerMessage(1110, LogLevel.Error, "An admin request failed ({Method}), request {RequestId}")]
+    public static partial void AdminFailed(this ILogger logger, Exception exception, string method, string requestId);
+
     [LoggerMessage(1107, LogLevel.Debug, "The body of a request on route {Route} could not be given back, its connection is over, request {RequestId}")]
     public static partial void BodyNotReturned(this ILogger logger, Exception exception, string route, string requestId);
 }

@@ -6,6 +6,13 @@ using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Replay;
 
+/// <summary>What replay protection holds at one moment.</summary>
+/// <param name="MemoryKeys">Events remembered in this process.</param>
+/// <param name="Stores">Shared stores in use; 0 = this process's memory alone.</param>
+/// <param name="Breaker">The worst of them: 0 closed, 1 half-open, 2 open.</param>
+/// <param name="Queued">Markers waiting for a store to come back.</param>
+internal readonly record struct ReplayState(int MemoryKeys, int Stores, int Breaker, int Queued);
+
 /// <summary>How a route treats duplicates.</summary>
 /// <param name="Ttl">How long a delivered event is remembered.</param>
 /// <param name="Timeout">The route's time from the last body byte to the answer; waiting ends with it.</param>
@@ -175,6 +182,19 @@ internal sealed class ReplayGuard : IAsyncDisposable
 
         _logger.ReplayForgotten(key.ToString());
         return known;
+    }
+
+    /// <summary>What replay protection holds now, for the operator's eyes.</summary>
+    public ReplayState State
+    {
+        get
+        {
+            var breaker = WorstBreaker();
+            lock (_gate)
+            {
+                return new(_memory.Count, _links.Count(static entry => entry.Value.UnusedSince is null), breaker, _links.Values.Sum(static entry => entry.Link.Queued));
+            }
+        }
     }
 
     /// <summary>Writes back what stores are owed, for a few seconds at most, and closes connections. Call when the last delivery has ended.</summary>

@@ -10,6 +10,7 @@ using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Handshakes;
 using WebhookEdge.Ingress;
+using WebhookEdge.Observability;
 using WebhookEdge.RateLimits;
 using WebhookEdge.Replay;
 using WebhookEdge.Signatures;
@@ -49,7 +50,7 @@ internal sealed record CompiledRoutes(GatewaySnapshot Snapshot, IReadOnlyList<st
 /// Spec → policies and YARP's routes and clusters. Here "not written" ends: presets and defaults are filled in, secrets resolved, checks built.
 /// Adds to the problems what only compiling can know; the caller decides whether the snapshot may be used.
 /// </summary>
-internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, TimeProvider time)
+internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, RouteActivities activities, TimeProvider time)
 {
     private const string DefaultAwsUrl = "https://ip-ranges.amazonaws.com/ip-ranges.json";
     /// <summary>How long a delivered event is remembered when nothing says otherwise.</summary>
@@ -210,6 +211,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             IsPrefix = isPrefix,
             Provider = route.Provider,
             Addresses = addresses,
+            Activity = activities.Of(id),
             BodyLimit = (route.MaxBody ?? work.File.Edge?.Limits?.MaxBody ?? DefaultMaxBody).Bytes,
             Timeout = timeout,
             ForwardCredentials = route.ForwardCredentials ?? false,

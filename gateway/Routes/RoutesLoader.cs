@@ -2,6 +2,7 @@ using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 using WebhookEdge.Handshakes;
+using WebhookEdge.Observability;
 using WebhookEdge.RateLimits;
 using WebhookEdge.Replay;
 using WebhookEdge.Signatures;
@@ -26,7 +27,7 @@ internal sealed record LoadedRoutes
 }
 
 /// <summary>Bytes → spec → problems or policies: the one way from a file to a revision, for serving, reloading and <c>validate</c> alike.</summary>
-internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts)
+internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RouteActivities activities)
 {
     /// <summary>What the validator must know of the other folders.</summary>
     public static RoutesCatalogue Catalogue { get; } = new()
@@ -87,6 +88,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
             lists.Retain(loaded.Resources.Lists);
             limiters.Retain(loaded.Resources.Limiters);
             attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());
+            activities.Retain(snapshot.Policies.Keys);
             await replay.RetainAsync(loaded.Resources.Replay is { } link ? [link] : []);
         }
     }

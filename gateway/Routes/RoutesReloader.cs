@@ -25,6 +25,12 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
 
     public ReloadStatus Status { get; private set; } = new("none", false, [], default);
 
+    /// <summary>When the revision in force was taken.</summary>
+    public DateTimeOffset TakenAt { get; private set; }
+
+    /// <summary>The newest file that was refused since the process started, whether or not a good one came after it.</summary>
+    public ReloadStatus? LastRefusal { get; private set; }
+
     /// <summary>Reads the first revision. Without one the gateway does not start.</summary>
     public async Task<IReadOnlyList<ConfigProblem>> StartWithAsync(CancellationToken cancellationToken)
     {
@@ -152,7 +158,10 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
 
     private void Report(string revision, bool successful, IReadOnlyList<ConfigProblem> problems)
     {
-        Status = new(revision, successful, problems, time.GetUtcNow());
+        var now = time.GetUtcNow();
+        TakenAt = successful && revision != Status.Revision ? now : TakenAt;
+        Status = new(revision, successful, problems, now);
+        LastRefusal = successful ? LastRefusal : Status;
         metrics.Configuration.Reloaded(successful, provider.Current.Routes.Count);
     }
 
