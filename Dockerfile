@@ -22,7 +22,8 @@ COPY --from=build /app ./
 COPY --from=build --chown=$APP_UID:$APP_UID /state /var/lib/webhookedge
 VOLUME /var/lib/webhookedge
 USER $APP_UID
-# 8080 takes the webhooks. 9901 is the admin listener, on loopback unless told otherwise: the health check asks it from inside.
+# 8080 takes the webhooks. 9901 is the admin listener, on loopback unless told otherwise: the health check asks it from inside. To publish it (live page,
+# probes of an orchestrator) set Admin__Url=http://*:9901 and Admin__Token; without a token it starts on loopback only.
 # Log lines are JSON: the base image sets DOTNET_RUNNING_IN_CONTAINER. For reading: -e Logging__Console__FormatterName=simple
 ENV ASPNETCORE_HTTP_PORTS=8080
 EXPOSE 8080 9901

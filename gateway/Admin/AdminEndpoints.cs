@@ -1,5 +1,4 @@
-using System.Security.Cryptography;
-using System.Text;
+using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using WebhookEdge.AllowLists;
@@ -7,10 +6,11 @@ using WebhookEdge.Gate;
 using WebhookEdge.Observability;
 using WebhookEdge.Replay;
 using WebhookEdge.Routes;
+using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Admin;
 
-/// <summary>What the operator and the orchestrator ask: alive, ready, let a duplicate through.</summary>
+/// <summary>What the operator, the page and the orchestrator ask: alive, ready, what happens, why not; and letting a duplicate through.</summary>
 internal sealed class AdminEndpoints
 {
     public const string DefaultUrl = "http://127.0.0.1:9901";
@@ -19,19 +19,28 @@ internal sealed class AdminEndpoints
     private readonly RoutesReloader _reloader;
     private readonly AddressListPool _lists;
     private readonly ReplayGuard _replay;
-    private readonly byte[]? _token;
-    private volatile bool _draining;
+    private readonly AdminAccess _access;
+    private readonly AdminState _state;
+    private readonly Refusals _refusals;
+    private readonly LiveStream _stream;
+    private readonly ILogger<AdminEndpoints> _logger;
 
-    public AdminEndpoints(SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, IConfiguration configuration, IHostApplicationLifetime lifetime, ILogger<AdminEndpoints> logger)
+    public AdminEndpoints(
+        SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, AdminAccess access, AdminState state, Refusals refusals, LiveStream stream,
+        IHostApplicationLifetime lifetime, ILogger<AdminEndpoints> logger)
     {
         _snapshots = snapshots;
         _reloader = reloader;
         _lists = lists;
         _replay = replay;
-        _token = configuration["Admin:Token"] is { Length: > 0 } token ? SHA256.HashData(Encoding.UTF8.GetBytes(token)) : null;
+        _access = access;
+        _state = state;
+        _refusals = refusals;
+        _stream = stream;
+        _logger = logger;
         lifetime.ApplicationStopping.Register(() =>
         {
-            _draining = true;
+            state.Draining = true;
 
             // Also comes when a listener could not be opened; then there was nothing to drain.
             if (lifetime.ApplicationStarted.IsCancellationRequested)
@@ -41,48 +50,67 @@ internal sealed class AdminEndpoints
         });
     }
 
-    public void Map(WebApplication application, string url)
+    public void Map(WebApplication application)
     {
-        if (_token is null)
+        application.Use(AnswerAlwaysAsync);
+        application.Use(_access.InvokeAsync);
+
+        application.MapGet("/healthz", static () => Results.Text("alive\n")).NeedsNoToken();
+        application.MapGet("/readyz", Ready).NeedsNoToken();
+
+        PageFiles.Map(application);
+        application.MapPost("/signin", (Delegate)_access.SignInAsync).NeedsNoToken();
+        application.MapPost("/signout", (Delegate)AdminAccess.SignOut).NeedsNoToken();
+
+        application.MapGet("/api/state", () => Results.Json(_state.Read()));
+        application.MapGet("/api/routes", () => Results.Json(new { routes = _state.Routes() }));
+        application.MapGet("/api/addresses", () => Results.Json(new { addresses = _state.Addresses() }));
+        application.MapGet("/api/config", () => Results.Json(_state.Config()));
+        application.MapGet("/api/store", () => Results.Json(_state.Store()));
+        application.MapGet("/api/refusals", List);
+        application.MapGet("/api/refusals/{number:long}", Find);
+        application.MapPost("/api/replay/{route}/forget", ForgetAsync);
+        var stopping = application.Lifetime.ApplicationStopping;
+        application.MapGet("/api/stream", (HttpContext context) => _stream.ServeAsync(context, stopping));
+    }
+
+    /// <summary>Headers that keep a browser from doing anything with an answer but show it, and a problem+json where there would be an empty error.</summary>
+    private async Task AnswerAlwaysAsync(HttpContext context, RequestDelegate next)
+    {
+        var headers = context.Response.Headers;
+        headers.ContentSecurityPolicy =
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        headers["Cross-Origin-Opener-Policy"] = "same-origin";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        headers.XFrameOptions = "DENY";
+        headers.CacheControl = "no-store";
+        try
         {
-            application.Use(RefuseBrowsersOfStrangersAsync);
+            await next(context);
+        }
+        catch (Exception e) when (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+        {
+            var bad = e as BadHttpRequestException;
+            if (bad is null)
+            {
+                _logger.AdminFailed(e, context.Request.Method, context.TraceIdentifier);
+            }
+
+            await Results.Problem(bad is null ? "a fault of the gateway; the log has it, event 1110" : "this is not a request that can be read", statusCode: bad?.StatusCode ?? StatusCodes.Status500InternalServerError).ExecuteAsync(context);
         }
 
-        application.MapGet("/healthz", static () => Results.Text("alive\n"));
-        application.MapGet("/readyz", Ready);
-
-        // Probes come from elsewhere in a cluster and learn one word; what changes anything is for this machine, or for who knows the token.
-        if (_token is not null || IsLoopback(url))
+        if (!context.Response.HasStarted && context.Response.ContentType is null && context.Response.StatusCode is StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed)
         {
-            application.MapPost("/api/replay/{route}/forget", ForgetAsync);
+            await Results.Problem(context.Response.StatusCode == StatusCodes.Status404NotFound ? "there is nothing of this name on the admin listener" : "not with this method", statusCode: context.Response.StatusCode).ExecuteAsync(context);
         }
     }
 
-    /// <summary>
-    /// A page on the internet can make a browser on this machine send requests here, under a name of its own that resolves to loopback (DNS rebinding)
-    /// or across origins. Without a token the Host must be this machine, and nothing may come from another origin.
-    /// </summary>
-    private static Task RefuseBrowsersOfStrangersAsync(HttpContext context, RequestDelegate next)
-    {
-        var request = context.Request;
-        var changes = !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method);
-        var named = request.Host.Host;
-        var isHere = named is "localhost" || (System.Net.IPAddress.TryParse(named.Trim('[', ']'), out var address) && System.Net.IPAddress.IsLoopback(address));
-        if (changes && (!isHere || request.Headers.Origin.Count > 0 || request.Headers["Sec-Fetch-Site"] is { Count: > 0 } site && site != "same-origin" && site != "none"))
-        {
-            return Results.Problem("ask this machine by its loopback name, and not from a page of another origin", statusCode: StatusCodes.Status403Forbidden, title: "not from here").ExecuteAsync(context);
-        }
-
-        return next(context);
-    }
-
-    private static bool IsLoopback(string url) =>
-        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.IsLoopback;
-
-    private IResult Ready()
+    private IResult Ready(HttpContext context)
     {
         var reasons = new List<string>();
-        if (_draining)
+        if (_state.Draining)
         {
             reasons.Add("draining");
         }
@@ -95,20 +123,53 @@ internal sealed class AdminEndpoints
             }
         }
 
-        var status = _reloader.Status;
+        var isReady = reasons.Count == 0;
+        var status = isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        if (!_access.IsOperator(context))
+        {
+            // Probes come from elsewhere in a cluster and learn one word.
+            return Results.Json(new { ready = isReady }, statusCode: status);
+        }
+
+        var reload = _reloader.Status;
         var observing = _snapshots.Current.Policies.Values.Where(static p => !p.Observing.IsEmpty).OrderBy(static p => p.RouteId, StringComparer.Ordinal)
             .Select(static p => new { route = p.RouteId, checks = p.Observing });
-        var answer = new { ready = reasons.Count == 0, revision = status.Revision, newestFileTaken = status.Successful, reasons, observing };
-        return Results.Json(answer, statusCode: reasons.Count == 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+        return Results.Json(new { ready = isReady, revision = reload.Revision, newestFileTaken = reload.Successful, reasons, observing }, statusCode: status);
     }
+
+    private IResult List(HttpContext context)
+    {
+        var query = context.Request.Query;
+        RejectReason? reason = null;
+        if (query["reason"].ToString() is { Length: > 0 } slug)
+        {
+            if (!RejectReasons.TryParse(slug, out var known))
+            {
+                return Results.Problem("no reason has this name; the README lists them", statusCode: StatusCodes.Status400BadRequest, title: "unknown reason");
+            }
+
+            reason = known;
+        }
+
+        if (!TryRead(query["limit"].ToString(), 1, Refusals.MostOnAPage, 50, out var limit))
+        {
+            return Results.Problem($"limit is a number from 1 to {Refusals.MostOnAPage}", statusCode: StatusCodes.Status400BadRequest, title: "bad limit");
+        }
+
+        if (!TryRead(query["before"].ToString(), 1, long.MaxValue, 0, out var before))
+        {
+            return Results.Problem("before is the number of an entry: the next of the page before", statusCode: StatusCodes.Status400BadRequest, title: "bad page");
+        }
+
+        return Results.Json(_refusals.List(query["route"].ToString() is { Length: > 0 } route ? route : null, reason, before == 0 ? null : before, (int)limit));
+    }
+
+    private IResult Find(long number) => _refusals.Find(number) is { } found
+        ? Results.Json(found)
+        : Results.Problem("the journal does not hold this entry, or no longer", statusCode: StatusCodes.Status404NotFound, title: "unknown refusal");
 
     private async Task<IResult> ForgetAsync(string route, HttpContext context)
     {
-        if (_token is not null && !HasToken(context))
-        {
-            return Results.Problem("send Authorization: Bearer with the value of Admin:Token", statusCode: StatusCodes.Status401Unauthorized, title: "token required");
-        }
-
         if (!_snapshots.Current.Policies.ContainsKey(route))
         {
             return Results.Problem($"there is no route {route}", statusCode: StatusCodes.Status404NotFound, title: "unknown route");
@@ -131,12 +192,10 @@ internal sealed class AdminEndpoints
         }
     }
 
-    private bool HasToken(HttpContext context)
+    /// <summary>An empty text gives <paramref name="absent"/>.</summary>
+    private static bool TryRead(string text, long least, long most, long absent, out long value)
     {
-        var values = context.Request.Headers.Authorization;
-        return values.Count == 1
-            && values[0] is { } value
-            && value.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
-            && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(value["Bearer ".Length..])), _token!);
+        value = absent;
+        return text.Length == 0 || (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least && value <= most);
     }
 }

@@ -29,7 +29,7 @@ internal sealed class AdminListener(string url, AdminEndpoints endpoints, ILogge
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         _application = builder.Build();
         _application.UseRouting();
-        endpoints.Map(_application, url);
+        endpoints.Map(_application);
         await _application.StartAsync(cancellationToken);
         Address = new(_application.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
     }

@@ -113,6 +113,12 @@ internal sealed class GatewayHost : IAsyncDisposable
         AddDefaults(builder);
         more?.Invoke(builder);
         options.Logging?.Invoke(builder.Logging);
+        var admin = builder.Configuration["Admin:Url"] ?? AdminEndpoints.DefaultUrl;
+        if (AdminAccess.Fault(admin, builder.Configuration["Admin:Token"]) is { } fault)
+        {
+            throw new ConfigurationException([fault]);
+        }
+
         builder.WebHost.ConfigureKestrel(ConfigureServer);
 
         // Requests run where their bytes arrive instead of hopping to the thread pool and back: a third of what a request costs. Nothing in the
@@ -128,7 +134,7 @@ internal sealed class GatewayHost : IAsyncDisposable
             .AddReplay()
             .AddForwarding()
             .AddRoutes(options.RoutesPath)
-            .AddAdmin(builder.Configuration["Admin:Url"] ?? AdminEndpoints.DefaultUrl);
+            .AddAdmin(admin);
         options.Services?.Invoke(builder.Services);
 
         // YARP registers it, and the host then puts the authorization middleware before every request; no route here names a policy.

@@ -62,6 +62,11 @@ internal static class ServiceRegistrations
 
     public static IServiceCollection AddAdmin(this IServiceCollection services, string url) =>
         services
+            .AddSingleton<UpstreamStates>()
+            .AddSingleton<AdminAccess>()
+            .AddSingleton<AdminState>()
+            .AddSingleton<Refusals>()
+            .AddSingleton<LiveStream>()
             .AddSingleton<AdminEndpoints>()
             .AddSingleton(s => ActivatorUtilities.CreateInstance<AdminListener>(s, url))
             .AddHostedService(static s => s.GetRequiredService<AdminListener>());
