@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # Programs the tests start, as "command:debian-package"; one word more is all a new one needs.
-needed=(redis-server:redis-server haproxy:haproxy chromium:chromium)
+needed=(redis-server:redis-server haproxy:haproxy chromium:chromium promtool:prometheus)
 configuration=${CONFIGURATION:-Release}
 results=$(mktemp -d)
 passed=0

@@ -23,11 +23,12 @@ internal sealed class AdminEndpoints
     private readonly AdminState _state;
     private readonly Refusals _refusals;
     private readonly LiveStream _stream;
+    private readonly Telemetry _telemetry;
     private readonly ILogger<AdminEndpoints> _logger;
 
     public AdminEndpoints(
         SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, AdminAccess access, AdminState state, Refusals refusals, LiveStream stream,
-        IHostApplicationLifetime lifetime, ILogger<AdminEndpoints> logger)
+        Telemetry telemetry, IHostApplicationLifetime lifetime, ILogger<AdminEndpoints> logger)
     {
         _snapshots = snapshots;
         _reloader = reloader;
@@ -37,6 +38,7 @@ internal sealed class AdminEndpoints
         _state = state;
         _refusals = refusals;
         _stream = stream;
+        _telemetry = telemetry;
         _logger = logger;
         lifetime.ApplicationStopping.Register(() =>
         {
@@ -57,6 +59,7 @@ internal sealed class AdminEndpoints
 
         application.MapGet("/healthz", static () => Results.Text("alive\n")).NeedsNoToken();
         application.MapGet("/readyz", Ready).NeedsNoToken();
+        application.MapGet("/metrics", MetricsAsync);
 
         PageFiles.Map(application);
         application.MapPost("/signin", (Delegate)_access.SignInAsync).NeedsNoToken();
@@ -105,6 +108,14 @@ internal sealed class AdminEndpoints
         {
             await Results.Problem(context.Response.StatusCode == StatusCodes.Status404NotFound ? "there is nothing of this name on the admin listener" : "not with this method", statusCode: context.Response.StatusCode).ExecuteAsync(context);
         }
+    }
+
+    private async Task MetricsAsync(HttpContext context)
+    {
+        var text = await _telemetry.CollectAsync(context.RequestAborted);
+        context.Response.ContentType = PrometheusText.ContentType;
+        context.Response.ContentLength = text.Length;
+        await context.Response.BodyWriter.WriteAsync(text, context.RequestAborted);
     }
 
     private IResult Ready(HttpContext context)

@@ -13,7 +13,7 @@ namespace WebhookEdge.Admin;
 
 /// <summary>Collects what the gateway knows of itself into views. Reads only; asked once a second at most while somebody looks.</summary>
 internal sealed class AdminState(
-    SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, RouteActivities activities, UpstreamStates upstreams, RejectJournal journal, TimeProvider time)
+    SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, RouteActivities activities, UpstreamStates upstreams, RejectJournal journal, SecretUse secretUse, TimeProvider time)
 {
     private const int Shown = 60;
     private static readonly TimeSpan UnusedFor = TimeSpan.FromHours(24);
@@ -30,8 +30,8 @@ internal sealed class AdminState(
         set => _draining = value;
     }
 
-    /// <summary>Who counts the uses of secrets; null = nobody, and the views say so.</summary>
-    public Func<IReadOnlyList<SecretUse>>? SecretUses { get; set; }
+    /// <summary>Where to read when secrets last matched.</summary>
+    public Func<IReadOnlyList<SecretLastUse>> SecretUses { get; set; } = secretUse.All;
 
     public StateView Read()
     {
@@ -107,11 +107,11 @@ internal sealed class AdminState(
 
     private IReadOnlyList<RouteView> Routes(StoreView store)
     {
-        var secrets = SecretUses?.Invoke().ToLookup(static use => use.Route, StringComparer.Ordinal);
+        var secrets = SecretUses().ToLookup(static use => use.Route, StringComparer.Ordinal);
         return [.. snapshots.Current.Policies.Values.OrderBy(static p => p.RouteId, StringComparer.Ordinal).Select(policy => Route(policy, store, secrets))];
     }
 
-    private RouteView Route(RoutePolicy policy, StoreView store, ILookup<string, SecretUse>? secrets)
+    private RouteView Route(RoutePolicy policy, StoreView store, ILookup<string, SecretLastUse> secrets)
     {
         var activity = policy.Activity ?? activities.Of(policy.RouteId);
         var upstream = upstreams.Of(policy.RouteId);
@@ -156,22 +156,21 @@ internal sealed class AdminState(
             Series = series,
             Upstream = [.. upstream.Select(static d => new DestinationView(d.Id, d.Address, !d.Available || d.Active == "unhealthy" || d.Passive == "unhealthy" ? "down" : d.Active == "healthy" || d.Passive == "healthy" ? "up" : "unknown", d.InFlight))],
             Allow = Describe(AllowOf(policy)),
-            Secrets = secrets is null ? null : SecretsOf([.. secrets[policy.RouteId]]),
+            Secrets = SecretsOf([.. secrets[policy.RouteId]]),
         };
     }
 
     private UnroutedView Unrouted() =>
         new(activities.Unrouted.Lately(RejectReason.RouteUnknown), activities.Unrouted.Total(RejectReason.RouteUnknown), Series(activities.Unrouted));
 
-    private IReadOnlyList<SecretView> SecretsOf(SecretUse[] uses)
+    private IReadOnlyList<SecretView> SecretsOf(SecretLastUse[] uses)
     {
         var now = time.GetUtcNow();
-        var ranLongEnough = time.GetElapsedTime(_startedAt) >= UnusedFor;
         return
         [
             .. uses.Select(use => new SecretView(
-                use.SecretId, use.LastMatchedAt,
-                Removable: (use.LastMatchedAt is { } at ? now - at >= UnusedFor : ranLongEnough) && uses.Any(other => other != use && now - other.LastMatchedAt < UnusedFor))),
+                use.SecretId, use.LastMatched,
+                Removable: now - (use.LastMatched ?? use.WatchedSince) >= UnusedFor && uses.Any(other => other != use && now - other.LastMatched < UnusedFor))),
         ];
     }
 

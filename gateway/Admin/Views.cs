@@ -76,8 +76,7 @@ internal sealed record RouteView
     /// <summary>Names of address lists; and <c>N written</c> for addresses in the file.</summary>
     public required IReadOnlyList<string> Allow { get; init; }
 
-    /// <summary>Null where uses of secrets are not counted.</summary>
-    public IReadOnlyList<SecretView>? Secrets { get; init; }
+    public IReadOnlyList<SecretView> Secrets { get; init; } = [];
 }
 
 /// <param name="Colour"><c>green</c>, <c>yellow</c>, <c>red</c>, <c>grey</c>.</param>
@@ -127,6 +126,3 @@ internal sealed record RefusalDetailView(
 /// <param name="AllowedNow">Whether the client would pass the address rule now; null without such a rule.</param>
 /// <param name="Hint">An address further along the chain that the rule would let in: a proxy may be missing from trustedProxies.</param>
 internal sealed record AddressesSeenView(string Peer, IReadOnlyList<string> Forwarded, bool ForwardedCut, string Chosen, string Rule, IReadOnlyList<string> Allow, bool? AllowedNow, string? Hint);
-
-/// <summary>When a route's secret last made a signature that came. For who counts it: see <see cref="AdminState.SecretUses"/>.</summary>
-internal sealed record SecretUse(string Route, string SecretId, DateTimeOffset? LastMatchedAt);

@@ -27,6 +27,7 @@ internal sealed class RangeFeed
     private readonly Random _random;
     private readonly RangeKind _kind;
     private readonly Lock _lock = new();
+    private readonly List<(string List, RefreshOutcome Outcome)> _untold = [];
     private readonly Dictionary<string, AddressList> _lists = [];
 
     // Under _lock.
@@ -223,9 +224,18 @@ internal sealed class RangeFeed
             Volatile.Write(ref _checkedAt, now);
             // Whoever asked while this check ran has been served by it.
             Volatile.Write(ref _requested, 0);
+            (string List, RefreshOutcome Outcome)[] untold;
             lock (_lock)
             {
+                untold = [.. _untold];
+                _untold.Clear();
                 _checking = false;
+            }
+
+            // Outside the lock: whoever listens to measurements may hold a lock of his own while he asks the gauges, and they ask this feed.
+            foreach (var (list, outcome) in untold)
+            {
+                _metrics.Refreshed(list, outcome);
             }
 
             _pool.Wake();
@@ -250,12 +260,12 @@ internal sealed class RangeFeed
             {
                 if (list.Current is null && _document is not null)
                 {
-                    _metrics.Refreshed(list.Name, Offer(_document, list, now));
+                    _untold.Add((list.Name, Offer(_document, list, now)));
                     continue;
                 }
 
                 list.Confirm(now);
-                _metrics.Refreshed(list.Name, RefreshOutcome.Unchanged);
+                _untold.Add((list.Name, RefreshOutcome.Unchanged));
             }
         }
 
@@ -281,7 +291,7 @@ internal sealed class RangeFeed
             foreach (var list in _lists.Values)
             {
                 list.Keep(fault, now);
-                _metrics.Refreshed(list.Name, RefreshOutcome.Failed);
+                _untold.Add((list.Name, RefreshOutcome.Failed));
                 Alarm(list);
             }
         }
@@ -325,7 +335,7 @@ internal sealed class RangeFeed
             foreach (var list in _lists.Values)
             {
                 var outcome = Offer(document, list, now);
-                _metrics.Refreshed(list.Name, outcome);
+                _untold.Add((list.Name, outcome));
                 taken |= outcome is RefreshOutcome.Changed or RefreshOutcome.Unchanged;
                 // A list that never had anything has nothing to lose, and must not keep the others from their copy on disk.
                 settled &= outcome is RefreshOutcome.Changed or RefreshOutcome.Unchanged || list.Current is null;

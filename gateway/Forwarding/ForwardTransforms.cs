@@ -128,6 +128,7 @@ internal sealed class ForwardTransforms : ITransformProvider
                 Set(headers, "X-Forwarded-Host", http.Request.Host.Value);
             }
 
+            delivery.Watch?.Propagate(headers);
             context.ProxyRequest.RequestUri ??= _uris.For(context.DestinationPrefix, context.Path, context.Query.QueryString);
             return default;
         }

@@ -17,6 +17,12 @@ internal sealed class Capacity
     /// <summary>Bytes of bodies held.</summary>
     public long BufferedBytes => Volatile.Read(ref _bytes);
 
+    /// <summary>Requests at most.</summary>
+    public long MaxRequests => Volatile.Read(ref _maxRequests);
+
+    /// <summary>Bytes of bodies at most.</summary>
+    public long MaxBufferedBytes => Volatile.Read(ref _maxBytes);
+
     /// <summary>New ceilings; what is held already stays held.</summary>
     public void SetLimits(long maxRequests, long maxBytes)
     {

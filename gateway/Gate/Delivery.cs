@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
+using WebhookEdge.Observability;
 
 namespace WebhookEdge.Gate;
 
@@ -20,6 +21,9 @@ internal sealed class Delivery
     private string? _eventKey;
     private KeyValuePair<string, StringValues>[] _headerLines = new KeyValuePair<string, StringValues>[32];
     private int _headerLineCount;
+    private readonly RequestWatch _watch = new();
+    private bool _watched;
+    private bool _held;
 
     /// <summary>Length of an event key in bytes: a SHA-256.</summary>
     public const int EventKeyLength = 32;
@@ -132,6 +136,66 @@ internal sealed class Delivery
         _reader = reader;
     }
 
+    /// <summary>Timestamp from <see cref="TimeProvider.GetTimestamp"/> at the request's head.</summary>
+    public long StartedAt { get; private set; }
+
+    /// <summary>Watches this request stage by stage; null for most requests of a busy route.</summary>
+    public RequestWatch? Watch => _watched ? _watch : null;
+
+    /// <summary>Of a duplicate: which span delivered the event.</summary>
+    public TraceRef FirstTrace { get; set; }
+
+    /// <summary>Decides whether this request is watched. Called once it is open.</summary>
+    public void Begin(GatewayMetrics metrics, TimeProvider time, long startedAt)
+    {
+        StartedAt = startedAt;
+        var timed = Policy.Numbers is { } numbers && numbers.ShouldTime(startedAt);
+        if (timed || metrics.Tracing.IsOn)
+        {
+            var activity = metrics.Tracing.Start(Policy.RouteId, Policy.Provider, Policy.IsPrefix ? Policy.Path + "{**rest}" : Policy.Path, Method, Headers["traceparent"]);
+            _watch.Begin(time, timed ? Policy.Numbers : null, activity, startedAt);
+            _watched = true;
+        }
+    }
+
+    /// <summary>Tells the trace how the request ended; the time since the last check was the upstream's if the request was forwarded.</summary>
+    public void EndWatch(string outcome, string reason, int status, string requestId)
+    {
+        if (Watch is { } watch)
+        {
+            if (Lifetime.HasBegun)
+            {
+                watch.Forwarded(UpstreamStatus);
+            }
+
+            watch.Ended(outcome, reason, status, requestId, watch.Activity is null ? null : EventKey, FirstTrace);
+        }
+    }
+
+    /// <summary>Notes that the route's secret of this reference matched.</summary>
+    public void SecretMatched(string secretId)
+    {
+        foreach (var record in Policy.Secrets)
+        {
+            // The same object, as a rule: both come from one text of the configuration.
+            if (record.SecretId == secretId)
+            {
+                record.Matched(StartedAt);
+            }
+        }
+    }
+
+    /// <summary>A connection attempt is about to be repeated.</summary>
+    public void Hold()
+    {
+        Policy.Numbers?.Retried();
+        if (!_held)
+        {
+            _held = true;
+            Policy.Numbers?.HoldBegins();
+        }
+    }
+
     /// <summary>Sets the event's key; its text is made when somebody asks for it, which a refusal does not.</summary>
     public void SetEventKey(ReadOnlySpan<byte> digest)
     {
@@ -208,6 +272,20 @@ internal sealed class Delivery
     /// <summary>Forgets the request; the delivery goes back to the pool.</summary>
     public void Reset()
     {
+        if (_watched)
+        {
+            _watched = false;
+            _watch.Close();
+        }
+
+        if (_held)
+        {
+            _held = false;
+            Policy.Numbers?.HoldEnds();
+        }
+
+        StartedAt = 0;
+        FirstTrace = default;
         Policy = RoutePolicy.None;
         Method = RawTarget = "";
         Client = default;

@@ -12,6 +12,9 @@ internal sealed class ForwardLifetime : IHttpRequestLifetimeFeature
     private IHttpRequestLifetimeFeature? _server;
     private volatile bool _aborted;
 
+    /// <summary>True while the request is being forwarded, and until <see cref="End"/>.</summary>
+    public bool HasBegun => _server is not null;
+
     public CancellationToken RequestAborted { get; set; }
 
     public void Abort() => _aborted = true;

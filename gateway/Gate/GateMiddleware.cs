@@ -40,6 +40,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         try
         {
             Open(context, request, delivery, policy);
+            delivery.Begin(metrics, time, startedAt);
             entered = capacity.TryEnter();
             var verdict = entered
                 ? await DecideAsync(context, delivery)
@@ -170,7 +171,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
                     return Verdict.Reject(RejectReason.UpstreamUnreachable, null, RetryAfter);
                 }
 
-                metrics.Requests.Held(delivery.Policy.RouteId);
+                delivery.Hold();
                 logger.Holding(delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
                 refused?.Clear();
                 StartOver(context, refused);
@@ -238,7 +239,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
     }
 
     private static ForwardOutcome OutcomeOf(HttpContext context, Delivery delivery) =>
-        new(context.GetForwarderErrorFeature()?.Error ?? ForwarderError.None, delivery.UpstreamStatus);
+        new(context.GetForwarderErrorFeature()?.Error ?? ForwarderError.None, delivery.UpstreamStatus, delivery.Watch?.Trace ?? default);
 
     private async ValueTask CloseAsync(HttpContext context, Delivery delivery, bool entered)
     {

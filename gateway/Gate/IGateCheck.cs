@@ -29,6 +29,15 @@ internal enum Stage
     Replay,
 }
 
+/// <summary>How stages are called in metrics and traces: <c>address-rate</c>, <c>signature</c>, ….</summary>
+internal static class StageNames
+{
+    private static readonly string[] Names =
+        [.. Enum.GetValues<Stage>().Select(static stage => string.Concat(stage.ToString().Select(static (c, i) => i > 0 && char.IsUpper(c) ? $"-{char.ToLowerInvariant(c)}" : $"{char.ToLowerInvariant(c)}")))];
+
+    public static string Of(Stage stage) => Names[(int)stage];
+}
+
 /// <summary>
 /// One decision about one delivery. Called by <see cref="RoutePolicy"/> in stage order, concurrently for many deliveries, so a check holds
 /// no state of a request outside the <see cref="Delivery"/>. It answers with a value: a check never touches the response, counters or logs.

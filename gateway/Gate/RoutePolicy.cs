@@ -55,6 +55,12 @@ internal sealed record RoutePolicy
     /// <summary>Which lines of this route were written in the current second.</summary>
     public RouteLogLines LogLines { get; } = new();
 
+    /// <summary>What the route's requests are counted in; null for policies that serve nobody.</summary>
+    public RouteNumbers? Numbers { get; init; }
+
+    /// <summary>The active secrets of the route, to note when each matched.</summary>
+    public ImmutableArray<SecretRecord> Secrets { get; init; } = [];
+
     /// <summary>The status a refusal for <paramref name="reason"/> gets on this route.</summary>
     public int StatusOf(RejectReason reason)
     {
@@ -71,6 +77,11 @@ internal sealed record RoutePolicy
     /// <summary>Runs the checks in stage order; the first refusal wins. What a check throws comes out: the caller refuses then.</summary>
     public async ValueTask<Verdict> DecideAsync(Delivery delivery, CancellationToken cancellationToken)
     {
+        if (delivery.Watch is { } watch)
+        {
+            return await DecideWatchedAsync(delivery, watch, cancellationToken);
+        }
+
         // A route without checks does not compile; should one come into being all the same, it refuses.
         var verdict = default(Verdict);
         foreach (var check in Checks)
@@ -82,6 +93,34 @@ internal sealed record RoutePolicy
             }
 
             verdict = await check.CheckAsync(delivery, cancellationToken);
+            if (!verdict.Passed)
+            {
+                return verdict;
+            }
+        }
+
+        return verdict;
+    }
+
+    /// <summary>As <see cref="DecideAsync"/>, telling <paramref name="watch"/> about each check.</summary>
+    private async ValueTask<Verdict> DecideWatchedAsync(Delivery delivery, RequestWatch watch, CancellationToken cancellationToken)
+    {
+        var verdict = default(Verdict);
+        foreach (var check in Checks)
+        {
+            if (check.Stage >= Stage.RouteRate && delivery.WouldRefuse != RejectReason.NotDecided)
+            {
+                return Verdict.Pass;
+            }
+
+            var wouldRefuse = delivery.WouldRefuse;
+            verdict = await check.CheckAsync(delivery, cancellationToken);
+            watch.Passed(StageNames.Of(check.Stage), verdict);
+            if (delivery.WouldRefuse != wouldRefuse)
+            {
+                watch.WouldRefuse(delivery.WouldRefuse);
+            }
+
             if (!verdict.Passed)
             {
                 return verdict;

@@ -29,7 +29,8 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         Record(context, delivery, verdict.Reason, verdict.Detail, status, route, observed: false);
         var endedAt = time.GetTimestamp();
         (policy.Activity ?? activities.Unrouted).Refused(endedAt, verdict.Reason);
-        metrics.Requests.Refused(route, row.Slug, time.GetElapsedTime(startedAt, endedAt));
+        (policy.Numbers ?? metrics.Requests.None).Refused(verdict.Reason, delivery?.UpstreamStatus ?? 0, time.GetElapsedTime(startedAt, endedAt));
+        delivery?.EndWatch("refused", row.Slug, status, context.TraceIdentifier);
         policy.Attempts?.Refused(delivery!, verdict.Reason, status);
         if (logger.IsEnabled(row.Level) && throttle.Allows((delivery?.Policy.LogLines ?? throttle.Unrouted).Refused(route, verdict.Reason)))
         {
@@ -77,7 +78,8 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         var route = delivery.Policy.RouteId;
         var endedAt = time.GetTimestamp();
         delivery.Policy.Activity?.Answered(endedAt);
-        metrics.Requests.Answered(route, time.GetElapsedTime(startedAt, endedAt));
+        delivery.Policy.Numbers?.Answered(time.GetElapsedTime(startedAt, endedAt));
+        delivery.EndWatch("handshake", "none", answer.Status, context.TraceIdentifier);
         if (throttle.Allows(delivery.Policy.LogLines.Challenge(route)))
         {
             logger.ChallengeAnswered(context.Request.Method, PathOf(context), route, delivery.Client.ToString(), answer.Status, context.TraceIdentifier);
@@ -109,7 +111,8 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         var endedAt = time.GetTimestamp();
         var elapsed = time.GetElapsedTime(startedAt, endedAt);
         delivery.Policy.Activity?.Forwarded(endedAt, elapsed, outcome.Status, outcome.Accepted);
-        metrics.Requests.Forwarded(delivery.Policy.RouteId, outcome.Accepted ? "accepted" : "upstream-refused", delivery.Body.Length, elapsed);
+        delivery.Policy.Numbers?.Forwarded(outcome.Accepted, outcome.Status, delivery.Body.Length, elapsed);
+        delivery.EndWatch(outcome.Accepted ? "accepted" : "upstream-refused", "none", outcome.Status, context.TraceIdentifier);
         delivery.Policy.Attempts?.Forwarded(delivery, outcome.Accepted);
         if (logger.IsEnabled(LogLevel.Debug))
         {
@@ -123,7 +126,7 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         var row = delivery.WouldRefuse.Describe();
         Record(context, delivery, delivery.WouldRefuse, null, row.Status, delivery.Policy.RouteId, observed: true);
         delivery.Policy.Activity?.Observed(time.GetTimestamp(), delivery.WouldRefuse);
-        metrics.Requests.WouldRefuse(delivery.Policy.RouteId, row.Slug);
+        delivery.Policy.Numbers?.WouldRefuse(delivery.WouldRefuse);
         if (throttle.Allows(delivery.Policy.LogLines.WouldRefuse(delivery.Policy.RouteId, delivery.WouldRefuse)))
         {
             logger.WouldRefuse(context.Request.Method, PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), row.Slug, context.TraceIdentifier);

@@ -128,6 +128,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         builder.Services
             .AddSingleton(options.Time)
             .AddObservability()
+            .AddHostedService(static s => s.GetRequiredService<Telemetry>())
             .AddGate()
             .AddIngress()
             .AddAllowLists()

@@ -17,10 +17,10 @@ namespace WebhookEdge.Hosting;
 internal static class ServiceRegistrations
 {
     public static IServiceCollection AddObservability(this IServiceCollection services) =>
-        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton<LogThrottle>().AddSingleton<RouteActivities>();
+        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton(static s => s.GetRequiredService<GatewayMetrics>().Secrets).AddSingleton<Telemetry>().AddSingleton<LogThrottle>().AddSingleton<RouteActivities>();
 
     public static IServiceCollection AddGate(this IServiceCollection services) =>
-        services.AddSingleton<Capacity>().AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<RateLimiterPool>().AddSingleton<AttemptWatch>();
+        services.AddSingleton(CreateCapacity).AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<RateLimiterPool>().AddSingleton<AttemptWatch>();
 
     public static IServiceCollection AddIngress(this IServiceCollection services) =>
         services.AddSingleton(static s =>
@@ -70,4 +70,11 @@ internal static class ServiceRegistrations
             .AddSingleton<AdminEndpoints>()
             .AddSingleton(s => ActivatorUtilities.CreateInstance<AdminListener>(s, url))
             .AddHostedService(static s => s.GetRequiredService<AdminListener>());
+
+    private static Capacity CreateCapacity(IServiceProvider services)
+    {
+        var capacity = new Capacity();
+        services.GetRequiredService<GatewayMetrics>().Requests.WatchCapacity(() => new(capacity.Requests, capacity.MaxRequests, capacity.BufferedBytes, capacity.MaxBufferedBytes));
+        return capacity;
+    }
 }

@@ -22,7 +22,7 @@ internal sealed class UnroutedRequests(RequestMetrics metrics) : IObserver<KeyVa
         // A body that breaks off is noticed by the server too, after the gate has answered and counted.
         if (value.Value is IFeatureCollection features && features.Get<IEndpointFeature>()?.Endpoint is null)
         {
-            metrics.Refused("none", RejectReason.RequestMalformed.Describe().Slug, TimeSpan.Zero);
+            metrics.None.Refused(RejectReason.RequestMalformed, upstreamStatus: 0, TimeSpan.Zero);
         }
     }
 

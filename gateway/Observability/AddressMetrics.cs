@@ -12,7 +12,7 @@ internal enum RefreshOutcome
 }
 
 /// <summary>One list as the gauges show it; a list that was never loaded has no age.</summary>
-internal readonly record struct AddressListReading(string List, TimeSpan? Age, int Prefixes);
+internal readonly record struct AddressListReading(string List, TimeSpan? Age, TimeSpan AlarmAfter, int Prefixes);
 
 /// <summary>Instruments about address lists. The tag <c>list</c> is bounded by the configuration.</summary>
 internal sealed class AddressMetrics
@@ -23,8 +23,10 @@ internal sealed class AddressMetrics
     public AddressMetrics(Meter meter)
     {
         _refreshes = meter.CreateCounter<long>("webhookedge.addresses.refreshes", "{refresh}", "Checks of address lists against their source, by list and outcome.");
-        meter.CreateObservableGauge("webhookedge.addresses.age", Ages, "s", "Time since a list was last fetched or confirmed; absent for a list that was never loaded.");
-        meter.CreateObservableGauge("webhookedge.addresses.prefixes", Prefixes, "{prefix}", "Networks in a list; 0 for a list that was never loaded.");
+        meter.CreateLiveGauge("webhookedge.addresses.age", "s", "Time since a list was last fetched or confirmed; absent for a list that was never loaded.", () =>
+            Read().Where(static list => list.Age is not null).Select(static list => Of(list, list.Age!.Value.TotalSeconds)));
+        meter.CreateLiveGauge("webhookedge.addresses.alarm_after", "s", "Age at which a list is called stale.", () => Read().Select(static list => Of(list, list.AlarmAfter.TotalSeconds)));
+        meter.CreateLiveGauge("webhookedge.addresses.prefixes", "{prefix}", "Networks in a list; 0 for a list that was never loaded.", () => Read().Select(static list => Of(list, list.Prefixes)));
     }
 
     /// <summary>Tells the gauges where to look; the last caller wins.</summary>
@@ -40,22 +42,7 @@ internal sealed class AddressMetrics
         _ => "failed",
     };
 
-    private IEnumerable<Measurement<double>> Ages()
-    {
-        foreach (var reading in Volatile.Read(ref _readings)())
-        {
-            if (reading.Age is { } age)
-            {
-                yield return new(age.TotalSeconds, new KeyValuePair<string, object?>("list", reading.List));
-            }
-        }
-    }
+    private static Measurement<double> Of(AddressListReading list, double value) => new(value, new KeyValuePair<string, object?>("list", list.List));
 
-    private IEnumerable<Measurement<int>> Prefixes()
-    {
-        foreach (var reading in Volatile.Read(ref _readings)())
-        {
-            yield return new(reading.Prefixes, new KeyValuePair<string, object?>("list", reading.List));
-        }
-    }
+    private IReadOnlyList<AddressListReading> Read() => Volatile.Read(ref _readings)();
 }

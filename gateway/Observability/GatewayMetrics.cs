@@ -2,20 +2,24 @@ using System.Diagnostics.Metrics;
 
 namespace WebhookEdge.Observability;
 
-/// <summary>The meter and the groups of its instruments. Tags are bounded: route, stage, reason, outcome, list; never an address, a path or a key.</summary>
+/// <summary>
+/// The meter and the groups of its instruments, with what is told beside them about a request: its trace. Tags are bounded: route, stage, reason, outcome, status, list,
+/// secret (the reference); never an address, a path or a key.
+/// </summary>
 internal sealed class GatewayMetrics : IDisposable
 {
     public const string MeterName = "WebhookEdge";
 
-    public GatewayMetrics(IMeterFactory factory)
+    public GatewayMetrics(IMeterFactory factory, TimeProvider time)
     {
         Meter = factory.Create(MeterName);
-        Requests = new(Meter);
+        Requests = new(Meter, time);
         Connections = new(Meter);
-        Configuration = new(Meter);
+        Configuration = new(Meter, time);
         Addresses = new(Meter);
         Replay = new(Meter);
         Routes = new(Meter);
+        Secrets = new(Meter, time);
     }
 
     public Meter Meter { get; }
@@ -32,5 +36,13 @@ internal sealed class GatewayMetrics : IDisposable
 
     public RouteMetrics Routes { get; }
 
-    public void Dispose() => Meter.Dispose();
+    public SecretUse Secrets { get; }
+
+    public RequestTracing Tracing { get; } = new();
+
+    public void Dispose()
+    {
+        Tracing.Dispose();
+        Meter.Dispose();
+    }
 }

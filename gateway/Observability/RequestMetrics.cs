@@ -1,51 +1,97 @@
-using System.Diagnostics;
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 
 namespace WebhookEdge.Observability;
 
-/// <summary>What became of requests. Tags: <c>route</c> (configured ids and "none"), <c>outcome</c>, <c>reason</c>, <c>status</c> class.</summary>
-internal sealed class RequestMetrics(Meter meter)
-{
-    private readonly Counter<long> _requests = meter.CreateCounter<long>("webhookedge.requests", "{request}", "Requests by route, outcome and reason.");
-    private readonly Histogram<double> _duration = meter.CreateHistogram<double>("webhookedge.request.duration", "s", "Time from the request's head to the end of the answer.");
-    private readonly Histogram<long> _bodySize = meter.CreateHistogram<long>("webhookedge.request.body.size", "By", "Size of bodies that were read whole.");
-    private readonly Counter<long> _wouldRefuse = meter.CreateCounter<long>("webhookedge.would_refuse", "{request}", "Requests that observe mode let through.");
-    private readonly Counter<long> _held = meter.CreateCounter<long>("webhookedge.upstream.held", "{retry}", "Connection attempts repeated while the upstream refused.");
+/// <summary>What the gateway as a whole holds and may hold, as the gauges show it.</summary>
+internal readonly record struct CapacityReading(long Requests, long MaxRequests, long Bytes, long MaxBytes);
 
-    public void Refused(string route, string reason, TimeSpan elapsed)
+/// <summary>
+/// What became of requests. Tags: <c>route</c> (configured ids and "none"), <c>outcome</c>, <c>reason</c>, <c>stage</c>, <c>status</c> class. Whatever every request
+/// counts is a number of <see cref="RouteNumbers"/> that is read when somebody collects; only what needs a distribution is measured as it happens.
+/// </summary>
+internal sealed class RequestMetrics
+{
+    /// <summary>The route of requests that match none.</summary>
+    public const string NoRoute = "none";
+
+    private static readonly InstrumentAdvice<double> Seconds = new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] };
+    private static readonly InstrumentAdvice<double> ShortSeconds = new() { HistogramBucketBoundaries = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1, 1, 10] };
+    private static readonly InstrumentAdvice<long> Bytes = new() { HistogramBucketBoundaries = [256, 1024, 4096, 16 * 1024, 64 * 1024, 256 * 1024, 1024 * 1024, 4 * 1024 * 1024] };
+
+    private readonly TimeProvider _time;
+    private readonly Histogram<double> _duration;
+    private readonly Histogram<double> _stage;
+    private readonly Histogram<long> _bodySize;
+    private readonly ConcurrentDictionary<string, RouteNumbers> _routes = new(StringComparer.Ordinal);
+    private Func<CapacityReading> _capacity = static () => default;
+
+    public RequestMetrics(Meter meter, TimeProvider time)
     {
-        _requests.Add(1, new("route", route), new("outcome", "refused"), new("reason", reason));
-        if (_duration.Enabled)
+        _time = time;
+        None = new(NoRoute, this, time);
+        _duration = meter.CreateHistogram("webhookedge.request.duration", "s", "Time from the request's head to the end of the answer.", tags: null, Seconds);
+        _stage = meter.CreateHistogram("webhookedge.stage.duration", "s", "Time in one stage of the gate, or at the upstream (forward); of at most a hundred requests a second for each route.", tags: null, ShortSeconds);
+        _bodySize = meter.CreateHistogram("webhookedge.request.body.size", "By", "Size of the bodies of forwarded requests.", tags: null, Bytes);
+        meter.CreateObservableCounter("webhookedge.requests", () => All.SelectMany(static route => route.Requests()), "{request}", "Requests by route, outcome and reason.");
+        meter.CreateObservableCounter("webhookedge.would_refuse", () => All.SelectMany(static route => route.WouldRefuse()), "{request}", "Requests that observe mode let through.");
+        meter.CreateObservableCounter("webhookedge.upstream.held", () => InForce.Select(static route => route.Retries()), "{retry}", "Connection attempts repeated while the upstream refused.");
+        meter.CreateObservableCounter("webhookedge.upstream.answers", () => InForce.SelectMany(static route => route.UpstreamAnswers()), "{answer}", "Answers of the upstream by class of status.");
+        meter.CreateLiveGauge("webhookedge.held", "{request}", "Deliveries held now because the upstream refuses connections.", () => InForce.Select(static route => Of(route, route.HeldNow)));
+        meter.CreateLiveGauge("webhookedge.observing", null, "1 for a route that is in observe mode, wholly or in one of its checks: it lets through what it would refuse.", () => InForce.Select(static route => Of(route, route.IsObserving ? 1 : 0)));
+        meter.CreateObservableGauge("webhookedge.in_flight", () => _capacity().Requests, "{request}", "Requests in the gateway now.");
+        meter.CreateObservableGauge("webhookedge.in_flight.limit", () => _capacity().MaxRequests, "{request}", "Requests the gateway takes at once; more are refused as overloaded.");
+        meter.CreateObservableGauge("webhookedge.buffered", () => _capacity().Bytes, "By", "Bytes of bodies held now.");
+        meter.CreateObservableGauge("webhookedge.buffered.limit", () => _capacity().MaxBytes, "By", "Bytes of bodies the gateway holds at once; more are refused as overloaded.");
+    }
+
+    /// <summary>Numbers of requests that match no route.</summary>
+    public RouteNumbers None { get; }
+
+    private IEnumerable<RouteNumbers> InForce => _routes.Values.Where(static route => route.IsInForce);
+
+    private IEnumerable<RouteNumbers> All => InForce.Append(None);
+
+    /// <summary>The numbers of a route; the same object in every revision that has it.</summary>
+    public RouteNumbers Of(string route) => _routes.GetOrAdd(route, static (id, self) => new(id, self, self._time), this);
+
+    /// <summary>Tells the gauges where to look.</summary>
+    public void WatchCapacity(Func<CapacityReading> reading) => _capacity = reading;
+
+    /// <summary>Says after a reload which routes there are; the numbers of others are forgotten.</summary>
+    public void Retain(IReadOnlyDictionary<string, bool> observing)
+    {
+        foreach (var (id, numbers) in _routes)
         {
-            _duration.Record(elapsed.TotalSeconds, new("route", route), new KeyValuePair<string, object?>("outcome", "refused"));
+            if (observing.TryGetValue(id, out var isObserving))
+            {
+                numbers.IsObserving = isObserving;
+                numbers.IsInForce = true;
+            }
+            else
+            {
+                _routes.TryRemove(id, out _);
+            }
         }
     }
 
-    public void Forwarded(string route, string outcome, long bodyBytes, TimeSpan elapsed)
+    internal void RecordDuration(string route, string outcome, TimeSpan elapsed)
     {
-        _requests.Add(1, new("route", route), new("outcome", outcome), new("reason", "none"));
         if (_duration.Enabled)
         {
             _duration.Record(elapsed.TotalSeconds, new("route", route), new KeyValuePair<string, object?>("outcome", outcome));
         }
+    }
 
+    internal void RecordBody(string route, long bytes)
+    {
         if (_bodySize.Enabled)
         {
-            _bodySize.Record(bodyBytes, new KeyValuePair<string, object?>("route", route));
+            _bodySize.Record(bytes, new KeyValuePair<string, object?>("route", route));
         }
     }
 
-    /// <summary>A sender's challenge that the gateway answered itself.</summary>
-    public void Answered(string route, TimeSpan elapsed)
-    {
-        _requests.Add(1, new("route", route), new("outcome", "handshake"), new("reason", "none"));
-        if (_duration.Enabled)
-        {
-            _duration.Record(elapsed.TotalSeconds, new("route", route), new KeyValuePair<string, object?>("outcome", "handshake"));
-        }
-    }
+    internal void RecordStage(string route, string stage, TimeSpan elapsed) => _stage.Record(elapsed.TotalSeconds, new("route", route), new KeyValuePair<string, object?>("stage", stage));
 
-    public void WouldRefuse(string route, string reason) => _wouldRefuse.Add(1, new("route", route), new KeyValuePair<string, object?>("reason", reason));
-
-    public void Held(string route) => _held.Add(1, new KeyValuePair<string, object?>("route", route));
+    private static Measurement<double> Of(RouteNumbers route, double value) => new(value, new KeyValuePair<string, object?>("route", route.Route));
 }

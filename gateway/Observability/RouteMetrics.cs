@@ -19,21 +19,16 @@ internal sealed class RouteMetrics
 {
     private readonly Counter<long> _givenUp;
     private readonly Counter<long> _untracked;
-    private Func<IEnumerable<string>> _observing = static () => [];
     private Func<IEnumerable<AttemptReading>> _attempts = static () => [];
 
     public RouteMetrics(Meter meter)
     {
         _givenUp = meter.CreateCounter<long>("webhookedge.attempts.given_up", "{event}", "Events of which the sender has made its last attempt, and it failed.");
         _untracked = meter.CreateCounter<long>("webhookedge.attempts.untracked", "{attempt}", "Failed attempts of events for which the watch had no room.");
-        meter.CreateObservableGauge("webhookedge.routes.observing", Observing, null, "1 for a route that lets through what a check refuses; absent for the others.");
-        meter.CreateObservableGauge("webhookedge.attempts.near_limit", () => Attempts(static r => r.NearLimit), "{event}", "Events of which the sender will make one more attempt; routes whose sender's limit is known.");
-        meter.CreateObservableGauge("webhookedge.attempts.failing", () => Attempts(static r => r.Failing), "{event}", "Events whose last attempt failed and that will be sent again; routes whose sender's limit is known.");
-        meter.CreateObservableGauge("webhookedge.attempts.in_a_row", () => Attempts(static r => r.InARow), "{delivery}", "Deliveries that failed since the last that did not; routes whose sender's limit is known.");
+        meter.CreateLiveGauge("webhookedge.attempts.near_limit", "{event}", "Events of which the sender will make one more attempt; routes whose sender's limit is known.", () => Attempts(static r => r.NearLimit));
+        meter.CreateLiveGauge("webhookedge.attempts.failing", "{event}", "Events whose last attempt failed and that will be sent again; routes whose sender's limit is known.", () => Attempts(static r => r.Failing));
+        meter.CreateLiveGauge("webhookedge.attempts.in_a_row", "{delivery}", "Deliveries that failed since the last that did not; routes whose sender's limit is known.", () => Attempts(static r => r.InARow));
     }
-
-    /// <summary>Tells the gauge where to find the ids of routes in observe mode; the last caller wins.</summary>
-    public void WatchObserving(Func<IEnumerable<string>> routes) => Volatile.Write(ref _observing, routes);
 
     /// <summary>Tells the gauges where to find the readings of failed attempts; the last caller wins.</summary>
     public void WatchAttempts(Func<IEnumerable<AttemptReading>> readings) => Volatile.Write(ref _attempts, readings);
@@ -42,15 +37,7 @@ internal sealed class RouteMetrics
 
     public void Untracked(string route) => _untracked.Add(1, new KeyValuePair<string, object?>("route", route));
 
-    private IEnumerable<Measurement<int>> Observing()
-    {
-        foreach (var route in Volatile.Read(ref _observing)())
-        {
-            yield return new(1, new KeyValuePair<string, object?>("route", route));
-        }
-    }
-
-    private IEnumerable<Measurement<int>> Attempts(Func<AttemptReading, int> value)
+    private IEnumerable<Measurement<double>> Attempts(Func<AttemptReading, int> value)
     {
         foreach (var reading in Volatile.Read(ref _attempts)())
         {

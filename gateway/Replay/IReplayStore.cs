@@ -1,3 +1,5 @@
+using WebhookEdge.Observability;
+
 namespace WebhookEdge.Replay;
 
 internal enum ClaimState
@@ -15,7 +17,8 @@ internal enum ClaimState
 /// <summary>What a store says to a claim.</summary>
 /// <param name="Owner">Who holds the key; for <see cref="ClaimState.InFlight"/> only.</param>
 /// <param name="Status">What the upstream answered then; for <see cref="ClaimState.Done"/> only.</param>
-internal readonly record struct ClaimAnswer(ClaimState State, ulong Owner = 0, int Status = 0);
+/// <param name="Trace">Which span delivered it; for <see cref="ClaimState.Done"/> only, and only if that was traced.</param>
+internal readonly record struct ClaimAnswer(ClaimState State, ulong Owner = 0, int Status = 0, TraceRef Trace = default);
 
 /// <summary>
 /// Remembers deliveries: <c>ABSENT → PENDING(owner, lease) → DONE(ttl)</c>, one key per event. Called by <see cref="ReplayLink"/>
@@ -29,7 +32,8 @@ internal interface IReplayStore
     ValueTask<ClaimAnswer> ClaimAsync(ReplayKey key, ulong owner, TimeSpan lease);
 
     /// <summary>Any state → DONE, whoever holds the key: that the upstream accepted the event is a fact. May be repeated.</summary>
-    ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl);
+    /// <param name="trace">The delivery's span; <c>default</c> when it was not traced.</param>
+    ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default);
 
     /// <summary>PENDING → ABSENT if <paramref name="owner"/> still holds the key; answers whether it did.</summary>
     ValueTask<bool> ReleaseAsync(ReplayKey key, ulong owner);

@@ -1,4 +1,5 @@
 using System.Numerics;
+using WebhookEdge.Observability;
 
 namespace WebhookEdge.Replay;
 
@@ -51,10 +52,10 @@ internal sealed class MemoryReplayStore : IReplayStore
     }
 
     /// <summary>As <see cref="IReplayStore.CommitAsync"/>; false when there was no room to remember it.</summary>
-    public bool TryCommit(in ReplayKey key, int status, TimeSpan ttl)
+    public bool TryCommit(in ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default)
     {
         var now = _time.GetTimestamp();
-        return ShardOf(key, out var hash).TryCommit(key, hash, status, now, Later(now, ttl));
+        return ShardOf(key, out var hash).TryCommit(key, hash, status, now, Later(now, ttl), trace);
     }
 
     /// <summary>As <see cref="IReplayStore.ReleaseAsync"/>.</summary>
@@ -66,8 +67,8 @@ internal sealed class MemoryReplayStore : IReplayStore
     ValueTask<ClaimAnswer> IReplayStore.ClaimAsync(ReplayKey key, ulong owner, TimeSpan lease) =>
         TryClaim(key, owner, lease, out var answer) ? new(answer) : throw new ReplayStoreException("every slot of the replay memory is in flight");
 
-    ValueTask IReplayStore.CommitAsync(ReplayKey key, int status, TimeSpan ttl) =>
-        TryCommit(key, status, ttl) ? default : throw new ReplayStoreException("every slot of the replay memory is in flight");
+    ValueTask IReplayStore.CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace) =>
+        TryCommit(key, status, ttl, trace) ? default : throw new ReplayStoreException("every slot of the replay memory is in flight");
 
     ValueTask<bool> IReplayStore.ReleaseAsync(ReplayKey key, ulong owner) => new(Release(key, owner));
 
@@ -112,6 +113,8 @@ internal sealed class MemoryReplayStore : IReplayStore
 
         private readonly Lock _gate = new();
         private readonly Slot[]?[] _blocks = new Slot[]?[(capacity + (1 << BlockBits) - 1) >> BlockBits];
+        // Beside the slots and not in them: they stay a cache line, and without tracing there are none.
+        private readonly TraceRef[]?[] _traces = new TraceRef[]?[(capacity + (1 << BlockBits) - 1) >> BlockBits];
         private int[] _buckets = NewBuckets(16);
         private int _everUsed;
         private int _free = -1;
@@ -131,7 +134,7 @@ internal sealed class MemoryReplayStore : IReplayStore
                 if (index >= 0)
                 {
                     ref var held = ref At(index);
-                    answer = held.State == SlotState.Done ? new(ClaimState.Done, Status: (int)held.Value) : new(ClaimState.InFlight, Owner: held.Value);
+                    answer = held.State == SlotState.Done ? new(ClaimState.Done, Status: (int)held.Value, Trace: TraceAt(index)) : new(ClaimState.InFlight, Owner: held.Value);
                     return true;
                 }
 
@@ -150,7 +153,7 @@ internal sealed class MemoryReplayStore : IReplayStore
             }
         }
 
-        public bool TryCommit(in ReplayKey key, int hash, int status, long now, long expiresAt)
+        public bool TryCommit(in ReplayKey key, int hash, int status, long now, long expiresAt, TraceRef trace)
         {
             lock (_gate)
             {
@@ -174,6 +177,7 @@ internal sealed class MemoryReplayStore : IReplayStore
                 slot.State = SlotState.Done;
                 slot.Value = (uint)status;
                 slot.ExpiresAt = expiresAt;
+                SetTrace(index, trace);
                 LinkAsNewest(index);
                 return true;
             }
@@ -217,6 +221,22 @@ internal sealed class MemoryReplayStore : IReplayStore
         }
 
         private ref Slot At(int index) => ref _blocks[index >> BlockBits]![index & ((1 << BlockBits) - 1)];
+
+        private TraceRef TraceAt(int index) => _traces[index >> BlockBits] is { } block ? block[index & ((1 << BlockBits) - 1)] : default;
+
+        private void SetTrace(int index, TraceRef trace)
+        {
+            ref var block = ref _traces[index >> BlockBits];
+            if (block is null && trace.IsKnown)
+            {
+                block = new TraceRef[_blocks[index >> BlockBits]!.Length];
+            }
+
+            if (block is not null)
+            {
+                block[index & ((1 << BlockBits) - 1)] = trace;
+            }
+        }
 
         private int FindLive(in ReplayKey key, int hash, long now)
         {

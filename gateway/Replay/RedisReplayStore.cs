@@ -11,7 +11,7 @@ namespace WebhookEdge.Replay;
 /// <code>
 /// key      wh:1:&lt;64 hex&gt;          what stands in X-Webhook-Event-Key, so that an operator finds it with redis-cli
 /// pending  P:&lt;16 hex owner&gt;       PX lease
-/// done     D:&lt;status&gt;:&lt;unix time&gt;  PX ttl
+/// done     D:&lt;status&gt;:&lt;unix time&gt;[:&lt;trace&gt;-&lt;span&gt;]  PX ttl
 /// </code>
 /// One key per command, so it runs on Redis Cluster. No clock is compared: expiry is relative and the server's.
 /// </summary>
@@ -97,9 +97,10 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         return held.IsNull ? new(ClaimState.Claimed) : Parse((string?)held);
     }
 
-    public async ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl)
+    public async ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default)
     {
         var value = string.Create(CultureInfo.InvariantCulture, $"D:{status}:{_time.GetUtcNow().ToUnixTimeSeconds()}");
+        value = trace.IsKnown ? $"{value}:{trace}" : value;
         await ExecuteAsync("SET", (RedisKey)NameOf(key), value, "PX", Milliseconds(ttl));
     }
 
@@ -170,7 +171,8 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         if (text.StartsWith("D:") && text[2..].IndexOf(':') is > 0 and var length
             && int.TryParse(text.Slice(2, length), NumberStyles.None, CultureInfo.InvariantCulture, out var status))
         {
-            return new(ClaimState.Done, Status: status);
+            // After the time, of a delivery that was traced; instances of an earlier version neither write nor read it.
+            return new(ClaimState.Done, Status: status, Trace: TraceRef.TryParse(text[(text.LastIndexOf(':') + 1)..], out var trace) ? trace : default);
         }
 
         throw new ReplayStoreException("a replay key holds a value that is not ours");

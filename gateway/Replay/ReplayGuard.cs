@@ -140,7 +140,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
 
         return answer.State switch
         {
-            ClaimState.Done => new(Duplicate()),
+            ClaimState.Done => new(Duplicate(delivery, answer.Trace)),
             ClaimState.Claimed when link is null => new(Admit(delivery, key, owner, rules, null)),
             ClaimState.Claimed => ClaimRemotelyAsync(delivery, key, owner, rules, link, cancellationToken),
             _ when !rules.Waits => new(InFlight("a copy is being delivered")),
@@ -216,9 +216,9 @@ internal sealed class ReplayGuard : IAsyncDisposable
         if (outcome.Accepted)
         {
             // Unconditional, whoever holds the key by now. The memory comes first: from here on copies are answered, whatever the store does.
-            _memory.TryCommit(key, outcome.Status, rules.Ttl);
+            _memory.TryCommit(key, outcome.Status, rules.Ttl, outcome.Trace);
             _waiting.WakeAll(key);
-            return link is null ? default : link.CommitAsync(key, outcome.Status, rules.Ttl);
+            return link is null ? default : link.CommitAsync(key, outcome.Status, rules.Ttl, outcome.Trace);
         }
 
         if (link is null)
@@ -253,7 +253,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
 
             if (answer.State == ClaimState.Done)
             {
-                return Duplicate();
+                return Duplicate(delivery, answer.Trace);
             }
 
             if (answer.State == ClaimState.Claimed)
@@ -311,7 +311,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         return answer switch
         {
             { State: ClaimState.Claimed } => Admit(delivery, key, owner, rules, link),
-            { State: ClaimState.Done, Status: var status } => DeliveredElsewhere(key, status),
+            { State: ClaimState.Done } done => DeliveredElsewhere(delivery, key, done),
             { } => await PollAsync(delivery, key, owner, rules, link, cancellationToken),
             null when rules.Closed => await RefuseAsync(key, owner, rules, link),
             null => AdmitWithoutStore(delivery, key, owner, rules, link),
@@ -338,9 +338,9 @@ internal sealed class ReplayGuard : IAsyncDisposable
                     return Admit(delivery, key, owner, rules, link);
                 }
 
-                if (answer is { State: ClaimState.Done, Status: var status })
+                if (answer is { State: ClaimState.Done } done)
                 {
-                    return DeliveredElsewhere(key, status);
+                    return DeliveredElsewhere(delivery, key, done);
                 }
 
                 // A store that goes away now changes nothing: somebody is known to be delivering the event, so a second copy would be
@@ -382,11 +382,11 @@ internal sealed class ReplayGuard : IAsyncDisposable
         _waiting.WakeOne(key);
     }
 
-    private Verdict DeliveredElsewhere(in ReplayKey key, int status)
+    private Verdict DeliveredElsewhere(Delivery delivery, in ReplayKey key, in ClaimAnswer done)
     {
-        _memory.TryCommit(key, status, s_rememberOthers);
+        _memory.TryCommit(key, done.Status, s_rememberOthers, done.Trace);
         _waiting.WakeAll(key);
-        return Duplicate();
+        return Duplicate(delivery, done.Trace);
     }
 
     private Verdict AdmitWithoutStore(Delivery delivery, in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
@@ -421,8 +421,9 @@ internal sealed class ReplayGuard : IAsyncDisposable
         return Verdict.Pass;
     }
 
-    private Verdict Duplicate()
+    private Verdict Duplicate(Delivery delivery, TraceRef first)
     {
+        delivery.FirstTrace = first;
         _metrics.Claim("duplicate");
         return Verdict.Reject(RejectReason.Duplicate);
     }

@@ -73,7 +73,7 @@ internal sealed class ReplayLink : IAsyncDisposable
     }
 
     /// <summary>Remembers the delivery, now or once the store is back.</summary>
-    public ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl) => SettleAsync(key, new(true, status, 0, Later(ttl)));
+    public ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default) => SettleAsync(key, new(true, status, 0, Later(ttl), trace));
 
     /// <summary>Gives the key up, now or once the store is back; pointless after <paramref name="lease"/>, when it has expired by itself.</summary>
     public ValueTask ReleaseAsync(ReplayKey key, ulong owner, TimeSpan lease) => SettleAsync(key, new(false, 0, owner, Later(lease)));
@@ -167,7 +167,7 @@ internal sealed class ReplayLink : IAsyncDisposable
 
             if (owed.IsCommit)
             {
-                await _store.CommitAsync(key, owed.Status, left);
+                await _store.CommitAsync(key, owed.Status, left, owed.Trace);
             }
             else
             {
@@ -318,5 +318,5 @@ internal sealed class ReplayLink : IAsyncDisposable
 
     /// <summary>A marker the store has not got yet.</summary>
     /// <param name="Until">Timestamp after which it means nothing any more.</param>
-    private readonly record struct Owed(bool IsCommit, int Status, ulong Owner, long Until);
+    private readonly record struct Owed(bool IsCommit, int Status, ulong Owner, long Until, TraceRef Trace = default);
 }

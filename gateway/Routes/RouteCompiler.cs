@@ -50,7 +50,7 @@ internal sealed record CompiledRoutes(GatewaySnapshot Snapshot, IReadOnlyList<st
 /// Spec → policies and YARP's routes and clusters. Here "not written" ends: presets and defaults are filled in, secrets resolved, checks built.
 /// Adds to the problems what only compiling can know; the caller decides whether the snapshot may be used.
 /// </summary>
-internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, RouteActivities activities, TimeProvider time)
+internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, RouteActivities activities, GatewayMetrics metrics, TimeProvider time)
 {
     private const string DefaultAwsUrl = "https://ip-ranges.amazonaws.com/ip-ranges.json";
     /// <summary>How long a delivered event is remembered when nothing says otherwise.</summary>
@@ -216,6 +216,8 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             Timeout = timeout,
             ForwardCredentials = route.ForwardCredentials ?? false,
             CredentialHeaders = [.. proof.CredentialHeaders.Select(ForwardedHeaders.Normalise)],
+            Numbers = metrics.Requests.Of(id),
+            Secrets = [.. proof.Secrets.Select(static s => s.Id).Distinct().Select(reference => metrics.Secrets.Of(id, reference))],
             StatusOverrides = CompileRefuse(preset?.Refuse, route.Refuse),
             Checks = ordered,
             Observing = ObservedBy(route),

@@ -27,7 +27,7 @@ internal sealed record LoadedRoutes
 }
 
 /// <summary>Bytes → spec → problems or policies: the one way from a file to a revision, for serving, reloading and <c>validate</c> alike.</summary>
-internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RouteActivities activities)
+internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RouteActivities activities, GatewayMetrics metrics)
 {
     /// <summary>What the validator must know of the other folders.</summary>
     public static RoutesCatalogue Catalogue { get; } = new()
@@ -89,6 +89,8 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
             limiters.Retain(loaded.Resources.Limiters);
             attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());
             activities.Retain(snapshot.Policies.Keys);
+            metrics.Requests.Retain(snapshot.Policies.ToDictionary(static p => p.Key, static p => !p.Value.Observing.IsEmpty));
+            metrics.Secrets.Retain(snapshot.Policies.Values.SelectMany(static p => p.Secrets));
             await replay.RetainAsync(loaded.Resources.Replay is { } link ? [link] : []);
         }
     }

@@ -41,7 +41,6 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
         _secretFiles = loaded.SecretFiles;
         if (loaded.Snapshot is { } snapshot)
         {
-            metrics.Routes.WatchObserving(() => provider.Current.Policies.Values.Where(static p => !p.Observing.IsEmpty).Select(static p => p.RouteId));
             provider.Start(snapshot);
             await loader.AppliedAsync(loaded);
             Report(snapshot.RevisionId, successful: true, loaded.Problems);
@@ -162,7 +161,7 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
         TakenAt = successful && revision != Status.Revision ? now : TakenAt;
         Status = new(revision, successful, problems, now);
         LastRefusal = successful ? LastRefusal : Status;
-        metrics.Configuration.Reloaded(successful, provider.Current.Routes.Count);
+        metrics.Configuration.Reloaded(successful, provider.Current.Routes.Count, revision);
     }
 
     /// <summary>One digest of all contents; a file that cannot be read counts as such.</summary>

@@ -121,6 +121,7 @@ internal sealed class CredentialCheck(
         {
             if (CryptographicOperations.FixedTimeEquals(digest, candidate.Sha256))
             {
+                delivery.SecretMatched(candidate.Id);
                 if (delivery.Proof is null)
                 {
                     delivery.Proof = new SignatureProof(candidate.Id, null, null);

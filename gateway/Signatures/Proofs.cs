@@ -8,6 +8,7 @@ internal static class Proofs
     /// <summary>Several checks of a route add up: the strongest names the key, the first to sign an id or a time keeps it.</summary>
     public static void Add(Delivery delivery, TrustLevel trust, string keyId, string? signedId, long? signedTime)
     {
+        delivery.SecretMatched(keyId);
         var earlier = delivery.Proof;
         var strongest = earlier is { } proof && delivery.Trust > trust ? proof.KeyId : keyId;
         delivery.Proof = new SignatureProof(strongest, earlier?.SignedId ?? signedId, earlier?.SignedTime ?? signedTime);

@@ -1,3 +1,4 @@
+using WebhookEdge.Observability;
 using WebhookEdge.Replay;
 
 namespace WebhookEdge.TestKit;
@@ -20,9 +21,9 @@ internal sealed class FaultyReplayStore(TimeProvider time) : IReplayStore, IDisp
 
     public ValueTask<ClaimAnswer> ClaimAsync(ReplayKey key, ulong owner, TimeSpan lease) => RunAsync(() => _inner.ClaimAsync(key, owner, lease));
 
-    public async ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl) => await RunAsync(async () =>
+    public async ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default) => await RunAsync(async () =>
     {
-        await _inner.CommitAsync(key, status, ttl);
+        await _inner.CommitAsync(key, status, ttl, trace);
         return true;
     });
 

@@ -16,7 +16,10 @@ internal sealed class MetricCapture : IDisposable
 {
     private readonly MeterListener _listener = new();
     private readonly Lock _lock = new();
+    private readonly Lock _asking = new();
     private readonly List<MetricPoint> _points = [];
+    private readonly Dictionary<string, double> _totals = [];
+    private bool _observing;
 
     /// <param name="meter">The meter under test.</param>
     public MetricCapture(Meter meter)
@@ -50,11 +53,16 @@ internal sealed class MetricCapture : IDisposable
         _listener.Start();
     }
 
-    /// <summary>Every measurement so far, in order.</summary>
+    /// <summary>Every measurement so far, in order. What an observable counter gained since the last look is one point for each unit, as if it had been counted one by one.</summary>
     public IReadOnlyList<MetricPoint> Points
     {
         get
         {
+            lock (_asking)
+            {
+                _listener.RecordObservableInstruments();
+            }
+
             lock (_lock)
             {
                 return [.. _points];
@@ -71,9 +79,22 @@ internal sealed class MetricCapture : IDisposable
     /// <summary>Asks the observable instruments and gives the newest value with these tags; null when there is none.</summary>
     public double? Observe(string instrument, params (string Name, object? Value)[] tags)
     {
-        var seen = Points.Count;
-        _listener.RecordObservableInstruments();
-        return Points.Skip(seen).LastOrDefault(point => Fits(point, instrument, tags))?.Value;
+        lock (_asking)
+        {
+            int seen;
+            lock (_lock)
+            {
+                seen = _points.Count;
+                _observing = true;
+            }
+
+            _listener.RecordObservableInstruments();
+            lock (_lock)
+            {
+                _observing = false;
+                return _points.Skip(seen).LastOrDefault(point => Fits(point, instrument, tags))?.Value;
+            }
+        }
     }
 
     /// <summary>All names of tags an instrument was measured with, to hold them against the list of bounded ones.</summary>
@@ -94,7 +115,20 @@ internal sealed class MetricCapture : IDisposable
 
         lock (_lock)
         {
-            _points.Add(new(instrument.Name, value, copy));
+            if (instrument is ObservableCounter<long>)
+            {
+                var series = $"{instrument.Name} {string.Join(' ', copy)}";
+                for (var total = _totals.GetValueOrDefault(series); total < value; total++)
+                {
+                    _points.Add(new(instrument.Name, 1, copy));
+                }
+
+                _totals[series] = value;
+            }
+            else if (!instrument.IsObservable || _observing)
+            {
+                _points.Add(new(instrument.Name, value, copy));
+            }
         }
     }
 }

@@ -308,8 +308,7 @@ class RouteRow {
 }
 
 function secrets(list) {
-  if (list === null || list === undefined) return make('p', { class: 'quiet' }, 'Their use is not counted here.');
-  if (list.length === 0) return make('p', { class: 'quiet' }, 'None of the route was counted.');
+  if (list.length === 0) return make('p', { class: 'quiet' }, 'This route has none.');
   return make('ul', {}, ...list.map(secret => make('li', {}, make('span', { class: 'mono' }, secret.id), make('span', { class: 'sub' }, `matched ${agoOf(secret.lastMatchedAt)}`, secret.removable && make('b', { class: 'tag green' }, 'unused for 24 h: safe to remove')))));
 }
 

@@ -32,7 +32,9 @@ public sealed class AdminApiTests
         Assert.Equal([0, 1, 0, 0, 1], route.GetProperty("statuses").EnumerateArray().Select(static n => n.GetInt32()));
         Assert.Equal(500, route.GetProperty("lastFailure").GetProperty("status").GetInt32());
         Assert.True(route.GetProperty("p50Ms").GetDouble() > 0);
-        Assert.Equal(JsonValueKind.Null, route.GetProperty("secrets").ValueKind);
+        var secret = Assert.Single(route.GetProperty("secrets").EnumerateArray());
+        Assert.StartsWith("file:", secret.GetProperty("id").GetString(), StringComparison.Ordinal);
+        Assert.Equal(JsonValueKind.String, secret.GetProperty("lastMatchedAt").ValueKind);
         Assert.Equal(["signature-missing", "duplicate"], route.GetProperty("reasons").EnumerateArray().Select(static r => r.GetProperty("reason").GetString()!).OrderDescending());
         Assert.Equal(upstream.Address + "/", Assert.Single(route.GetProperty("upstream").EnumerateArray()).GetProperty("address").GetString());
     }

@@ -151,6 +151,7 @@ public sealed class AdminTests : IDisposable
     [Theory]
     [InlineData("/healthz")]
     [InlineData("/readyz")]
+    [InlineData("/metrics")]
     [InlineData("/api/replay/hook/forget?key=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
     public async Task Admin_paths_are_unknown_on_the_public_listener(string path)
     {

@@ -150,7 +150,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     {
         await using var gateway = await TestGateway.StartAsync(Two, secrets: Hook.Secrets);
         var now = TimeProvider.System.GetUtcNow();
-        gateway.Host.Services.GetRequiredService<AdminState>().SecretUses = () => [new("hook", "env:NEW", now), new("hook", "env:OLD", now.AddHours(-25)), new("other", "env:ONLY", now.AddHours(-25))];
+        gateway.Host.Services.GetRequiredService<AdminState>().SecretUses = () =>
+            [new("hook", "env:NEW", now.AddDays(-2), now), new("hook", "env:OLD", now.AddDays(-2), now.AddHours(-25)), new("other", "env:ONLY", now.AddDays(-2), now.AddHours(-25))];
         await using var sheet = await browser.OpenAsync(gateway.Admin);
 
         await sheet["[data-route=hook] > button"].ClickAsync();

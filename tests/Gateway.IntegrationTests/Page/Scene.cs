@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using WebhookEdge.Admin;
 using WebhookEdge.Cli;
 using WebhookEdge.Configuration;
+using WebhookEdge.Observability;
 using WebhookEdge.Routes;
 using WebhookEdge.TestKit;
 
@@ -81,14 +82,14 @@ internal sealed class Scene : IAsyncDisposable
         await _upstream.DisposeAsync();
     }
 
-    private List<SecretUse> SecretUses()
+    private List<SecretLastUse> SecretUses()
     {
         var now = Clock.GetUtcNow();
         return
         [
-            new("real-id", "env:REAL_ID_SECRET", now - TimeSpan.FromSeconds(3)),
-            new("real-id", "env:REAL_ID_SECRET_OLD", now - TimeSpan.FromHours(41)),
-            new("verisync", "env:VERISYNC_SECRET", now - TimeSpan.FromSeconds(1)),
+            new("real-id", "env:REAL_ID_SECRET", now - TimeSpan.FromDays(9), now - TimeSpan.FromSeconds(3)),
+            new("real-id", "env:REAL_ID_SECRET_OLD", now - TimeSpan.FromDays(9), now - TimeSpan.FromHours(41)),
+            new("verisync", "env:VERISYNC_SECRET", now - TimeSpan.FromDays(9), now - TimeSpan.FromSeconds(1)),
         ];
     }
 

@@ -5,6 +5,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using WebhookEdge.Observability;
 using WebhookEdge.Replay;
 using WebhookEdge.TestKit;
 
@@ -72,6 +73,19 @@ public sealed class RedisReplayStoreTests : IAsyncLifetime
         Assert.InRange(lease, 5_000, 10_000);
         Assert.Matches(@"^D:202:\d{10}$", done);
         Assert.InRange(ttl, 3_500_000, 3_600_000);
+    }
+
+    [Fact]
+    public async Task A_marker_holds_the_trace_of_its_delivery_and_one_without_is_read_as_before()
+    {
+        var trace = new TraceRef(UInt128.MaxValue - 5, 7);
+        await _store.CommitAsync(Key(1), 200, TimeSpan.FromHours(1), trace);
+        await _redis.CommandAsync("SET", RedisReplayStore.KeyPrefix + Key(2), "D:202:1732180000");
+        await _redis.CommandAsync("SET", RedisReplayStore.KeyPrefix + Key(3), "D:202:1732180000:something-of-tomorrow");
+
+        Assert.Equal(new ClaimAnswer(ClaimState.Done, Status: 200, Trace: trace), await _store.ClaimAsync(Key(1), 1, s_lease));
+        Assert.Equal(new ClaimAnswer(ClaimState.Done, Status: 202), await _store.ClaimAsync(Key(2), 1, s_lease));
+        Assert.Equal(new ClaimAnswer(ClaimState.Done, Status: 202), await _store.ClaimAsync(Key(3), 1, s_lease));
     }
 
     [Fact]

@@ -60,7 +60,7 @@ public sealed class StartupTests
             [("zeta", null), ("alpha", "verify[0], rateLimit"), ("plain", "every check")],
             new[] { "zeta", "alpha", "plain" }.Select(route => (route, (string?)site.Gateway.Logs.WithEvent(5104).SingleOrDefault(line => (string?)line["Route"] == route)?["Checks"])));
         Assert.All(site.Gateway.Logs.WithEvent(5104), line => Assert.Equal(LogLevel.Warning, line.Level));
-        Assert.Equal([1, 1, null], new[] { "alpha", "plain", "zeta" }.Select(route => site.Gateway.Metrics.Observe("webhookedge.routes.observing", ("route", route))));
+        Assert.Equal([1, 1, 0], new[] { "alpha", "plain", "zeta" }.Select(route => site.Gateway.Metrics.Observe("webhookedge.observing", ("route", route))));
 
         using var client = new HttpClient();
         var ready = await client.GetFromJsonAsync<JsonElement>(new Uri(site.Gateway.Admin, "/readyz"));
@@ -70,7 +70,7 @@ public sealed class StartupTests
         Assert.True(await site.Gateway.ReloadAsync(Routes.Replace("\"mode\": \"observe\", \"verify\"", "\"verify\"", StringComparison.Ordinal)));
 
         Assert.Equal(3, site.Gateway.Logs.WithEvent(5104).Count);
-        Assert.Null(site.Gateway.Metrics.Observe("webhookedge.routes.observing", ("route", "plain")));
+        Assert.Equal(0, site.Gateway.Metrics.Observe("webhookedge.observing", ("route", "plain")));
         Assert.Equal(1, (await client.GetFromJsonAsync<JsonElement>(new Uri(site.Gateway.Admin, "/readyz"))).GetProperty("observing").GetArrayLength());
     }
 

@@ -23,7 +23,7 @@ public sealed class AttemptWatchTests : IDisposable
 
     public AttemptWatchTests()
     {
-        _metrics = new(_services.GetRequiredService<IMeterFactory>());
+        _metrics = new(_services.GetRequiredService<IMeterFactory>(), _clock);
         _points = new(_metrics.Meter);
         _throttle = new(new ConfigurationBuilder().Build(), _clock, _logs.CreateLogger<LogThrottle>());
         _watch = new(_metrics, _throttle, _clock, _logs.CreateLogger<AttemptWatch>());

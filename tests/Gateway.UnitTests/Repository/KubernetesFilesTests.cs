@@ -154,7 +154,7 @@ public sealed class KubernetesFilesTests
         var scaler = One("HorizontalPodAutoscaler")["spec"]!;
 
         Assert.Equal(2, Number(scaler["minReplicas"]));
-        Assert.Equal("webhookedge_requests_in_flight", Text(scaler["metrics"]![0]!["pods"]!["metric"]!["name"]));
+        Assert.Equal("webhookedge_in_flight", Text(scaler["metrics"]![0]!["pods"]!["metric"]!["name"]));
         Assert.Equal(1, Number(One("PodDisruptionBudget")["spec"]!["maxUnavailable"]));
     }
 

@@ -1,0 +1,53 @@
+using System.Diagnostics.Tracing;
+
+namespace WebhookEdge.Observability;
+
+/// <summary>
+/// Brings the OTLP exporter's faults into our log, once a minute at most. The SDK tells them to an event source that nobody reads, and a collector that is away would
+/// go unnoticed.
+/// </summary>
+internal sealed class ExportFaults : EventListener
+{
+    private const string Source = "OpenTelemetry-Exporter-OpenTelemetryProtocol";
+    private const int LongestFault = 300;
+
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly long _every;
+    private long _toldAt;
+
+    public ExportFaults(TimeProvider time, ILogger logger)
+    {
+        _time = time;
+        _logger = logger;
+        _every = 60 * time.TimestampFrequency;
+        _toldAt = time.GetTimestamp() - _every;
+
+        // Sources that exist already were announced before the fields above were set.
+        foreach (var source in EventSource.GetSources())
+        {
+            OnEventSourceCreated(source);
+        }
+    }
+
+    protected override void OnEventSourceCreated(EventSource eventSource)
+    {
+        if (eventSource.Name == Source)
+        {
+            EnableEvents(eventSource, EventLevel.Error);
+        }
+    }
+
+    protected override void OnEventWritten(EventWrittenEventArgs eventData)
+    {
+        var told = Volatile.Read(ref _toldAt);
+        var now = _time?.GetTimestamp() ?? 0;
+        if (_logger is null || now - told < _every || Interlocked.CompareExchange(ref _toldAt, now, told) != told)
+        {
+            return;
+        }
+
+        var fault = string.Join(' ', eventData.Payload ?? (IEnumerable<object?>)[]);
+        _logger.TelemetryExportFailed(eventData.EventName ?? "", fault.Length <= LongestFault ? fault : fault[..LongestFault]);
+    }
+}
