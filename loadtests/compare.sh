@@ -58,16 +58,4 @@ fi
 
 dotnet publish gateway --configuration Release --use-current-runtime --self-contained false --output artifacts/compare/gateway --verbosity quiet >&2 || die "the gateway's build failed"
 dotnet build loadtests --configuration Release --verbosity quiet >&2 || die "the load tools' build failed"
-
-# A virtual core that has nothing to do is halted, and waking it costs the one who wakes it several microseconds, now more, now less: with loops of the
-# lowest class (SCHED_IDLE, they run only when nothing else wants to) on both cores, that is left out for all contenders alike. KEEP_AWAKE=0 leaves it in.
-awake=()
-trap '[ ${#awake[@]} -eq 0 ] || kill "${awake[@]}" 2>/dev/null' EXIT
-if [ "${KEEP_AWAKE:-1}" = 1 ]; then
-    for core in 0 1; do
-        chrt --idle 0 taskset -c "$core" sh -c 'while :; do :; done' &
-        awake+=($!)
-    done
-fi
-
-dotnet loadtests/bin/Release/net10.0/WebhookEdge.LoadTests.dll compare --gateway artifacts/compare/gateway/webhookedge "$@"
+exec dotnet loadtests/bin/Release/net10.0/WebhookEdge.LoadTests.dll compare --gateway artifacts/compare/gateway/webhookedge "$@"

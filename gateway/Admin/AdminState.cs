@@ -120,6 +120,7 @@ internal sealed class AdminState(
         var accepted = lately.Delivered + lately.Duplicates;
         var latencies = activity.Latencies();
         var series = Series(activity);
+        var attempts = policy.Attempts?.Read();
         var health = RouteHealth.Judge(new()
         {
             Accepted = accepted,
@@ -131,6 +132,7 @@ internal sealed class AdminState(
             DestinationsDown = upstream.Count(static d => !d.Available),
             ListsNeverLoaded = [.. ListsOf(policy).Where(static list => list.Current is null).Select(static list => list.Name)],
             ListsStale = [.. ListsOf(policy).Where(static list => list.IsStale).Select(static list => list.Name)],
+            Attempts = attempts,
             StoreAway = store.State is "away" && policy.Checks.Any(static check => check.Stage == Stage.Replay),
         });
         return new()
@@ -157,6 +159,7 @@ internal sealed class AdminState(
             Upstream = [.. upstream.Select(static d => new DestinationView(d.Id, d.Address, !d.Available || d.Active == "unhealthy" || d.Passive == "unhealthy" ? "down" : d.Active == "healthy" || d.Passive == "healthy" ? "up" : "unknown", d.InFlight))],
             Allow = Describe(AllowOf(policy)),
             Secrets = SecretsOf([.. secrets[policy.RouteId]]),
+            Attempts = attempts is { } a ? new(a.Limit, a.Failing, a.NearLimit, a.GivenUp, a.WorstEvent, a.Attempts, a.InARow, a.SwitchesOffAfter) : null,
         };
     }
 

@@ -55,6 +55,12 @@ internal sealed class Refusals(RejectJournal journal, SnapshotProvider snapshots
     private AddressesSeenView Addresses(JournalEntry entry)
     {
         var hops = Hops(entry.Forwarded, out var cut);
+        if (entry.Named.IsKnown)
+        {
+            // Below HTTP: what the proxy itself wrote for this connection stands for the chain.
+            (hops, cut) = ([entry.Named.ToString()], false);
+        }
+
         var allow = snapshots.Current.Policies.GetValueOrDefault(entry.Route) is { } policy ? AdminState.AllowOf(policy) : null;
         bool? allowedNow = allow is null ? null : IsIn(allow, entry.Client);
         string? hint = null;
@@ -78,8 +84,20 @@ internal sealed class Refusals(RejectJournal journal, SnapshotProvider snapshots
             return "No route matched, so no client was resolved.";
         }
 
+        if (entry.Named.IsKnown)
+        {
+            return entry.Client.Equals(entry.Named)
+                ? "The peer is a trusted proxy, and its PROXY header named the client."
+                : "The connection began with a PROXY header, whose proxy is not trusted any more: the socket's peer counts.";
+        }
+
         if (!entry.BelievesForwarded)
         {
+            if (!entry.Client.IsKnown)
+            {
+                return "The peer is a trusted proxy that named nobody in its PROXY header, or its connection is older than the rule: nobody counts as the client.";
+            }
+
             return forwarded
                 ? "clientAddress is the connection: the socket's peer counts, X-Forwarded-For is not looked at."
                 : "clientAddress is the connection: the socket's peer counts.";

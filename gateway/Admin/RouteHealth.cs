@@ -1,3 +1,4 @@
+using WebhookEdge.Observability;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Admin;
@@ -27,11 +28,14 @@ internal readonly record struct HealthFacts
     public IReadOnlyList<string> ListsStale { get; init; }
 
     public bool StoreAway { get; init; }
+
+    /// <summary>Failed attempts, where the sender's limit is known.</summary>
+    public AttemptReading? Attempts { get; init; }
 }
 
 /// <summary>
 /// Green, yellow, red, as providers show it. Red: nothing gets through (no 2xx lately while deliveries failed, or at least five that look authentic were
-/// refused), no destination is up, or an address list was never loaded. Yellow: some of it, a stale list, a store that is away, or observe mode, in which
+/// refused), no destination is up, an address list was never loaded, or the next failure makes the sender give up. Yellow: some of it, a stale list, a store that is away, or observe mode, in which
 /// nothing is enforced. Green: deliveries and none of these. Grey: nothing came.
 /// </summary>
 internal static class RouteHealth
@@ -54,6 +58,19 @@ internal static class RouteHealth
         else if (facts.DestinationsDown > 0)
         {
             yellow.Add($"{facts.DestinationsDown} of {facts.Destinations} upstream destinations are down");
+        }
+
+        if (facts.Attempts is { } attempts)
+        {
+            if (attempts.NearLimit > 0)
+            {
+                red.Add($"{Counted(attempts.NearLimit, "event", "events")} one failed attempt from being given up");
+            }
+
+            if (attempts.SwitchesOffAfter is { } most && attempts.InARow >= most - 1)
+            {
+                red.Add($"{attempts.InARow} failures in a row: the sender switches the webhook off after {most}");
+            }
         }
 
         if (facts.Failed > 0)

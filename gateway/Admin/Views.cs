@@ -77,7 +77,20 @@ internal sealed record RouteView
     public required IReadOnlyList<string> Allow { get; init; }
 
     public IReadOnlyList<SecretView> Secrets { get; init; } = [];
+
+    /// <summary>Null when it is not documented when the sender gives up.</summary>
+    public AttemptsView? Attempts { get; init; }
 }
+
+/// <param name="Limit">Attempts the sender makes of one event.</param>
+/// <param name="Failing">Events that failed and will come again.</param>
+/// <param name="NearLimit">Events of which one attempt is left.</param>
+/// <param name="GivenUp">Events of which none was left, since the start.</param>
+/// <param name="WorstEvent">Key of the event with the most failed attempts.</param>
+/// <param name="WorstAttempts">How many those are.</param>
+/// <param name="InARow">Deliveries that failed since the last that did not.</param>
+/// <param name="SwitchesOffAfter">So many in a row and the sender switches the webhook off.</param>
+internal sealed record AttemptsView(int Limit, int Failing, int NearLimit, long GivenUp, string? WorstEvent, int WorstAttempts, int InARow, int? SwitchesOffAfter);
 
 /// <param name="Colour"><c>green</c>, <c>yellow</c>, <c>red</c>, <c>grey</c>.</param>
 internal sealed record HealthView(string Colour, IReadOnlyList<string> Why);

@@ -15,6 +15,9 @@ internal readonly record struct JournalEntry(
     /// <summary>The socket's other end, which may be a proxy.</summary>
     public ClientAddress Peer { get; init; }
 
+    /// <summary>Whom the connection's PROXY header named; unknown without one.</summary>
+    public ClientAddress Named { get; init; }
+
     /// <summary><c>X-Forwarded-For</c> as it came, line by line. Written by strangers: it proves nothing, and its length is theirs.</summary>
     public StringValues Forwarded { get; init; }
 

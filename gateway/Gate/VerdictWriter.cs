@@ -145,12 +145,13 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
     {
         var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
 #pragma warning disable RS0030 // Beside the resolver's answer, the operator is shown what it started from.
-        var peer = ClientAddress.From(context.Connection.RemoteIpAddress);
+        var remote = context.Connection.RemoteIpAddress;
 #pragma warning restore RS0030
         var entry = new JournalEntry(
             time.GetUtcNow(), route, reason, detail, status, delivery?.Client ?? default, request.Method, request.RawTarget, delivery?.Body.Length ?? 0, context.TraceIdentifier, delivery?.EventKey, observed)
         {
-            Peer = peer,
+            Peer = ClientAddress.From((remote as ProxiedAddress)?.Proxy ?? remote),
+            Named = ClientAddress.From(remote as ProxiedAddress),
             Forwarded = request.Headers["X-Forwarded-For"],
             BelievesForwarded = delivery?.Policy.Addresses.BelievesForwarded ?? false,
             DeclaredBytes = delivery?.DeclaredLength,

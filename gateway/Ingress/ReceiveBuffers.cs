@@ -5,9 +5,9 @@ using Microsoft.AspNetCore.Connections;
 namespace WebhookEdge.Ingress;
 
 /// <summary>Gives the server its receive buffers from <see cref="ReceiveBuffers"/>.</summary>
-internal sealed class ReceiveBuffersFactory : IMemoryPoolFactory<byte>
+internal sealed class ReceiveBuffersFactory(TimeProvider time) : IMemoryPoolFactory<byte>
 {
-    public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new ReceiveBuffers();
+    public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new ReceiveBuffers(time);
 }
 
 /// <summary>
@@ -15,16 +15,25 @@ internal sealed class ReceiveBuffersFactory : IMemoryPoolFactory<byte>
 /// one call and sent in one write. A connection holds a block only while bytes are under way, so what senders can make us hold is bounded by the
 /// number of connections. Blocks go out in the reverse order of coming back: the newest is still in the processor's cache.
 /// </summary>
-internal sealed class ReceiveBuffers : MemoryPool<byte>
+internal sealed class ReceiveBuffers(TimeProvider time) : MemoryPool<byte>
 {
     public const int BlockSize = 16 * 1024;
 
-    /// <summary>Blocks kept for later, 16 MiB; what is returned beyond that goes to the garbage collector.</summary>
-    private const int MostIdle = 1024;
+    /// <summary>Blocks kept for later at most, 256 MiB; what is returned beyond that goes to the garbage collector.</summary>
+    public const int MostIdle = 16 * 1024;
+
+    /// <summary>Of the blocks that nobody wanted for so long, half are let go.</summary>
+    public static readonly TimeSpan TrimEvery = TimeSpan.FromSeconds(10);
+
+    /// <summary>Returns after which the clock is looked at.</summary>
+    private const int LookEvery = 64;
 
     private readonly Block[] _idle = new Block[MostIdle];
     private readonly Lock _lock = new();
     private int _count;
+    private int _leastIdle;
+    private int _returns;
+    private long _trimmedAt = time.GetTimestamp();
 
     public override int MaxBufferSize => BlockSize;
 
@@ -39,8 +48,11 @@ internal sealed class ReceiveBuffers : MemoryPool<byte>
             {
                 var block = _idle[--_count];
                 block.IsOut = true;
+                _leastIdle = Math.Min(_leastIdle, _count);
                 return block;
             }
+
+            _leastIdle = 0;
         }
 
         return new Block(this) { IsOut = true };
@@ -63,8 +75,24 @@ internal sealed class ReceiveBuffers : MemoryPool<byte>
                 {
                     _idle[_count++] = block;
                 }
+
+                if (++_returns % LookEvery == 0 && time.GetElapsedTime(_trimmedAt) >= TrimEvery)
+                {
+                    Trim();
+                }
             }
         }
+    }
+
+    /// <summary>After a burst of large bodies memory goes back by half each time, from the end that was longest unused. Under the lock.</summary>
+    private void Trim()
+    {
+        var drop = (_leastIdle + 1) / 2;
+        Array.Copy(_idle, drop, _idle, 0, _count - drop);
+        Array.Clear(_idle, _count - drop, drop);
+        _count -= drop;
+        _leastIdle = _count;
+        _trimmedAt = time.GetTimestamp();
     }
 
     private sealed class Block(ReceiveBuffers pool) : IMemoryOwner<byte>

@@ -23,8 +23,9 @@ internal sealed class LocalTarget : IDisposable
     public static LocalTarget At(IPEndPoint address) => new(address, null);
 
     /// <summary>Starts one in a process of its own, so that it and the load generator share no thread pool and no garbage collector.</summary>
+    /// <param name="upstream">Where it forwards to; null = an app in its own process.</param>
     /// <exception cref="InvalidOperationException">It did not start.</exception>
-    public static async Task<LocalTarget> StartAsync(string secret, CancellationToken cancellationToken)
+    public static async Task<LocalTarget> StartAsync(string secret, CancellationToken cancellationToken, string? upstream = null)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
@@ -33,6 +34,12 @@ internal sealed class LocalTarget : IDisposable
         }
 
         start.ArgumentList.Add("target");
+        if (upstream is not null)
+        {
+            start.ArgumentList.Add("--upstream");
+            start.ArgumentList.Add(upstream);
+        }
+
         start.Environment[LoadRoutes.SecretVariable] = secret;
         var process = Process.Start(start) ?? throw new InvalidOperationException("the gateway's process did not start");
         try

@@ -17,20 +17,21 @@ internal static class TargetCommand
 {
     public static Command Create()
     {
-        var command = new Command("target", "Start a gateway with the scenarios' routes and an app behind it, until standard input ends.");
-        command.SetAction(RunAsync);
+        var upstream = new Option<string?>("--upstream") { Description = "Where accepted events go. Without it an app is started in the same process." };
+        var command = new Command("target", "Start a gateway with the scenarios' routes and an app behind it, until standard input ends.") { upstream };
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetValue(upstream), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(ParseResult parsed, string? upstream, CancellationToken cancellationToken)
     {
-        await using var app = await StartAppAsync(cancellationToken);
+        await using var app = upstream is null ? await StartAppAsync(cancellationToken) : null;
         var folder = Directory.CreateTempSubdirectory("webhookedge-load-");
         try
         {
             var routes = Path.Combine(folder.FullName, "routes.json");
             var redis = Environment.GetEnvironmentVariable(LoadRoutes.RedisVariable) is { Length: > 0 };
-            await File.WriteAllBytesAsync(routes, LoadRoutes.Write(app.Urls.First(), redis: redis), cancellationToken);
+            await File.WriteAllBytesAsync(routes, LoadRoutes.Write(upstream ?? app!.Urls.First(), redis: redis), cancellationToken);
             await using var gateway = await GatewayHost.StartAsync(
                 new() { RoutesPath = routes, Arguments = ["--urls", "http://127.0.0.1:0", "--Admin:Url", "http://127.0.0.1:0"], Logging = static logging => logging.ClearProviders() }, cancellationToken);
             await parsed.InvocationConfiguration.Output.WriteLineAsync(gateway.Addresses[0].ToString().AsMemory(), cancellationToken);
@@ -47,7 +48,8 @@ internal static class TargetCommand
         }
     }
 
-    private static async Task<WebApplication> StartAppAsync(CancellationToken cancellationToken)
+    /// <summary>An app that reads every body and answers 200.</summary>
+    public static async Task<WebApplication> StartAppAsync(CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();

@@ -302,9 +302,20 @@ class RouteRow {
       make('div', {}, make('h3', {}, 'Upstream'), make('ul', {}, ...route.upstream.map(destination => make('li', {}, make('span', { class: 'mono' }, destination.address), ' ', make('span', { class: `tag ${destination.state === 'down' ? 'red' : destination.state === 'up' ? 'green' : ''}` }, destination.state === 'unknown' ? 'not checked' : destination.state), destination.inFlight > 0 && make('span', { class: 'quiet' }, ` ${destination.inFlight} in flight`))))),
       make('div', {}, make('h3', {}, 'Rules'), make('ul', {}, make('li', {}, 'Path: ', make('span', { class: 'mono' }, route.path)), make('li', {}, `From: ${route.allow.join(', ')}`), make('li', {}, `Checks: ${route.checks.join(' → ')}`))),
       make('div', {}, make('h3', {}, 'Secrets'), secrets(route.secrets)),
+      route.attempts && make('div', {}, make('h3', {}, 'Before the sender gives up'), attempts(route.attempts)),
       make('div', {}, make('h3', {}, 'Since the start'), make('ul', {}, make('li', {}, `${many(total.delivered)} delivered, ${many(total.duplicates)} duplicates`), make('li', {}, `${many(total.failed)} failed, ${many(total.refused)} refused`), total.challenges > 0 && make('li', {}, `${many(total.challenges)} challenges answered`))),
     ].filter(Boolean));
   }
+}
+
+function attempts(of) {
+  const worst = of.worstEvent && meter(`event ${of.worstEvent.slice(0, 12)}…`, `${of.worstAttempts} of ${of.limit} attempts failed`, of.worstAttempts / of.limit, 'red');
+  return make('ul', {}, ...[
+    make('li', {}, of.failing === 0 ? `No event is failing; each is sent ${counted(of.limit, 'time', 'times')} at most.` : `${counted(of.failing, 'event', 'events')} failing, ${of.nearLimit} with one attempt left.`),
+    worst,
+    of.givenUp > 0 && make('li', {}, make('b', { class: 'tag red' }, `${many(of.givenUp)} given up since the start`)),
+    of.switchesOffAfter !== null && make('li', { class: 'quiet' }, `${of.inARow} failed in a row; after ${of.switchesOffAfter} the sender switches the webhook off.`),
+  ].filter(Boolean));
 }
 
 function secrets(list) {

@@ -37,6 +37,9 @@ public sealed class FailedAttemptsTests
         Assert.Equal("cr3", alarm["Route"]);
         await site.Gateway.Logs.WaitForEventAsync(1112);
         Assert.Equal(1, site.Gateway.Metrics.Observe("webhookedge.attempts.near_limit", ("route", "cr3")));
+        var shown = site.Gateway.Host.Services.GetRequiredService<WebhookEdge.Admin.AdminState>().Routes().Single(static route => route.Id == "cr3");
+        Assert.Equal(("red", 5, 4, 1), (shown.Health.Colour, shown.Attempts?.Limit, shown.Attempts?.WorstAttempts, shown.Attempts?.NearLimit));
+        Assert.Equal(alarm["EventKey"], shown.Attempts?.WorstEvent);
 
         site.Upstream.Respond(UpstreamAnswer.Ok);
         Assert.Equal(200, (await site.SendAsync(Event("poison"))).Status);

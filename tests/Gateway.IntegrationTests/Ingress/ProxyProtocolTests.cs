@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
 using WebhookEdge.Ingress;
 using WebhookEdge.IntegrationTests.Requests;
 using WebhookEdge.TestKit;
@@ -41,6 +42,21 @@ public sealed class Proxy_protocol : SiteTests
         { "too-long", ProxyHeaders.Binary(Client, Public, (0x04, new byte[5000])) },
         { "wrong-checksum", ProxyHeaders.Binary(Client, Public, (0x03, new byte[4])) },
     };
+
+    [Fact]
+    public async Task The_journal_shows_the_proxy_whom_it_named_and_why_that_counts()
+    {
+        await using var connection = await Site.Gateway.ConnectAsync(Proxy);
+        await connection.SendAsync(ProxyHeaders.Text(IPEndPoint.Parse("198.51.100.7:1"), Public));
+
+        Assert.Equal(403, (await connection.ExchangeAsync(Next())).Status);
+
+        var refusals = Site.Gateway.Host.Services.GetRequiredService<WebhookEdge.Admin.Refusals>();
+        var addresses = refusals.Find(refusals.List(null, null, null, 1).Refusals[0].Number)!.Addresses;
+        Assert.Equal(("127.0.0.9", "198.51.100.7"), (addresses.Peer, addresses.Chosen));
+        Assert.Equal(["198.51.100.7"], addresses.Forwarded);
+        Assert.Equal("The peer is a trusted proxy, and its PROXY header named the client.", addresses.Rule);
+    }
 
     [Theory]
     [MemberData(nameof(Good))]

@@ -1,4 +1,5 @@
 using WebhookEdge.Admin;
+using WebhookEdge.Observability;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.UnitTests.Admin;
@@ -23,6 +24,20 @@ public sealed class RouteHealthTests
         Assert.Equal("red", RouteHealth.Judge(new() { Accepted = 1, Destinations = 2, DestinationsDown = 2 }).Colour);
         Assert.Equal("yellow", RouteHealth.Judge(new() { Accepted = 1, Destinations = 2, DestinationsDown = 1 }).Colour);
         Assert.Equal("red", RouteHealth.Judge(new() { Accepted = 1, ListsNeverLoaded = ["aws"] }).Colour);
+    }
+
+    [Fact]
+    public void Red_is_also_when_the_next_failure_makes_the_sender_give_up()
+    {
+        var attempts = new AttemptReading("r", "cr3dentials", 5, null, 0, 0, 0, 0, 0, 5);
+
+        Assert.Equal("green", RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts }).Colour);
+        Assert.Equal(("red", "1 event one failed attempt from being given up"), First(RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts with { NearLimit = 1 } })));
+        Assert.Equal("green", RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts with { InARow = 3 } }).Colour);
+        Assert.Equal(("red", "4 failures in a row: the sender switches the webhook off after 5"), First(RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts with { InARow = 4 } })));
+        Assert.Equal("green", RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts with { InARow = 40, SwitchesOffAfter = null } }).Colour);
+
+        static (string, string) First(HealthView health) => (health.Colour, health.Why[0]);
     }
 
     [Fact]

@@ -49,6 +49,20 @@ public sealed class AddressListPoolTests : IDisposable
     }
 
     [Fact]
+    public async Task Who_listens_to_a_refresh_may_ask_for_the_lists_meanwhile()
+    {
+        // A listener that held a lock while it asked the gauges, and a refresh that was measured under the feed's lock, once waited for each other for ever.
+        var asked = new ConcurrentQueue<bool>();
+        _listener.SetMeasurementEventCallback<long>((_, _, _, _) => asked.Enqueue(Task.Run(() => _pool.All.Count(static list => list.Age is null)).Wait(TimeSpan.FromSeconds(10))));
+        _publisher.Answer(AwsFixture.Json());
+        Aws("us-east-1");
+
+        await Refresh();
+
+        Assert.Equal([true], asked);
+    }
+
+    [Fact]
     public async Task Cuts_many_lists_from_one_fetch()
     {
         _publisher.Answer(AwsFixture.Json());

@@ -1,13 +1,16 @@
 using WebhookEdge.Ingress;
+using WebhookEdge.TestKit;
 
 namespace WebhookEdge.UnitTests.Ingress;
 
 public class ReceiveBuffersTests
 {
+    private readonly TestClock _clock = new();
+
     [Fact]
     public void Gives_blocks_of_16_KiB_whatever_smaller_size_is_asked_for()
     {
-        using var buffers = new ReceiveBuffers();
+        using var buffers = new ReceiveBuffers(_clock);
 
         using var block = buffers.Rent(2048);
 
@@ -19,7 +22,7 @@ public class ReceiveBuffersTests
     [Fact]
     public void Gives_out_the_newest_returned_block_first_and_none_twice()
     {
-        using var buffers = new ReceiveBuffers();
+        using var buffers = new ReceiveBuffers(_clock);
         var first = buffers.Rent();
         var second = buffers.Rent();
         Assert.NotSame(first, second);
@@ -34,7 +37,7 @@ public class ReceiveBuffersTests
     [Fact]
     public void A_block_returned_twice_is_given_to_one_user()
     {
-        using var buffers = new ReceiveBuffers();
+        using var buffers = new ReceiveBuffers(_clock);
         var block = buffers.Rent();
 
         block.Dispose();
@@ -47,7 +50,7 @@ public class ReceiveBuffersTests
     [Fact]
     public void Threads_that_rent_and_return_never_hold_the_same_block()
     {
-        using var buffers = new ReceiveBuffers();
+        using var buffers = new ReceiveBuffers(_clock);
 
         Parallel.For(0, 8, worker =>
         {
@@ -63,18 +66,42 @@ public class ReceiveBuffersTests
     }
 
     [Fact]
-    public void Keeps_no_more_than_its_bound_of_idle_blocks()
+    public void After_a_burst_blocks_that_nobody_wants_are_let_go_by_half()
     {
-        using var buffers = new ReceiveBuffers();
-        var rented = Enumerable.Range(0, 1100).Select(_ => buffers.Rent()).ToList();
-        foreach (var block in rented)
+        using var buffers = new ReceiveBuffers(_clock);
+        var burst = Enumerable.Range(0, 1000).Select(_ => buffers.Rent()).ToList();
+        burst.ForEach(static block => block.Dispose());
+        var known = burst.ToHashSet();
+
+        for (var minute = 0; minute < 4; minute++)
+        {
+            _clock.Advance(ReceiveBuffers.TrimEvery);
+            for (var i = 0; i < 64; i++)
+            {
+                buffers.Rent().Dispose();
+            }
+        }
+
+        var kept = Enumerable.Range(0, 1000).Count(_ => known.Contains(buffers.Rent()));
+        Assert.InRange(kept, 60, 260);
+    }
+
+    [Fact]
+    public void What_is_in_use_all_the_time_is_kept()
+    {
+        using var buffers = new ReceiveBuffers(_clock);
+        var first = Enumerable.Range(0, 100).Select(_ => buffers.Rent()).ToHashSet();
+        foreach (var block in first)
         {
             block.Dispose();
         }
 
-        var known = rented.ToHashSet();
-        var reused = Enumerable.Range(0, 1100).Count(_ => known.Contains(buffers.Rent()));
-
-        Assert.Equal(1024, reused);
+        for (var round = 0; round < 10; round++)
+        {
+            _clock.Advance(ReceiveBuffers.TrimEvery);
+            var again = Enumerable.Range(0, 100).Select(_ => buffers.Rent()).ToList();
+            Assert.True(round == 0 || first.IsSupersetOf(again));
+            again.ForEach(static block => block.Dispose());
+        }
     }
 }
