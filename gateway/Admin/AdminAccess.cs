@@ -82,8 +82,7 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
             return TooMany(context);
         }
 
-        var token = context.Request.HasFormContentType ? (await context.Request.ReadFormAsync(context.RequestAborted))["token"].ToString() : "";
-        if (!IsToken(token))
+        if (!IsToken(await ReadTokenAsync(context)))
         {
             _tries.Failed(from);
             return Refuse(StatusCodes.Status401Unauthorized, "wrong token", "this is not the value of Admin:Token");
@@ -94,6 +93,19 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
         return Results.NoContent();
     }
 
+    /// <summary>The form's token; what is no form, or none that can be read, holds none.</summary>
+    private static async Task<string> ReadTokenAsync(HttpContext context)
+    {
+        try
+        {
+            return context.Request.HasFormContentType ? (await context.Request.ReadFormAsync(context.RequestAborted))["token"].ToString() : "";
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            return "";
+        }
+    }
+
     public static IResult SignOut(HttpContext context)
     {
         context.Response.Cookies.Delete(CookieName, Cookie(context, null));
@@ -102,7 +114,22 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
 
     private static bool IsLoopback(string url) =>
         url.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) is { Length: > 0 } urls
-        && Array.TrueForAll(urls, static one => Uri.TryCreate(one, UriKind.Absolute, out var uri) && uri.IsLoopback && uri.Scheme is "http" or "https");
+        && Array.TrueForAll(urls, static one =>
+        {
+            try
+            {
+                // As the server itself reads it; a Uri makes "localhost" of more than that.
+                return IsLoopbackHost(BindingAddress.Parse(one).Host);
+            }
+            catch (FormatException)
+            {
+                return false;
+            }
+        });
+
+    /// <summary>Names that the server binds to loopback: any but these it binds to every interface, also some that <see cref="Uri.IsLoopback"/> takes for loopback.</summary>
+    private static bool IsLoopbackHost(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     /// <summary>
     /// A page on the internet can make a browser on this machine send requests here, under a name of its own that resolves to loopback (DNS rebinding)
@@ -111,14 +138,17 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
     private static bool IsFromHere(HttpRequest request)
     {
         var named = request.Host.Host;
-        if (!named.Equals("localhost", StringComparison.OrdinalIgnoreCase) && !(IPAddress.TryParse(named.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address)))
+        if (!IsLoopbackHost(named))
         {
             return false;
         }
 
         var isRead = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
-        return (isRead && !request.Path.StartsWithSegments("/api", StringComparison.Ordinal)) || IsSameOrigin(request);
+        return (isRead && !IsApi(request)) || IsSameOrigin(request);
     }
+
+    // As routing matches: whatever the case.
+    private static bool IsApi(HttpRequest request) => request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Browsers say where a request comes from; what is no browser says nothing.</summary>
     private static bool IsSameOrigin(HttpRequest request)
@@ -149,7 +179,7 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
         var authorization = context.Request.Headers.Authorization;
         if (authorization.Count == 0 && context.Request.Cookies.TryGetValue(CookieName, out var cookie) && IsSession(cookie))
         {
-            return IsSameOrigin(context.Request) || !context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal)
+            return IsSameOrigin(context.Request) || !IsApi(context.Request)
                 ? null
                 : Refuse(StatusCodes.Status403Forbidden, "not from here", "a page of another origin may not use this page's cookie");
         }

@@ -25,6 +25,7 @@ internal sealed class AdminEndpoints
     private readonly LiveStream _stream;
     private readonly Telemetry _telemetry;
     private readonly ILogger<AdminEndpoints> _logger;
+    private volatile bool _wasReady;
 
     public AdminEndpoints(
         SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, AdminAccess access, AdminState state, Refusals refusals, LiveStream stream,
@@ -101,7 +102,7 @@ internal sealed class AdminEndpoints
                 _logger.AdminFailed(e, context.Request.Method, context.TraceIdentifier);
             }
 
-            await Results.Problem(bad is null ? "a fault of the gateway; the log has it, event 1110" : "this is not a request that can be read", statusCode: bad?.StatusCode ?? StatusCodes.Status500InternalServerError).ExecuteAsync(context);
+            await Results.Problem(bad is null ? "a fault of the gateway; the log has it, event 1116" : "this is not a request that can be read", statusCode: bad?.StatusCode ?? StatusCodes.Status500InternalServerError).ExecuteAsync(context);
         }
 
         if (!context.Response.HasStarted && context.Response.ContentType is null && context.Response.StatusCode is StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed)
@@ -126,15 +127,23 @@ internal sealed class AdminEndpoints
             reasons.Add("draining");
         }
 
+        var missing = new List<string>();
         foreach (var list in _lists.All)
         {
             if (list.Current is null)
             {
-                reasons.Add($"address list {list.Name} was never loaded: {list.LastError ?? "not fetched yet"}");
+                missing.Add($"address list {list.Name} was never loaded: {list.LastError ?? "not fetched yet"}");
             }
         }
 
+        // Once ready, a list that a reload brought and that cannot be had fails its own routes (503), and must not take all the others out of every replica at once.
+        if (!_wasReady)
+        {
+            reasons.AddRange(missing);
+        }
+
         var isReady = reasons.Count == 0;
+        _wasReady |= isReady;
         var status = isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         if (!_access.IsOperator(context))
         {
@@ -145,7 +154,7 @@ internal sealed class AdminEndpoints
         var reload = _reloader.Status;
         var observing = _snapshots.Current.Policies.Values.Where(static p => !p.Observing.IsEmpty).OrderBy(static p => p.RouteId, StringComparer.Ordinal)
             .Select(static p => new { route = p.RouteId, checks = p.Observing });
-        return Results.Json(new { ready = isReady, revision = reload.Revision, newestFileTaken = reload.Successful, reasons, observing }, statusCode: status);
+        return Results.Json(new { ready = isReady, revision = reload.Revision, newestFileTaken = reload.Successful, reasons, missing, observing }, statusCode: status);
     }
 
     private IResult List(HttpContext context)

@@ -8,7 +8,7 @@ internal static class HealthcheckCommand
 {
     public static Command Create()
     {
-        var url = new Option<string>("--url") { Description = "The admin listener.", DefaultValueFactory = static _ => AdminEndpoints.DefaultUrl };
+        var url = new Option<string>("--url") { Description = "The admin listener.", DefaultValueFactory = static _ => Default() };
         var ready = new Option<bool>("--ready") { Description = "Ask /readyz instead of /healthz." };
         var command = new Command("healthcheck", "Ask a running gateway whether it is alive; for HEALTHCHECK in containers.") { url, ready };
         command.SetAction(async (parsed, cancellationToken) =>
@@ -27,5 +27,17 @@ internal static class HealthcheckCommand
             }
         });
         return command;
+    }
+
+    /// <summary>Where the gateway of this container was told to listen, asked from inside.</summary>
+    private static string Default()
+    {
+        var configured = Environment.GetEnvironmentVariable("Admin__Url")?.Split(';')[0] ?? AdminEndpoints.DefaultUrl;
+        foreach (var any in (string[])["//*", "//+", "//0.0.0.0", "//[::]"])
+        {
+            configured = configured.Replace(any, "//127.0.0.1", StringComparison.Ordinal);
+        }
+
+        return configured;
     }
 }

@@ -14,7 +14,7 @@ namespace WebhookEdge.Gate;
 /// The request path, top to bottom: route, open, decide, refuse or admit, forward (holding while the upstream refuses connections), settle, record.
 /// First step inside YARP's pipeline, so every proxied endpoint passes here and no route can skip it.
 /// </summary>
-internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, Capacity capacity, GatewayMetrics metrics, TimeProvider time, ILogger<GateMiddleware> logger)
+internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, Capacity capacity, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
@@ -172,7 +172,11 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
                 }
 
                 delivery.Hold();
-                logger.Holding(delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
+                if (throttle.Allows(delivery.Policy.LogLines.Holding(delivery.Policy.RouteId)))
+                {
+                    logger.Holding(delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
+                }
+
                 refused?.Clear();
                 StartOver(context, refused);
             }

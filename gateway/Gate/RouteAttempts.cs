@@ -188,7 +188,6 @@ internal sealed class RouteAttempts(string routeId, GiveUpRules rules, RouteMetr
 
         if (attempts == rules.Attempts)
         {
-            metrics.GivenUp(routeId);
             if (throttle.Allows(_givenUpLine))
             {
                 logger.AttemptsGivenUp(id.ToString(), routeId, attempts, rules.Attempts, rules.Provider);

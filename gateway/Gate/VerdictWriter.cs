@@ -114,6 +114,11 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         delivery.Policy.Numbers?.Forwarded(outcome.Accepted, outcome.Status, delivery.Body.Length, elapsed);
         delivery.EndWatch(outcome.Accepted ? "accepted" : "upstream-refused", "none", outcome.Status, context.TraceIdentifier);
         delivery.Policy.Attempts?.Forwarded(delivery, outcome.Accepted);
+        if (!outcome.Accepted && throttle.Allows(delivery.Policy.LogLines.UpstreamRefused(delivery.Policy.RouteId)))
+        {
+            logger.UpstreamRefused(context.Request.Method, PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier, delivery.EventKey);
+        }
+
         if (logger.IsEnabled(LogLevel.Debug))
         {
             logger.Forwarded(context.Request.Method, PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier, delivery.EventKey);

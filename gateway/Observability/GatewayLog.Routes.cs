@@ -17,7 +17,7 @@ internal static partial class GatewayLog
     [LoggerMessage(5104, LogLevel.Warning, "Route {Route} is in observe mode ({Checks}): what these refuse is recorded and forwarded all the same")]
     public static partial void RouteObserves(this ILogger logger, string route, string checks);
 
-    [LoggerMessage(5105, LogLevel.Information, "WebhookEdge {Version}, revision {Revision}: {Routes} routes; events are remembered in {Store}; client addresses from {ClientAddress}; at most {ConcurrentRequests} requests and {BufferedBodies} of bodies at once; state kept in {State}; {Warnings} warnings")]
+    [LoggerMessage(5105, LogLevel.Information, "WebhookEdge {Version}, revision {Revision}: {Routes} routes; events are remembered in {Store}; client addresses from {ClientAddress}; at most {ConcurrentRequests} requests and {BufferedBodies} of bodies at once; state on disk: {State}; {Warnings} warnings")]
     public static partial void Summary(this ILogger logger, string version, string revision, int routes, string store, string clientAddress, int concurrentRequests, string bufferedBodies, string state, int warnings);
 
     [LoggerMessage(5106, LogLevel.Information, "Route {Route}: {Match} to {Upstream}; provider {Provider}; checks {Checks}; from {Addresses}; replay {Replay}; limits {Limits}; sender gives up {GivesUp}; mode {Mode}")]

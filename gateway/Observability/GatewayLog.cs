@@ -15,6 +15,9 @@ internal static partial class GatewayLog
     [LoggerMessage(1101, LogLevel.Debug, "Forwarded {Method} {Path} on route {Route} from {Client}: upstream answered {Status}, request {RequestId}, event {EventKey}")]
     public static partial void Forwarded(this ILogger logger, string method, string path, string route, string client, int status, string requestId, string? eventKey);
 
+    [LoggerMessage(1115, LogLevel.Warning, "The upstream of route {Route} answered {Status} to {Method} {Path} from {Client}: authentic and not delivered by this attempt, request {RequestId}, event {EventKey}")]
+    public static partial void UpstreamRefused(this ILogger logger, string method, string path, string route, string client, int status, string requestId, string? eventKey);
+
     [LoggerMessage(1102, LogLevel.Warning, "Would refuse {Method} {Path} on route {Route} from {Client}: {Reason}; forwarded, because it is in observe mode, request {RequestId}")]
     public static partial void WouldRefuse(this ILogger logger, string method, string path, string route, string client, string reason, string requestId);
 
@@ -33,7 +36,7 @@ internal static partial class GatewayLog
     [LoggerMessage(1108, LogLevel.Information, "Answered the challenge {Method} {Path} on route {Route} from {Client}: {Status}, request {RequestId}")]
     public static partial void ChallengeAnswered(this ILogger logger, string method, string path, string route, string client, int status, string requestId);
 
-    [LoggerMessage(1110, LogLevel.Error, "An admin request failed ({Method}), request {RequestId}")]
+    [LoggerMessage(1116, LogLevel.Error, "An admin request failed ({Method}), request {RequestId}")]
     public static partial void AdminFailed(this ILogger logger, Exception exception, string method, string requestId);
 
     [LoggerMessage(1107, LogLevel.Debug, "The body of a request on route {Route} could not be given back, its connection is over, request {RequestId}")]

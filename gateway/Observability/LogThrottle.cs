@@ -162,10 +162,16 @@ internal sealed class RouteLogLines
     private readonly ThrottledLine?[] _refused = new ThrottledLine?[RejectReasons.Count];
     private readonly ThrottledLine?[] _wouldRefuse = new ThrottledLine?[RejectReasons.Count];
     private ThrottledLine? _challenge;
+    private ThrottledLine? _holding;
+    private ThrottledLine? _upstreamRefused;
 
     public ThrottledLine Refused(string route, RejectReason reason) => _refused[(int)reason] ??= new(1100, reason.Describe().Level, route, reason.Describe().Slug);
 
     public ThrottledLine WouldRefuse(string route, RejectReason reason) => _wouldRefuse[(int)reason] ??= new(1102, LogLevel.Warning, route, reason.Describe().Slug);
+
+    public ThrottledLine Holding(string route) => _holding ??= new(1103, LogLevel.Warning, route, "upstream-unreachable");
+
+    public ThrottledLine UpstreamRefused(string route) => _upstreamRefused ??= new(1115, LogLevel.Warning, route, "upstream-refused");
 
     public ThrottledLine Challenge(string route) => _challenge ??= new(1108, LogLevel.Information, route, "handshake");
 }

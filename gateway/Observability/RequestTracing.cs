@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
 namespace WebhookEdge.Observability;
@@ -35,7 +36,7 @@ internal sealed class RequestTracing : IDisposable
 
         ActivityLink[]? links = traceParent.Count == 1 && ActivityContext.TryParse(traceParent[0], null, isRemote: true, out var sender) ? [new(sender)] : null;
         var outer = Activity.Current;
-        var activity = source.StartActivity(ActivityKind.Server, parentContext: default, links: links, name: $"{method} {path}");
+        var activity = source.StartActivity(ActivityKind.Server, parentContext: default, links: links, name: $"{(HttpMethods.IsPost(method) || HttpMethods.IsGet(method) || HttpMethods.IsPut(method) || HttpMethods.IsPatch(method) || HttpMethods.IsHead(method) ? method : "_OTHER")} {path}");
 
         // Nothing below the gate is to become a child by itself: not the HTTP client, not Redis' background work.
         Activity.Current = outer;

@@ -17,13 +17,12 @@ internal readonly record struct AttemptReading(string Route, string Provider, in
 /// <summary>Instruments about single routes beside their requests. The tag <c>route</c> is bounded by the configuration.</summary>
 internal sealed class RouteMetrics
 {
-    private readonly Counter<long> _givenUp;
     private readonly Counter<long> _untracked;
     private Func<IEnumerable<AttemptReading>> _attempts = static () => [];
 
     public RouteMetrics(Meter meter)
     {
-        _givenUp = meter.CreateCounter<long>("webhookedge.attempts.given_up", "{event}", "Events of which the sender has made its last attempt, and it failed.");
+        meter.CreateObservableCounter("webhookedge.attempts.given_up", GivenUp, "{event}", "Events of which the sender has made its last attempt, and it failed.");
         _untracked = meter.CreateCounter<long>("webhookedge.attempts.untracked", "{attempt}", "Failed attempts of events for which the watch had no room.");
         meter.CreateLiveGauge("webhookedge.attempts.near_limit", "{event}", "Events of which the sender will make one more attempt; routes whose sender's limit is known.", () => Attempts(static r => r.NearLimit));
         meter.CreateLiveGauge("webhookedge.attempts.failing", "{event}", "Events whose last attempt failed and that will be sent again; routes whose sender's limit is known.", () => Attempts(static r => r.Failing));
@@ -33,9 +32,15 @@ internal sealed class RouteMetrics
     /// <summary>Tells the gauges where to find the readings of failed attempts; the last caller wins.</summary>
     public void WatchAttempts(Func<IEnumerable<AttemptReading>> readings) => Volatile.Write(ref _attempts, readings);
 
-    public void GivenUp(string route) => _givenUp.Add(1, new KeyValuePair<string, object?>("route", route));
-
     public void Untracked(string route) => _untracked.Add(1, new KeyValuePair<string, object?>("route", route));
+
+    private IEnumerable<Measurement<long>> GivenUp()
+    {
+        foreach (var reading in Volatile.Read(ref _attempts)())
+        {
+            yield return new(reading.GivenUp, new KeyValuePair<string, object?>("route", reading.Route));
+        }
+    }
 
     private IEnumerable<Measurement<double>> Attempts(Func<AttemptReading, int> value)
     {

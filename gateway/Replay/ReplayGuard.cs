@@ -180,7 +180,11 @@ internal sealed class ReplayGuard : IAsyncDisposable
             _waiting.WakeOne(key);
         }
 
-        _logger.ReplayForgotten(key.ToString());
+        if (known)
+        {
+            _logger.ReplayForgotten(key.ToString());
+        }
+
         return known;
     }
 

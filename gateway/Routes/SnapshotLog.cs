@@ -19,7 +19,7 @@ internal static class SnapshotLog
             settings.ClientAddress,
             settings.ConcurrentRequests,
             new ByteSize(settings.BufferedBodies).ToString(),
-            settings.StateDirectory ?? "nowhere",
+            settings.StateDirectory ?? "none",
             problems.Count(static p => p.IsWarning));
         foreach (var route in snapshot.Summaries)
         {

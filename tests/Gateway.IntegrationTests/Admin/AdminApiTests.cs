@@ -95,7 +95,7 @@ public sealed class AdminApiTests
         Assert.Equal("127.0.0.1", seen.GetProperty("peer").GetString());
         Assert.Equal(["198.51.100.7", "203.0.113.9", "127.0.0.8"], seen.GetProperty("forwarded").EnumerateArray().Select(static hop => hop.GetString()));
         Assert.Contains("right-most", seen.GetProperty("rule").GetString(), StringComparison.Ordinal);
-        Assert.Contains("198.51.100.7 in the chain is allowed", seen.GetProperty("hint").GetString(), StringComparison.Ordinal);
+        Assert.Contains("X-Forwarded-For names 198.51.100.7, which is allowed. That proves nothing", seen.GetProperty("hint").GetString(), StringComparison.Ordinal);
         Assert.False(seen.GetProperty("allowedNow").GetBoolean());
         Assert.Contains("X-Sig", detail.GetProperty("headers").EnumerateArray().Select(static h => h.GetString()));
         Assert.DoesNotContain("kept-out", detail.GetRawText(), StringComparison.Ordinal);
@@ -226,6 +226,7 @@ public sealed class AdminApiTests
     [InlineData("/api/state", "localhost", "http://evil.example", null)]
     [InlineData("/api/stream", "localhost", null, "cross-site")]
     [InlineData("/api/stream", "localhost", null, "same-site")]
+    [InlineData("/API/state", "localhost", "http://evil.example", null)]
     public async Task Without_a_token_pages_of_strangers_read_nothing(string path, string host, string? origin, string? site)
     {
         await using var gateway = await TestGateway.StartAsync(Hook.Routes(), secrets: Hook.Secrets);
@@ -287,10 +288,26 @@ public sealed class AdminApiTests
         Assert.Equal(200, (await AskAsync(gateway, mine)).Status);
         Assert.Equal(403, (await AskAsync(gateway, mine.WithHeader("Sec-Fetch-Site", "cross-site"))).Status);
         Assert.Equal(403, (await AskAsync(gateway, RawRequest.Post("/api/replay/hook/forget").WithHeader("Cookie", cookie).WithHeader("Origin", "http://evil.example"))).Status);
+        Assert.Equal(403, (await AskAsync(gateway, RawRequest.Post("/API/Replay/hook/forget").WithHeader("Cookie", cookie).WithHeader("Origin", "http://evil.example"))).Status);
         Assert.Equal(401, (await AskAsync(gateway, RawRequest.Get("/api/state").WithHeader("Cookie", cookie[..^1] + (cookie[^1] == '0' ? '1' : '0')))).Status);
         Assert.Equal(401, (await AskAsync(gateway, RawRequest.Get("/api/state").WithHeader("Cookie", AdminAccess.CookieName + "=99999999999."))).Status);
         clock.Advance(TimeSpan.FromHours(12));
         Assert.Equal(401, (await AskAsync(gateway, mine)).Status);
+    }
+
+    [Theory]
+    [InlineData("multipart/form-data", "x")]
+    [InlineData("multipart/form-data; boundary=b", "--b\r\nbroken")]
+    [InlineData("application/x-www-form-urlencoded", null)]
+    public async Task What_is_no_form_is_a_wrong_token_and_no_fault_of_the_gateway(string type, string? body)
+    {
+        await using var gateway = await StartWithTokenAsync();
+        body ??= string.Concat(Enumerable.Range(0, 2000).Select(static i => $"k{i}=v&"));
+
+        var answer = await AskAsync(gateway, RawRequest.Post("/signin", body).WithHeader("Content-Type", type));
+
+        Assert.Equal((401, "application/problem+json"), (answer.Status, answer.Headers["Content-Type"]));
+        Assert.Empty(gateway.Logs.WithEvent(1116));
     }
 
     [Fact]
@@ -316,6 +333,8 @@ public sealed class AdminApiTests
     [InlineData("http://*:0", "", "Admin:Url")]
     [InlineData("http://127.0.0.1:0;http://[::]:0", null, "Admin:Url")]
     [InlineData("http://127.0.0.1:0", "short", "Admin:Token")]
+    [InlineData("http://loopback:0", null, "Admin:Url")]
+    [InlineData("http://x@localhost:0", null, "Admin:Url")]
     public async Task A_listener_open_to_others_without_a_good_token_does_not_start(string url, string? token, string place)
     {
         using var directory = new TempDirectory();

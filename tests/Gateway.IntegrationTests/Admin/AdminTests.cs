@@ -62,6 +62,28 @@ public sealed class AdminTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(gateway, "/healthz")).Status);
     }
 
+    [Fact]
+    public async Task A_list_that_a_reload_brings_and_that_cannot_be_had_does_not_take_the_other_routes_away()
+    {
+        await using var upstream = TestUpstream.Start();
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets);
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync(gateway, "/readyz")).Status);
+
+        Assert.True(await gateway.ReloadAsync(
+            """
+            { "edge": { "awsRanges": { "url": "file:{dir}/ip-ranges.json" } },
+              "routes": {
+                "hook": { "path": "/hook", "verify": [{ "scheme": { "header": "X-Sig" }, "secrets": ["file:{dir}/secret"] }], "upstream": "{upstream}" },
+                "new":  { "path": "/new",  "verify": [{ "scheme": { "header": "X-Sig" }, "secrets": ["file:{dir}/secret"] }], "allow": ["aws:us-east-1"], "upstream": "{upstream}" } } }
+            """));
+
+        var after = await GetAsync(gateway, "/readyz");
+        Assert.Equal(HttpStatusCode.OK, after.Status);
+        Assert.Contains("never loaded", Assert.Single(JsonDocument.Parse(after.Text).RootElement.GetProperty("missing").EnumerateArray()).GetString(), StringComparison.Ordinal);
+        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        Assert.Equal(503, (await gateway.SendAsync(RawRequest.Post("/new", "x"))).Status);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
