@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using WebhookEdge.Gate;
 using WebhookEdge.Hosting;
 using WebhookEdge.Routes;
 
@@ -21,6 +22,8 @@ internal sealed class OfflineGateway(TimeProvider? time = null) : IAsyncDisposab
         .BuildServiceProvider();
 
     public RoutesLoader Loader => _services.GetRequiredService<RoutesLoader>();
+
+    public Capacity Capacity => _services.GetRequiredService<Capacity>();
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 }

@@ -11,17 +11,13 @@ internal sealed class ExportFaults : EventListener
     private const string Source = "OpenTelemetry-Exporter-OpenTelemetryProtocol";
     private const int LongestFault = 300;
 
-    private readonly TimeProvider _time;
+    private readonly LogInterval _lines;
     private readonly ILogger _logger;
-    private readonly long _every;
-    private long _toldAt;
 
     public ExportFaults(TimeProvider time, ILogger logger)
     {
-        _time = time;
+        _lines = new(time, TimeSpan.FromMinutes(1));
         _logger = logger;
-        _every = 60 * time.TimestampFrequency;
-        _toldAt = time.GetTimestamp() - _every;
 
         // Sources that exist already were announced before the fields above were set.
         foreach (var source in EventSource.GetSources())
@@ -40,9 +36,7 @@ internal sealed class ExportFaults : EventListener
 
     protected override void OnEventWritten(EventWrittenEventArgs eventData)
     {
-        var told = Volatile.Read(ref _toldAt);
-        var now = _time?.GetTimestamp() ?? 0;
-        if (_logger is null || now - told < _every || Interlocked.CompareExchange(ref _toldAt, now, told) != told)
+        if (_logger is null || !_lines.TryEnter(out _))
         {
             return;
         }

@@ -4,11 +4,9 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
 using WebhookEdge.Configuration;
+using WebhookEdge.Cli;
 using WebhookEdge.Gate;
-using WebhookEdge.Hosting;
 using WebhookEdge.Routes;
 using WebhookEdge.Verdicts;
 using Yarp.ReverseProxy.Forwarder;
@@ -27,14 +25,14 @@ internal sealed class GateBench : IDisposable
     // Longer than any event is remembered.
     private static readonly TimeSpan Later = TimeSpan.FromDays(31);
 
-    private readonly ServiceProvider _services;
+    private readonly OfflineGateway _gateway;
     private readonly DirectoryInfo _folder;
     private readonly Delivery _delivery = new();
     private readonly Pipe _pipe = new(new PipeOptions(pauseWriterThreshold: 0, useSynchronizationContext: false));
 
-    private GateBench(ServiceProvider services, DirectoryInfo folder, JumpingTime time, RoutePolicy policy)
+    private GateBench(OfflineGateway gateway, DirectoryInfo folder, JumpingTime time, RoutePolicy policy)
     {
-        _services = services;
+        _gateway = gateway;
         _folder = folder;
         Time = time;
         Policy = policy;
@@ -69,20 +67,10 @@ internal sealed class GateBench : IDisposable
                 "allow": [{{string.Join(", ", (allow ?? ["127.0.0.1"]).Select(static entry => $"\"{entry}\""))}}] } } }
             """;
         var time = new JumpingTime();
-        var services = new ServiceCollection()
-            .AddLogging()
-            .AddSingleton<TimeProvider>(time)
-            .AddSingleton<IConfiguration>(new ConfigurationBuilder().Build())
-            .AddObservability()
-            .AddGate()
-            .AddAllowLists()
-            .AddReplay()
-            .AddForwarding()
-            .AddRoutes("")
-            .BuildServiceProvider();
-        var loaded = services.GetRequiredService<RoutesLoader>().LoadAsync(Encoding.UTF8.GetBytes(routes), CompileMode.Validate, CancellationToken.None).GetAwaiter().GetResult();
+        var gateway = new OfflineGateway(time);
+        var loaded = gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(routes), CompileMode.Validate, CancellationToken.None).GetAwaiter().GetResult();
         return loaded.Snapshot is { } snapshot
-            ? new(services, folder, time, snapshot.Policies["github"])
+            ? new(gateway, folder, time, snapshot.Policies["github"])
             : throw new InvalidOperationException(string.Join('\n', loaded.Problems.Select(static problem => problem.ToString())));
     }
 
@@ -131,7 +119,7 @@ internal sealed class GateBench : IDisposable
             _pipe.Reader.AdvanceTo(unread.Buffer.End);
         }
 
-        _services.GetRequiredService<Capacity>().Release(_delivery);
+        _gateway.Capacity.Release(_delivery);
         _delivery.Reset();
         _pipe.Reader.Complete();
         _pipe.Reset();
@@ -154,7 +142,7 @@ internal sealed class GateBench : IDisposable
 
     public void Dispose()
     {
-        _services.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        _gateway.DisposeAsync().AsTask().GetAwaiter().GetResult();
         _folder.Delete(recursive: true);
     }
 }
