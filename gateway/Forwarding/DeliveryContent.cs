@@ -10,8 +10,10 @@ namespace WebhookEdge.Forwarding;
 /// </summary>
 internal sealed class DeliveryContent(Delivery delivery) : HttpContent
 {
-    // Larger bodies come in 4 KiB segments; one write, and so one system call, for each would cost more than this copy.
+    // Larger bodies come in segments; one write, and so one system call, for each would cost more than this copy.
     private const int CoalesceUpTo = 64 * 1024;
+
+    public Delivery Delivery => delivery;
 
     protected override bool TryComputeLength(out long length)
     {
@@ -29,7 +31,7 @@ internal sealed class DeliveryContent(Delivery delivery) : HttpContent
             var body = delivery.Body;
             if (body.IsSingleSegment)
             {
-                await stream.WriteAsync(body.First, cancellationToken);
+                await GatheringStream.WriteAsync(stream, body.First, cancellationToken);
                 return;
             }
 
@@ -40,7 +42,7 @@ internal sealed class DeliveryContent(Delivery delivery) : HttpContent
                 {
                     var part = body.Slice(0, Math.Min(body.Length, buffer.Length));
                     part.CopyTo(buffer);
-                    await stream.WriteAsync(buffer.AsMemory(0, (int)part.Length), cancellationToken);
+                    await GatheringStream.WriteAsync(stream, buffer.AsMemory(0, (int)part.Length), cancellationToken);
                     body = body.Slice(part.End);
                 }
             }

@@ -37,7 +37,7 @@ internal sealed class ForwardTransforms : ITransformProvider
     }
 
     private static Delivery Admitted(HttpContext context) =>
-        context.Features.Get<Admission>()?.Delivery
+        Admission.Of(context.Features)
         ?? throw new InvalidOperationException("the request was not admitted by the gate and is not forwarded");
 
     /// <summary>Hands over the body and copies the sender's headers in one pass.</summary>
@@ -86,7 +86,7 @@ internal sealed class ForwardTransforms : ITransformProvider
         public override ValueTask ApplyAsync(RequestTransformContext context)
         {
             var http = context.HttpContext;
-            var delivery = Admitted(http);
+            var delivery = (context.ProxyRequest.Content as DeliveryContent)?.Delivery ?? Admitted(http);
             var headers = context.ProxyRequest.Headers;
             if (configured)
             {
@@ -183,7 +183,8 @@ internal sealed class ForwardTransforms : ITransformProvider
                 return default;
             }
 
-            Admitted(context.HttpContext).UpstreamStatus = (int)response.StatusCode;
+            var delivery = (response.RequestMessage?.Content as DeliveryContent)?.Delivery ?? Admitted(context.HttpContext);
+            delivery.UpstreamStatus = (int)response.StatusCode;
             if (response.StatusCode is < HttpStatusCode.OK or (>= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest))
             {
                 context.SuppressResponseBody = true;

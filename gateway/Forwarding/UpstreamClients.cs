@@ -23,6 +23,9 @@ internal static class UpstreamClients
         handler.ConnectTimeout = ConnectTimeout;
         handler.PooledConnectionIdleTimeout = IdleTimeout;
 
+        handler.PlaintextStreamFilter = static (context, _) =>
+            new(context.NegotiatedHttpVersion.Major == 1 ? new GatheringStream(context.PlaintextStream) : context.PlaintextStream);
+
         // Bytes above 0x7f in header values come through as they are, in both directions.
         handler.RequestHeaderEncodingSelector ??= static (_, _) => Encoding.UTF8;
         handler.ResponseHeaderEncodingSelector ??= static (_, _) => Encoding.Latin1;

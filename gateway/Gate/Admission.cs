@@ -1,12 +1,56 @@
+using Microsoft.AspNetCore.Http.Features;
+
 namespace WebhookEdge.Gate;
 
 /// <summary>
-/// Left on a request when the gate said yes. Forwarding refuses to send a request without it, so a pipeline that was put together
-/// without the gate forwards nothing. Only a delivery has one.
+/// Left on a request when the gate said yes, in the place of the request's lifetime: from here on the delivery hangs on the route's time and not on the
+/// sender's connection. Forwarding refuses to send a request without it, so a pipeline that was put together without the gate forwards nothing. Only a
+/// delivery has one. One feature for both: each that is set makes the server's context forget the features it has looked up.
+/// <para>
+/// An abort is kept until <see cref="End"/>: YARP aborts when the upstream breaks off in its answer, and after an abort the server takes no body back.
+/// </para>
 /// </summary>
-internal sealed class Admission
+internal sealed class Admission : IHttpRequestLifetimeFeature
 {
+    private IHttpRequestLifetimeFeature? _server;
+    private volatile bool _aborted;
+
     internal Admission(Delivery delivery) => Delivery = delivery;
 
     public Delivery Delivery { get; }
+
+    /// <summary>True while the request is being forwarded, and until <see cref="End"/>.</summary>
+    public bool HasBegun => _server is not null;
+
+    public CancellationToken RequestAborted { get; set; }
+
+    public void Abort() => _aborted = true;
+
+    /// <summary>The delivery the gate has admitted; null for a request it has not.</summary>
+    public static Delivery? Of(IFeatureCollection features) => (features.Get<IHttpRequestLifetimeFeature>() as Admission)?.Delivery;
+
+    public void Begin(IFeatureCollection features, CancellationToken routesTime)
+    {
+        _server = features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
+        _aborted = false;
+        RequestAborted = routesTime;
+        features.Set<IHttpRequestLifetimeFeature>(this);
+    }
+
+    /// <summary>Gives the server its own back, and the abort if there was one. Nothing happens when the request was never forwarded.</summary>
+    public void End(IFeatureCollection features)
+    {
+        if (_server is not { } server)
+        {
+            return;
+        }
+
+        _server = null;
+        RequestAborted = default;
+        features.Set(server);
+        if (_aborted)
+        {
+            server.Abort();
+        }
+    }
 }

@@ -30,14 +30,11 @@ internal sealed class Delivery
 
     public Delivery() => Admission = new(this);
 
-    /// <summary>To be left on the request once the gate has said yes.</summary>
+    /// <summary>To be left on the request once the gate has said yes, in the place of its lifetime.</summary>
     public Admission Admission { get; }
 
     /// <summary>Bounds the forward; fires when the route's time is up. Kept with the pooled delivery.</summary>
     public CancellationTokenSource? Deadline { get; set; }
-
-    /// <summary>The request's lifetime while it is forwarded. Kept with the pooled delivery.</summary>
-    public ForwardLifetime Lifetime { get; } = new();
 
     /// <summary>True once a byte of the body may have left for the upstream: from then on a failure is ambiguous and nothing is sent twice.</summary>
     public bool Sent { get; set; }
@@ -163,7 +160,7 @@ internal sealed class Delivery
     {
         if (Watch is { } watch)
         {
-            if (Lifetime.HasBegun)
+            if (Admission.HasBegun)
             {
                 watch.Forwarded(UpstreamStatus);
             }

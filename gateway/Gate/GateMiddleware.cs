@@ -52,7 +52,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
 
             if (verdict.Passed)
             {
-                writer.Forwarded(context, delivery, OutcomeOf(context, delivery), startedAt);
+                writer.Forwarded(context, delivery, OutcomeOf(delivery), startedAt);
             }
             else if (verdict.Answer is { } answer)
             {
@@ -82,7 +82,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         // body, nor Connection: upgrade, after which it takes everything that follows for the body.
         delivery.Ambiguous = headers.ContainsKey(HeaderNames.Upgrade)
             || (headers.TransferEncoding.Count > 0 && (headers.ContentLength is not null || headers.ContainsKey("X-Content-Length") || !IsChunkedAlone(headers.TransferEncoding)))
-            || context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+            || (headers.Connection.Count > 0 && context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true })
             || HttpMethods.IsConnect(request.Method);
 
         // YARP's own per-route limit has no effect once a middleware has read the body; the server's has.
@@ -126,8 +126,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
 
         // From here on the delivery does not hang on the sender's connection: one that hangs up must not cancel work the upstream has begun.
         // YARP takes RequestAborted as its reason to stop; now that is the route's time alone.
-        delivery.Lifetime.Begin(context.Features, deadline.Token);
-        context.Features.Set(delivery.Admission);
+        delivery.Admission.Begin(context.Features, deadline.Token);
 
         List<DestinationState>? refused = null;
         while (true)
@@ -137,7 +136,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
             var error = context.GetForwarderErrorFeature();
             if (error is null || delivery.UpstreamStatus != 0)
             {
-                return AfterAnswer(context, delivery);
+                return AfterAnswer(context, delivery, error);
             }
 
             if (delivery.Sent || error.Error == ForwarderError.RequestCreation)
@@ -183,7 +182,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         }
     }
 
-    private static Verdict AfterAnswer(HttpContext context, Delivery delivery)
+    private static Verdict AfterAnswer(HttpContext context, Delivery delivery, IForwarderErrorFeature? error)
     {
         // A redirect would send the event somewhere the configuration does not name; 1xx is no answer.
         if (delivery.UpstreamStatus is >= 300 and < 400 or < 200 or > 599)
@@ -192,7 +191,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         }
 
         // The upstream said no or yes and then broke off before the first byte of its body: the status is known, the answer is not.
-        return context.GetForwarderErrorFeature() is null || context.Response.HasStarted
+        return error is null || context.Response.HasStarted
             ? Verdict.Pass
             : Verdict.Reject(RejectReason.UpstreamFailed, "the answer broke off", RetryAfter);
     }
@@ -242,8 +241,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         return untried.Count > 0;
     }
 
-    private static ForwardOutcome OutcomeOf(HttpContext context, Delivery delivery) =>
-        new(context.GetForwarderErrorFeature()?.Error ?? ForwarderError.None, delivery.UpstreamStatus, delivery.Watch?.Trace ?? default);
+    private static ForwardOutcome OutcomeOf(Delivery delivery) => new(delivery.UpstreamStatus, delivery.Watch?.Trace ?? default);
 
     private async ValueTask CloseAsync(HttpContext context, Delivery delivery, bool entered)
     {
@@ -263,7 +261,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
             delivery.Claim = null;
             try
             {
-                await claim.SettleAsync(OutcomeOf(context, delivery));
+                await claim.SettleAsync(OutcomeOf(delivery));
             }
             catch (Exception e)
             {
@@ -288,8 +286,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
             capacity.Leave();
         }
 
-        context.Features.Set<Admission>(null);
-        delivery.Lifetime.End(context.Features);
+        delivery.Admission.End(context.Features);
         _deliveries.Return(delivery);
     }
 

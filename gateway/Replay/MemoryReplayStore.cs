@@ -48,14 +48,14 @@ internal sealed class MemoryReplayStore : IReplayStore
     public bool TryClaim(in ReplayKey key, ulong owner, TimeSpan lease, out ClaimAnswer answer)
     {
         var now = _time.GetTimestamp();
-        return ShardOf(key, out var hash).TryClaim(key, hash, owner, now, Later(now, lease), out answer);
+        return ShardOf(key, out var hash).TryClaim(key, hash, owner, now, _time.After(now, lease), out answer);
     }
 
     /// <summary>As <see cref="IReplayStore.CommitAsync"/>; false when there was no room to remember it.</summary>
     public bool TryCommit(in ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default)
     {
         var now = _time.GetTimestamp();
-        return ShardOf(key, out var hash).TryCommit(key, hash, status, now, Later(now, ttl), trace);
+        return ShardOf(key, out var hash).TryCommit(key, hash, status, now, _time.After(now, ttl), trace);
     }
 
     /// <summary>As <see cref="IReplayStore.ReleaseAsync"/>.</summary>
@@ -81,8 +81,6 @@ internal sealed class MemoryReplayStore : IReplayStore
         // The upper bits choose the shard, the lower ones the bucket in it.
         return _shards[(int)((ulong)(uint)hash << _shardBits >> 32)];
     }
-
-    private long Later(long now, TimeSpan span) => now + (long)((Int128)span.Ticks * _time.TimestampFrequency / TimeSpan.TicksPerSecond);
 
     private enum SlotState : byte
     {

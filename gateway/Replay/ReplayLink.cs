@@ -73,10 +73,10 @@ internal sealed class ReplayLink : IAsyncDisposable
     }
 
     /// <summary>Remembers the delivery, now or once the store is back.</summary>
-    public ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default) => SettleAsync(key, new(true, status, 0, Later(ttl), trace));
+    public ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default) => SettleAsync(key, new(true, status, 0, _time.After(_time.GetTimestamp(), ttl), trace));
 
     /// <summary>Gives the key up, now or once the store is back; pointless after <paramref name="lease"/>, when it has expired by itself.</summary>
-    public ValueTask ReleaseAsync(ReplayKey key, ulong owner, TimeSpan lease) => SettleAsync(key, new(false, 0, owner, Later(lease)));
+    public ValueTask ReleaseAsync(ReplayKey key, ulong owner, TimeSpan lease) => SettleAsync(key, new(false, 0, owner, _time.After(_time.GetTimestamp(), lease)));
 
     /// <inheritdoc cref="IReplayStore.ForgetAsync"/>
     /// <exception cref="ReplayStoreException">The store is away: the key may still be there. A queued marker is forgotten all the same.</exception>
@@ -313,8 +313,6 @@ internal sealed class ReplayLink : IAsyncDisposable
             _logger.ReplayStoreAway(operation, exception is ReplayStoreException ? exception.Message : exception.GetType().Name, pause);
         }
     }
-
-    private long Later(TimeSpan span) => _time.GetTimestamp() + (long)((Int128)span.Ticks * _time.TimestampFrequency / TimeSpan.TicksPerSecond);
 
     /// <summary>A marker the store has not got yet.</summary>
     /// <param name="Until">Timestamp after which it means nothing any more.</param>

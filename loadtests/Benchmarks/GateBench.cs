@@ -9,7 +9,6 @@ using WebhookEdge.Cli;
 using WebhookEdge.Gate;
 using WebhookEdge.Routes;
 using WebhookEdge.Verdicts;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace WebhookEdge.LoadTests;
 
@@ -20,7 +19,7 @@ namespace WebhookEdge.LoadTests;
 /// </summary>
 internal sealed class GateBench : IDisposable
 {
-    private static readonly ForwardOutcome Accepted = new(ForwarderError.None, 200);
+    private static readonly ForwardOutcome Accepted = new(200);
 
     // Longer than any event is remembered.
     private static readonly TimeSpan Later = TimeSpan.FromDays(31);

@@ -11,7 +11,7 @@ public class Bodies : SiteTests
 {
     private const int Cap = 1024 * 1024;
 
-    public static TheoryData<int> Sizes => [1, 2, 600, 4095, 4096, 4097, 65_535, 65_537, 300_000, Cap - 1, Cap];
+    public static TheoryData<int> Sizes => [1, 2, 600, 3071, 3072, 4095, 4096, 4097, 12_288, 49_152, 49_153, 65_535, 65_537, 300_000, Cap - 1, Cap];
 
     [Theory]
     [MemberData(nameof(Sizes))]
