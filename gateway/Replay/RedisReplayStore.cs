@@ -202,11 +202,7 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
             var connection = connecting.IsCompletedSuccessfully ? connecting.Result : await connecting.WaitAsync(_deadline, _time);
             var left = _deadline - _time.GetElapsedTime(begin);
             pending = connection.GetDatabase().ExecuteAsync(command, arguments);
-            var result = await pending.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, _time);
-
-            // Leave the library's reader: a caller that takes its time must not hold up everybody else's answers.
-            await Task.Yield();
-            return result;
+            return await pending.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, _time);
         }
         catch (Exception exception)
         {
@@ -245,6 +241,10 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
     private async Task<ConnectionMultiplexer> ConnectAsync()
     {
         var connection = await ConnectionMultiplexer.ConnectAsync(_options);
+
+        // Each answer continues its own delivery on the pool, instead of all of them in turn on one thread: one that takes its time holds up nobody, and
+        // no answer changes threads twice. Nothing here depends on the order of answers.
+        connection.PreserveAsyncOrder = false;
         connection.ConnectionFailed += (_, e) =>
         {
             if (e.ConnectionType == ConnectionType.Interactive)

@@ -95,6 +95,7 @@ internal static class CompareReport
         yield return new("replay in Redis: requests per core against nginx + Lua with SET NX", size, AtMost: false, 1.3, measured.PerCoreRatio(redis, yarp with { Contender = Contender.NginxLuaRedisId }).Median);
         yield return new("forged, requests per core against valid", size, AtMost: false, 2.2, measured.PerCoreRatio(gateway with { Kind = RequestKind.Forged }, gateway).Median);
         yield return new("wrong address, requests per core against valid", size, AtMost: false, 3.0, measured.PerCoreRatio(gateway with { Kind = RequestKind.WrongAddress }, gateway).Median);
+        yield return new("1,000 routes, 10,000 addresses, 16 secrets: CPU against 8, 2 and 1", size, AtMost: true, 1.05, measured.CpuRatio(yarp with { Contender = Contender.GatewayGrownId }, gateway).Median);
         yield return new("p99 added at half load, ms over bare YARP", size, AtMost: true, 0.2, AddedP99(measured, size));
     }
 

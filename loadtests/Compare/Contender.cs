@@ -69,6 +69,7 @@ internal sealed record Contender(string Id, string Title, Func<CompareSite, int,
     public const string BareYarpId = "yarp";
     public const string GatewayId = "gateway";
     public const string GatewayRedisId = "gateway-redis";
+    public const string GatewayGrownId = "gateway-grown";
     public const string NginxLuaId = "nginx-lua";
     public const string NginxLuaRedisId = "nginx-lua-redis";
 
@@ -78,11 +79,12 @@ internal sealed record Contender(string Id, string Title, Func<CompareSite, int,
         {
             Checks = false, IsDotNet = true,
         },
-        new(GatewayId, "WebhookEdge: address, HMAC, replay in memory", static (site, port) => Gateway(site, port, redis: false)) { Remembers = true, IsDotNet = true },
+        new(GatewayId, "WebhookEdge: address, HMAC, replay in memory", static (site, port) => Gateway(site, port)) { Remembers = true, IsDotNet = true },
         new(GatewayRedisId, "WebhookEdge: address, HMAC, replay in Redis", static (site, port) => Gateway(site, port, redis: true))
         {
             Remembers = true, NeedsRedis = true, IsDotNet = true, Programs = ["redis-server"],
         },
+        new(GatewayGrownId, "WebhookEdge, replay in memory, 1,000 routes, 10,000 addresses, 16 secrets", static (site, port) => Gateway(site, port, grown: true)) { Remembers = true, IsDotNet = true },
         new("nginx", "nginx, no checks", static (site, port) => Nginx(site, "nginx-plain.conf", "nginx-plain", port, 0)) { Checks = false },
         new(NginxLuaId, "nginx + Lua: address, HMAC", static (site, port) => Nginx(site, "nginx-lua.conf", "nginx-lua", port, 0)),
         new(NginxLuaRedisId, "nginx + Lua: address, HMAC, SET NX in Redis", static (site, port) => Nginx(site, "nginx-lua.conf", "nginx-lua-redis", port, site.RedisPort))
@@ -105,18 +107,23 @@ internal sealed record Contender(string Id, string Title, Func<CompareSite, int,
     public static IReadOnlyList<string> SelfPrefix { get; } =
         Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(Contender).Assembly.Location] : [];
 
-    private static PinnedCommand Gateway(CompareSite site, int port, bool redis)
+    private static PinnedCommand Gateway(CompareSite site, int port, bool redis = false, bool grown = false)
     {
-        var routes = Path.Combine(site.Folder, redis ? "routes-redis.json" : "routes.json");
-        File.WriteAllBytes(routes, LoadRoutes.Write($"http://127.0.0.1:{site.UpstreamPort}", replayTtl: "1s", redis));
+        var routes = Path.Combine(site.Folder, redis ? "routes-redis.json" : grown ? "routes-grown.json" : "routes.json");
+        File.WriteAllBytes(routes, LoadRoutes.Write($"http://127.0.0.1:{site.UpstreamPort}", replayTtl: "1s", redis, grown));
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            [LoadRoutes.SecretVariable] = site.Secret, [LoadRoutes.RedisVariable] = $"127.0.0.1:{site.RedisPort}",
+        };
+        foreach (var name in grown ? LoadRoutes.OtherSecretVariables : [])
+        {
+            environment[name] = $"another secret, in {name}, of the same length";
+        }
 
         // Port 0: the admin listener is of no interest here.
         return new(site.Gateway, ["serve", "--config", routes, "--urls", $"http://127.0.0.1:{port}", "--Admin:Url", "http://127.0.0.1:0"])
         {
-            Environment = new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                [LoadRoutes.SecretVariable] = site.Secret, [LoadRoutes.RedisVariable] = $"127.0.0.1:{site.RedisPort}",
-            },
+            Environment = environment,
         };
     }
 

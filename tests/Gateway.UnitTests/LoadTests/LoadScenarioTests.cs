@@ -64,15 +64,16 @@ public sealed class LoadScenarioTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task The_routes_of_the_scenarios_are_a_valid_configuration(bool redis)
+    [InlineData(false, false, 8)]
+    [InlineData(true, false, 8)]
+    [InlineData(false, true, 1000)]
+    public async Task The_routes_of_the_scenarios_are_a_valid_configuration(bool redis, bool grown, int routes)
     {
         await using var gateway = new OfflineGateway();
 
-        var loaded = await gateway.Loader.LoadAsync(LoadRoutes.Write("http://127.0.0.1:9000", "1s", redis), CompileMode.ValidateWithoutSecrets, CancellationToken.None);
+        var loaded = await gateway.Loader.LoadAsync(LoadRoutes.Write("http://127.0.0.1:9000", "1s", redis, grown), CompileMode.ValidateWithoutSecrets, CancellationToken.None);
 
         Assert.DoesNotContain(loaded.Problems, problem => !problem.IsWarning);
-        Assert.Equal(8, loaded.Snapshot!.Routes.Count);
+        Assert.Equal(routes, loaded.Snapshot!.Routes.Count);
     }
 }
