@@ -8,11 +8,14 @@ internal static class CompareReport
 {
     private const RequestKind Valid = RequestKind.Valid;
 
+    /// <summary>The yardsticks' dearest round against their cheapest, at most. What is beyond is the machine's other guests.</summary>
+    private const double SteadyEnough = 1.6;
+
     /// <param name="busyBefore">The part of the machine that was busy before anything was started, 0 to 1.</param>
     public static string Markdown(ComparePlan plan, Measurements measured, string machine, string versions, DateTimeOffset now, double busyBefore)
     {
         var text = new StringBuilder();
-        if (Doubts(plan, busyBefore) is { Length: > 0 } doubts)
+        if (Doubts(plan, measured, busyBefore) is { Length: > 0 } doubts)
         {
             text.AppendLine(Invariant($"**Not to be quoted:** {doubts}.")).AppendLine();
         }
@@ -28,7 +31,7 @@ internal static class CompareReport
         return text.ToString();
     }
 
-    private static string Doubts(ComparePlan plan, double busyBefore)
+    private static string Doubts(ComparePlan plan, Measurements measured, double busyBefore)
     {
         var doubts = new List<string>();
         if (plan.Rounds < 5)
@@ -44,6 +47,17 @@ internal static class CompareReport
         if (busyBefore > 0.1)
         {
             doubts.Add(Invariant($"something else kept {100 * busyBefore:F0} % of the machine busy before it began"));
+        }
+
+        foreach (var size in plan.Sizes)
+        {
+            foreach (var yardstick in plan.Contenders.Where(static contender => contender.Id is Contender.BareYarpId or Contender.NginxLuaId))
+            {
+                if (measured.Cpu(new(yardstick.Id, size, Valid)) is var cpu && cpu.Max > SteadyEnough * cpu.Min)
+                {
+                    doubts.Add(Invariant($"{yardstick.Id} took from {cpu.Min:F0} to {cpu.Max:F0} µs for {size} B, so the machine was not steady"));
+                }
+            }
         }
 
         return string.Join("; ", doubts);

@@ -74,8 +74,8 @@ public sealed class CompareTests
         var yarp = new Drive(Contender.BareYarpId, 600, RequestKind.Valid);
         var gateway = yarp with { Contender = Contender.GatewayId };
 
-        // A machine that became twice as slow in the second round; the ratio is 0.5 all the same.
-        foreach (var slow in new[] { 1, 2, 1, 1, 1 })
+        // A machine that became half as slow again in the second round; the ratio is 0.5 all the same.
+        foreach (var slow in new[] { 1, 1.5, 1, 1, 1 })
         {
             measured.Add(yarp, new(TimeSpan.FromMicroseconds(40 * slow), 25_000));
             measured.Add(gateway, new(TimeSpan.FromMicroseconds(20 * slow), 50_000));
@@ -98,6 +98,20 @@ public sealed class CompareTests
         var table = CompareReport.Markdown(Plan(rounds: 1) with { WarmUp = TimeSpan.FromSeconds(1) }, new(), "m", "v", DateTimeOffset.UnixEpoch, busyBefore: 0.25);
 
         Assert.StartsWith("**Not to be quoted:** fewer than 5 rounds; .NET contenders warmed up for less than 10 s; something else kept 25 % of the machine busy before it began", table, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_table_from_a_machine_that_was_not_steady_says_that_it_is_not_to_be_quoted()
+    {
+        var measured = new Measurements();
+        foreach (var microseconds in new[] { 36, 57, 84, 40, 38 })
+        {
+            measured.Add(new(Contender.BareYarpId, 600, RequestKind.Valid), new(TimeSpan.FromMicroseconds(microseconds), 25_000));
+        }
+
+        var table = CompareReport.Markdown(Plan(rounds: 5), measured, "m", "v", DateTimeOffset.UnixEpoch, busyBefore: 0);
+
+        Assert.StartsWith("**Not to be quoted:** yarp took from 36 to 84 µs for 600 B, so the machine was not steady.", table, StringComparison.Ordinal);
     }
 
     private static ComparePlan Plan(int rounds) => new()
