@@ -19,13 +19,14 @@ internal static class CompareCommand
         var noLatency = new Option<bool>("--no-latency") { Description = "Leave out the latency at half load." };
         var output = new Option<FileInfo?>("--out") { Description = "Write the table there too." };
 
-        Arguments.AtLeast(rounds, 1);
-        Arguments.AtLeast(seconds, 1);
-        Arguments.AtLeast(warmup, 1);
+        Arguments.AtLeast(rounds, 1, 1000);
+        Arguments.AtLeast(seconds, 1, 3600);
+        Arguments.AtLeast(warmup, 1, 3600);
         only.AcceptOnlyFromAmong([.. Contender.All.Select(static contender => contender.Id)]);
         sizes.Validators.Add(static result =>
         {
-            if (result.GetValueOrDefault<int[]>() is { } given && (given.Length == 0 || Array.Exists(given, static size => size is < EventBody.MinSize or > 30_000)))
+            // What is no number the parser reports.
+            if (result.Tokens.Any(static token => int.TryParse(token.Value, out var size) && size is < EventBody.MinSize or > 30_000))
             {
                 result.AddError($"--sizes must be from {EventBody.MinSize} to 30000");
             }
@@ -38,7 +39,7 @@ internal static class CompareCommand
             var chosen = parsed.GetValue(only) is { Length: > 0 } ids ? Contender.All.Where(contender => ids.Contains(contender.Id)).ToArray() : [.. Contender.All];
             var programs = AlwaysNeeded.Concat(chosen.SelectMany(static contender => contender.Programs)).Distinct().ToArray();
             var executable = parsed.GetValue(gateway)!;
-            if (Fault(programs, executable) is { } fault)
+            if ((Fault(programs, executable) ?? Arguments.WriteFault("--out", parsed.GetValue(output))) is { } fault)
             {
                 await configuration.Error.WriteLineAsync($"compare: {fault}");
                 return 1;

@@ -32,6 +32,7 @@ internal sealed class CompareRun(ComparePlan plan, CompareSite site, TextWriter 
 {
     private const int ContenderCore = 0;
     private const int DriverCore = 1;
+    private const int ProbesAfterwards = 20;
 
     // Events are remembered for a second. So long must pass before wrk comes round to the same request, or starts over with the first.
     private static readonly TimeSpan Forgotten = TimeSpan.FromSeconds(1.5);
@@ -50,7 +51,7 @@ internal sealed class CompareRun(ComparePlan plan, CompareSite site, TextWriter 
         await StartAsync(cancellationToken);
         foreach (var contender in plan.Contenders)
         {
-            await VerifyAsync(contender, cancellationToken);
+            await VerifyAsync(contender, times: 1, cancellationToken);
         }
 
         foreach (var size in plan.Sizes)
@@ -82,6 +83,12 @@ internal sealed class CompareRun(ComparePlan plan, CompareSite site, TextWriter 
             if (plan.Latency)
             {
                 await MeasureLatencyAsync(size, cancellationToken);
+            }
+
+            // wrk tells passes from refusals and not one refusal from another.
+            foreach (var contender in plan.Contenders)
+            {
+                await VerifyAsync(contender, ProbesAfterwards, cancellationToken);
             }
         }
 
@@ -136,35 +143,48 @@ internal sealed class CompareRun(ComparePlan plan, CompareSite site, TextWriter 
         return server;
     }
 
-    /// <summary>One valid, one forged and one request from a wrong address: is each answered, and forwarded or not, as the contender claims to?</summary>
-    private async Task VerifyAsync(Contender contender, CancellationToken cancellationToken)
+    /// <summary>
+    /// Valid and forged requests, some from a wrong address, and the valid one again where events are remembered: is each answered, and forwarded or not, as
+    /// the contender claims to?
+    /// </summary>
+    private async Task VerifyAsync(Contender contender, int times, CancellationToken cancellationToken)
+    {
+        for (var time = 0; time < times; time++)
+        {
+            foreach (var kind in KindsOf(contender))
+            {
+                var request = Requests(contender, kind, EventBody.GitHubSmall, seed: int.MaxValue).Make(_probes++);
+                await ProbeAsync(contender, kind, kind == RequestKind.Forged ? request.Forge() : request, kind == RequestKind.Valid && contender.Forwards ? 1 : 0, cancellationToken);
+                if (kind == RequestKind.Valid && contender.Remembers)
+                {
+                    await ProbeAsync(contender, RequestKind.Replayed, request, forwards: 0, cancellationToken);
+                }
+            }
+        }
+    }
+
+    private async Task ProbeAsync(Contender contender, RequestKind kind, SignedRequest request, int forwards, CancellationToken cancellationToken)
     {
         var target = new IPEndPoint(IPAddress.Loopback, _running[contender.Id].Port);
-        foreach (var kind in KindsOf(contender))
+        var before = await _upstream.ReadAsync(cancellationToken);
+        Answer answer;
+        using (var connection = new HttpConnection(target))
         {
-            var request = Requests(contender, kind, EventBody.GitHubSmall, seed: int.MaxValue).Make(_probes++);
-            var wire = (kind == RequestKind.Forged ? request.Forge() : request).ToWire(target.ToString());
-            var before = await _upstream.ReadAsync(cancellationToken);
-            Answer answer;
-            using (var connection = new HttpConnection(target))
+            try
             {
-                try
-                {
-                    answer = connection.Exchange(wire);
-                }
-                catch (Exception e) when (e is SocketException or InvalidDataException)
-                {
-                    throw new CompareFault($"{contender.Id} does not answer a {kind} request: {e.Message}", e);
-                }
+                answer = connection.Exchange(request.ToWire(target.ToString()));
             }
+            catch (Exception e) when (e is SocketException or InvalidDataException)
+            {
+                throw new CompareFault($"{contender.Id} does not answer a {kind} request: {e.Message}", e);
+            }
+        }
 
-            var forwarded = await _upstream.ReadAsync(cancellationToken) - before;
-            var expected = ExpectedAnswer.To(kind).Status;
-            var expectedForwarded = kind == RequestKind.Valid && contender.Forwards ? 1 : 0;
-            if (answer.Status != expected || forwarded != expectedForwarded)
-            {
-                throw new CompareFault($"{contender.Id} answers a {kind} request with {answer.Status} and forwards {forwarded}; {expected} and {expectedForwarded} would be right");
-            }
+        var forwarded = await _upstream.ReadAsync(cancellationToken) - before;
+        var expected = ExpectedAnswer.To(kind).Status;
+        if (answer.Status != expected || forwarded != forwards)
+        {
+            throw new CompareFault($"{contender.Id} answers a {kind} request with {answer.Status} and forwards {forwarded}; {expected} and {forwards} would be right");
         }
     }
 
@@ -231,6 +251,7 @@ internal sealed class CompareRun(ComparePlan plan, CompareSite site, TextWriter 
                 var rate = double.IsNaN(yardstick) ? own / 2 : yardstick;
                 if (rate > own * 0.9)
                 {
+                    await progress.WriteLineAsync(FormattableString.Invariant($"{size,6} B  round {round}  {contender.Id,-16} cannot do {rate:F0}/s: no latency"));
                     continue;
                 }
 

@@ -25,23 +25,36 @@ internal static class RunCommand
         var report = new Option<FileInfo?>("--report") { Description = "Write an HTML report." };
         var json = new Option<FileInfo?>("--json") { Description = "Write the figures for another program." };
 
-        Arguments.AtLeast(rate, 1);
-        Arguments.AtLeast(seconds, 1);
-        Arguments.AtLeast(warmup, 0);
-        Arguments.AtLeast(connections, 1);
+        Arguments.AtLeast(rate, 1, 1_000_000);
+        Arguments.AtLeast(seconds, 1, 86_400);
+        Arguments.AtLeast(warmup, 0, 86_400);
+        Arguments.AtLeast(connections, 1, 20_000);
+        p99.Validators.Add(static result =>
+        {
+            if (Arguments.Read<double>(result) is { } given && given is not (> 0 and <= 600_000))
+            {
+                result.AddError("--p99 must be above 0 and at most 600000 milliseconds");
+            }
+        });
         var command = new Command("run", "Run scenarios at a constant arrival rate and judge them by their thresholds.") { scenario, rate, seconds, warmup, connections, target, seed, p99, report, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
-            var chosen = Choose(parsed.GetValue(scenario)!);
-            if (chosen.Count == 0)
+            var chosen = Choose(parsed.GetValue(scenario)!, out var unknown);
+            if (unknown is not null)
             {
-                await error.WriteLineAsync("--scenario: there is none of that name, see `scenarios`");
+                await error.WriteLineAsync($"--scenario: there is none called {unknown}, see `scenarios`");
+                return 1;
+            }
+
+            if ((Arguments.WriteFault("--report", parsed.GetValue(report)) ?? Arguments.WriteFault("--json", parsed.GetValue(json))) is { } fault)
+            {
+                await error.WriteLineAsync(fault);
                 return 1;
             }
 
             IPEndPoint? address = null;
-            if (parsed.GetValue(target) is { } given && !IPEndPoint.TryParse(given, out address))
+            if (parsed.GetValue(target) is { } given && (!IPEndPoint.TryParse(given, out address) || address.Port == 0))
             {
                 await error.WriteLineAsync("--target: write ADDRESS:PORT, e.g. 127.0.0.1:8080");
                 return 1;
@@ -88,7 +101,6 @@ internal static class RunCommand
 
             if (parsed.GetValue(report) is { } html)
             {
-                html.Directory?.Create();
                 await File.WriteAllTextAsync(html.FullName, RunReport.Html(runs, "WebhookEdge under load"), cancellationToken);
                 await output.WriteLineAsync($"report: {html.FullName}");
             }
@@ -118,8 +130,14 @@ internal static class RunCommand
         return OpenModelRunner.Run(scenario, requests, plan, TimeProvider.System);
     }
 
-    private static List<LoadScenario> Choose(string[] names) =>
-        [.. LoadScenario.All.Where(one => names.Any(name => name == "all" || name == one.Name || name == one.Mix))];
+    /// <param name="unknown">A name that is no scenario's; null when there is none.</param>
+    private static List<LoadScenario> Choose(string[] names, out string? unknown)
+    {
+        unknown = Array.Find(names, static name => !LoadScenario.All.Any(one => IsMeant(one, name)));
+        return [.. LoadScenario.All.Where(one => Array.Exists(names, name => IsMeant(one, name)))];
+    }
+
+    private static bool IsMeant(LoadScenario scenario, string name) => name == "all" || name == scenario.Name || name == scenario.Mix;
 }
 
 /// <summary>A result's figures as <c>--json</c> writes them; times in milliseconds.</summary>

@@ -13,17 +13,17 @@ internal static class GenerateCommand
         var style = new Option<string>("--style") { Description = "How to sign: github, real-id, cr3dentials or verisync.", DefaultValueFactory = _ => SigningStyle.GitHub.Name };
         var secret = new Option<string>("--secret") { Description = "Where the signing secret is: env:NAME or file:PATH (one final newline is not part of it).", Required = true };
         var host = new Option<string>("--host") { Description = "Value of the Host header.", DefaultValueFactory = _ => "127.0.0.1:8080" };
-        var path = new Option<string>("--path") { Description = "Request target, starting with a slash.", DefaultValueFactory = _ => "/hooks/load" };
+        var path = new Option<string?>("--path") { Description = "Request target, starting with a slash; without it the path that `routes` gives the style, /hooks/github say." };
         var seed = new Option<int>("--seed") { Description = "Another seed gives other bodies: use a new one for every run against the same replay store.", DefaultValueFactory = _ => 1 };
         var forged = new Option<bool>("--forged") { Description = "Make every signature wrong in its last digit." };
         var raw = new Option<bool>("--raw") { Description = "Leave out the length before each request: plain HTTP/1.1 requests, one after the other." };
         var output = new Option<FileInfo>("--out", "-o") { Description = "The file to write; an existing one is replaced.", Required = true };
 
         Arguments.AtLeast(count, 1);
-        Arguments.AtLeast(size, EventBody.MinSize);
+        Arguments.AtLeast(size, EventBody.MinSize, 64 << 20);
         style.AcceptOnlyFromAmong([.. SigningStyle.All.Select(known => known.Name)]);
         Arguments.NoBlanks(host);
-        Arguments.NoBlanks(path);
+        Arguments.NoBlanks(path!);
         path.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string>() is not ['/', ..])
@@ -52,7 +52,7 @@ internal static class GenerateCommand
             }
 
             var chosen = SigningStyle.All.Single(known => known.Name == parsed.GetValue(style));
-            var requests = new SignedRequests(EventBody.Filled("generated", chosen, parsed.GetValue(size)), key, parsed.GetValue(path)!, parsed.GetValue(seed));
+            var requests = new SignedRequests(EventBody.Filled("generated", chosen, parsed.GetValue(size)), key, parsed.GetValue(path) ?? LoadRoutes.PathOf(chosen), parsed.GetValue(seed));
             var made = Enumerable.Range(0, parsed.GetValue(count))
                 .Select(number => parsed.GetValue(forged) ? requests.Make(number).Forge() : requests.Make(number))
                 .Select(request => request.ToWire(parsed.GetValue(host)!));
