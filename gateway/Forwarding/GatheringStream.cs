@@ -61,7 +61,7 @@ internal sealed class GatheringStream(Stream connection) : Stream
 
     private static async ValueTask FinishAsync(GatheringStream gathered, Task rest, CancellationToken cancellationToken)
     {
-        // First what was gathered: the rest may be waiting for the answer to it.
+        // First what was gathered: whatever the client still has to write comes after it.
         await gathered.SendAsync(cancellationToken);
         await rest;
     }
