@@ -137,6 +137,9 @@ public sealed class GatheringStreamTests : IAsyncDisposable
 
         using var response = await client.SendAsync(request, CancellationToken.None);
 
+        // To its end, so that the next request finds the connection free.
+        await response.Content.ReadAsByteArrayAsync();
+
         Assert.Equal(StatusCodes.Status200OK, (int)response.StatusCode);
         var arrived = _upstream.Requests.Single(r => r.Target == request.RequestUri!.PathAndQuery);
         Assert.Equal(body, arrived.Body);
