@@ -15,6 +15,7 @@ internal sealed class DestinationUris
     private volatile Known[] _known = [];
 
     /// <summary>The path is what configuration says (it matched ordinally), the query what was received: neither is decoded, re-encoded or tidied up.</summary>
+    /// <exception cref="InvalidOperationException">What would stand in the request line is not visible ASCII.</exception>
     /// <param name="prefix">The destination's address as configured, the same string from request to request.</param>
     public Uri For(string prefix, PathString path, QueryString query)
     {
@@ -38,8 +39,12 @@ internal sealed class DestinationUris
         return made;
     }
 
-    private static Uri Make(string prefix, PathString path, QueryString query) =>
-        new(string.Concat(prefix.AsSpan().TrimEnd('/'), path.ToUriComponent(), query.Value), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+    private static Uri Make(string prefix, PathString path, QueryString query)
+    {
+        var address = string.Concat(prefix.AsSpan().TrimEnd('/'), path.ToUriComponent(), query.Value);
+        OutgoingText.RequireVisible(address);
+        return new(address, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+    }
 
     private sealed record Known(string Prefix, string? Path, Uri Uri);
 }

@@ -36,8 +36,10 @@ internal sealed class ForwardTransforms : ITransformProvider
         context.CopyResponseHeaders = false;
     }
 
-    private static Delivery Admitted(HttpContext context) =>
-        Admission.Of(context.Features)
+    /// <param name="request">Once the first transform has run: its content knows the delivery, and asking it costs less.</param>
+    private static Delivery Admitted(HttpContext context, HttpRequestMessage? request = null) =>
+        (request?.Content as DeliveryContent)?.Delivery
+        ?? Admission.Of(context.Features)
         ?? throw new InvalidOperationException("the request was not admitted by the gate and is not forwarded");
 
     /// <summary>Hands over the body and copies the sender's headers in one pass.</summary>
@@ -86,7 +88,7 @@ internal sealed class ForwardTransforms : ITransformProvider
         public override ValueTask ApplyAsync(RequestTransformContext context)
         {
             var http = context.HttpContext;
-            var delivery = (context.ProxyRequest.Content as DeliveryContent)?.Delivery ?? Admitted(http);
+            var delivery = Admitted(http, context.ProxyRequest);
             var headers = context.ProxyRequest.Headers;
             if (configured)
             {
@@ -129,7 +131,16 @@ internal sealed class ForwardTransforms : ITransformProvider
             }
 
             delivery.Watch?.Propagate(headers);
-            context.ProxyRequest.RequestUri ??= _uris.For(context.DestinationPrefix, context.Path, context.Query.QueryString);
+            if (context.ProxyRequest.RequestUri is { } configuredUri)
+            {
+                OutgoingText.RequireVisible(configuredUri.PathAndQuery);
+            }
+            else
+            {
+                context.ProxyRequest.RequestUri = _uris.For(context.DestinationPrefix, context.Path, context.Query.QueryString);
+            }
+
+            OutgoingText.RequireSendable(headers);
             return default;
         }
 
@@ -183,8 +194,7 @@ internal sealed class ForwardTransforms : ITransformProvider
                 return default;
             }
 
-            var delivery = (response.RequestMessage?.Content as DeliveryContent)?.Delivery ?? Admitted(context.HttpContext);
-            delivery.UpstreamStatus = (int)response.StatusCode;
+            Admitted(context.HttpContext, response.RequestMessage).UpstreamStatus = (int)response.StatusCode;
             if (response.StatusCode is < HttpStatusCode.OK or (>= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest))
             {
                 context.SuppressResponseBody = true;

@@ -31,7 +31,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
         if (policy is null || !RawTarget.Matches(policy, request.RawTarget))
         {
-            await writer.RejectAsync(context, null, Verdict.Reject(RejectReason.RouteUnknown), startedAt);
+            await writer.RejectAsync(context, null, RawTarget.Refuse(request.Method, request.RawTarget), startedAt);
             return;
         }
 

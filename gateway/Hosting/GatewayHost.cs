@@ -18,7 +18,6 @@ using WebhookEdge.Observability;
 using WebhookEdge.RateLimits;
 using WebhookEdge.Replay;
 using WebhookEdge.Routes;
-using WebhookEdge.Verdicts;
 using Yarp.ReverseProxy.Configuration;
 
 namespace WebhookEdge.Hosting;
@@ -247,6 +246,6 @@ internal sealed class GatewayHost : IAsyncDisposable
 
         // With the pattern, so that a path that ends in an extension does not slip past.
         application.MapFallback("{*path}", static (HttpContext context, VerdictWriter writer, TimeProvider time) =>
-            writer.RejectAsync(context, null, Verdict.Reject(HttpMethods.IsConnect(context.Request.Method) ? RejectReason.RequestMalformed : RejectReason.RouteUnknown), time.GetTimestamp()));
+            writer.RejectAsync(context, null, RawTarget.Refuse(context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget), time.GetTimestamp()));
     }
 }

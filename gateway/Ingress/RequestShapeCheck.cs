@@ -31,10 +31,10 @@ internal sealed class RequestShapeCheck(ImmutableArray<string> methods) : IGateC
             return Verdict.Reject(RejectReason.MethodRefused);
         }
 
-        // The query goes upstream byte for byte, and the server takes it with whatever it holds.
-        if (delivery.RawTarget.AsSpan().ContainsAny(HeaderText.ControlCharacters) || delivery.RawTarget.Contains('\t'))
+        // The query goes upstream byte for byte, and over HTTP/2 the server takes it with whatever it holds.
+        if (!RawTarget.IsVisible(delivery.RawTarget))
         {
-            return Verdict.Reject(RejectReason.RequestMalformed, "control character in the request target");
+            return Verdict.Reject(RejectReason.RequestMalformed, RawTarget.Fault);
         }
 
         foreach (var header in delivery.HeaderLines)

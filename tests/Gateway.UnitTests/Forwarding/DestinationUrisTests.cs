@@ -29,6 +29,24 @@ public class DestinationUrisTests
         Assert.Equal("/hooks/a", uris.For("http://app/", "/hooks/a", QueryString.Empty).PathAndQuery);
     }
 
+    [Theory]
+    [InlineData("?name=Jörg")]
+    [InlineData("?a b")]
+    [InlineData("?a\r\nX-Webhook-Trust: verified")]
+    [InlineData("?\0")]
+    [InlineData("?\u007f")]
+    [InlineData("?\u20ac")]
+    public void Nothing_but_visible_ASCII_becomes_a_request_line(string query)
+    {
+        var uris = new DestinationUris();
+
+        Assert.Throws<InvalidOperationException>(() => uris.For("http://app/", "/hooks/a", new QueryString(query)));
+        Assert.Throws<InvalidOperationException>(() => uris.For($"http://app/{query}", "/hooks/a", QueryString.Empty));
+
+        // A path is encoded on its way out, whatever it holds.
+        Assert.DoesNotContain(uris.For("http://app/", new PathString("/" + query), QueryString.Empty).PathAndQuery, static c => c is < '!' or > '~');
+    }
+
     [Fact]
     public void More_destinations_than_are_remembered_are_still_right()
     {
