@@ -6,7 +6,7 @@ namespace WebhookEdge.LoadTests;
 /// <summary>What several commands ask of their arguments.</summary>
 internal static class Arguments
 {
-    public static void AtLeast(Option<int> option, int minimum, int maximum = int.MaxValue) => option.Validators.Add(result =>
+    public static void Within(Option<int> option, int minimum, int maximum = int.MaxValue) => option.Validators.Add(result =>
     {
         if (Read<int>(result) is { } value && (value < minimum || value > maximum))
         {

@@ -47,12 +47,11 @@ internal sealed class ClientAddressResolver
     /// </summary>
     public ClientAddress Resolve(IPAddress? peer, IHeaderDictionary headers)
     {
-        var proxied = peer as ProxiedAddress;
-        var client = ClientAddress.From(proxied?.Proxy ?? peer);
+        var client = ProxiedAddress.SocketPeerOf(peer);
         if (ProxyPeers is not null)
         {
             // A connection from a proxy without its header is older than the rule: whose it is was never said.
-            return !ProxyPeers.Contains(client) ? client : ClientAddress.From(proxied);
+            return !ProxyPeers.Contains(client) ? client : ClientAddress.From(peer as ProxiedAddress);
         }
 
         if (_trustedProxies is null || !_trustedProxies.Contains(client))
@@ -103,7 +102,7 @@ internal sealed class ClientAddressResolver
     public string Explain(IPAddress? peer, IHeaderDictionary headers)
     {
         var client = Resolve(peer, headers);
-        var socket = ClientAddress.From((peer as ProxiedAddress)?.Proxy ?? peer);
+        var socket = ProxiedAddress.SocketPeerOf(peer);
         if (ProxyPeers?.Contains(socket) == true)
         {
             return !client.IsKnown ? $"unknown: the trusted proxy {socket} named no client in a PROXY header"

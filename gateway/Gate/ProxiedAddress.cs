@@ -17,4 +17,7 @@ internal sealed class ProxiedAddress : IPAddress
 
     /// <summary>The peer of the socket.</summary>
     public IPAddress Proxy { get; }
+
+    /// <summary>The peer of the socket, whether or not a PROXY header put another address in its place.</summary>
+    public static ClientAddress SocketPeerOf(IPAddress? peer) => ClientAddress.From((peer as ProxiedAddress)?.Proxy ?? peer);
 }

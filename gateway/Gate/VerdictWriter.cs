@@ -155,7 +155,7 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         var entry = new JournalEntry(
             time.GetUtcNow(), route, reason, detail, status, delivery?.Client ?? default, request.Method, request.RawTarget, delivery?.Body.Length ?? 0, context.TraceIdentifier, delivery?.EventKey, observed)
         {
-            Peer = ClientAddress.From((remote as ProxiedAddress)?.Proxy ?? remote),
+            Peer = ProxiedAddress.SocketPeerOf(remote),
             Named = ClientAddress.From(remote as ProxiedAddress),
             Forwarded = request.Headers["X-Forwarded-For"],
             BelievesForwarded = delivery?.Policy.Addresses.BelievesForwarded ?? false,

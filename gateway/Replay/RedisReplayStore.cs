@@ -208,6 +208,8 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         {
             // An answer after the deadline is nobody's, and its fault must not surface as unobserved.
             _ = pending?.ContinueWith(static late => _ = late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+            // A connection that breaks may fail its commands on the library's own threads: what a caller does next must not hold those up.
             await Task.Yield();
             throw new ReplayStoreException(Describe(exception), exception);
         }

@@ -19,9 +19,9 @@ internal static class CompareCommand
         var noLatency = new Option<bool>("--no-latency") { Description = "Leave out the latency at half load." };
         var output = new Option<FileInfo?>("--out") { Description = "Write the table there too." };
 
-        Arguments.AtLeast(rounds, 1, 1000);
-        Arguments.AtLeast(seconds, 1, 3600);
-        Arguments.AtLeast(warmup, 1, 3600);
+        Arguments.Within(rounds, 1, 1000);
+        Arguments.Within(seconds, 1, 3600);
+        Arguments.Within(warmup, 1, 3600);
         only.AcceptOnlyFromAmong([.. Contender.All.Select(static contender => contender.Id)]);
         sizes.Validators.Add(static result =>
         {

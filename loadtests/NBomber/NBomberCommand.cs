@@ -25,9 +25,9 @@ internal static class NBomberCommand
         var target = new Option<string?>("--target") { Description = "ADDRESS:PORT of a gateway with the routes of `routes`, its secret in " + LoadRoutes.SecretVariable + ". Without it one is started." };
         var report = new Option<DirectoryInfo>("--report") { Description = "Folder of the HTML report.", DefaultValueFactory = _ => new("artifacts/nbomber") };
 
-        Arguments.AtLeast(rate, 1);
-        Arguments.AtLeast(seconds, 1);
-        Arguments.AtLeast(warmup, 0);
+        Arguments.Within(rate, 1);
+        Arguments.Within(seconds, 1);
+        Arguments.Within(warmup, 0);
         var command = new Command("nbomber", "Run a scenario with NBomber.") { scenario, rate, seconds, warmup, target, report };
         command.SetAction(async (parsed, cancellationToken) =>
         {

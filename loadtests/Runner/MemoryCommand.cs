@@ -21,9 +21,9 @@ internal static class MemoryCommand
         var size = new Option<int>("--size") { Description = "Bytes of each body.", DefaultValueFactory = _ => 1_000_000 };
         var bound = new Option<int>("--bound") { Description = "The gateway's bufferedBodies in MiB, for the judgement; the routes of `target` leave it at its default.", DefaultValueFactory = _ => 256 };
         var command = new Command("memory", "Hold large bodies in flight in a gateway of its own and read its memory. Fails when it grows by more than twice the bound, or a body gets neither 200 nor 503.") { connections, size, bound };
-        Arguments.AtLeast(connections, 1, 20_000);
-        Arguments.AtLeast(size, 64, 64 << 20);
-        Arguments.AtLeast(bound, 1, 1 << 20);
+        Arguments.Within(connections, 1, 20_000);
+        Arguments.Within(size, 64, 64 << 20);
+        Arguments.Within(bound, 1, 1 << 20);
         command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(connections), parsed.GetValue(size), (long)parsed.GetValue(bound) << 20, parsed.InvocationConfiguration.Output, cancellationToken));
         return command;
     }

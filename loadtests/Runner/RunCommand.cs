@@ -25,10 +25,10 @@ internal static class RunCommand
         var report = new Option<FileInfo?>("--report") { Description = "Write an HTML report." };
         var json = new Option<FileInfo?>("--json") { Description = "Write the figures for another program." };
 
-        Arguments.AtLeast(rate, 1, 1_000_000);
-        Arguments.AtLeast(seconds, 1, 86_400);
-        Arguments.AtLeast(warmup, 0, 86_400);
-        Arguments.AtLeast(connections, 1, 20_000);
+        Arguments.Within(rate, 1, 1_000_000);
+        Arguments.Within(seconds, 1, 86_400);
+        Arguments.Within(warmup, 0, 86_400);
+        Arguments.Within(connections, 1, 20_000);
         p99.Validators.Add(static result =>
         {
             if (Arguments.Read<double>(result) is { } given && given is not (> 0 and <= 600_000))

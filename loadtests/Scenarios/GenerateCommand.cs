@@ -19,8 +19,8 @@ internal static class GenerateCommand
         var raw = new Option<bool>("--raw") { Description = "Leave out the length before each request: plain HTTP/1.1 requests, one after the other." };
         var output = new Option<FileInfo>("--out", "-o") { Description = "The file to write; an existing one is replaced.", Required = true };
 
-        Arguments.AtLeast(count, 1);
-        Arguments.AtLeast(size, EventBody.MinSize, 64 << 20);
+        Arguments.Within(count, 1);
+        Arguments.Within(size, EventBody.MinSize, 64 << 20);
         style.AcceptOnlyFromAmong([.. SigningStyle.All.Select(known => known.Name)]);
         Arguments.NoBlanks(host);
         Arguments.NoBlanks(path!);

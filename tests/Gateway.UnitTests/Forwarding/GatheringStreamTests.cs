@@ -131,7 +131,7 @@ public sealed class GatheringStreamTests : IAsyncDisposable
         new Random(size).NextBytes(body);
         var delivery = new Delivery();
         delivery.Open(RoutePolicy.None, "POST", "/", default, Delivery.EmptyHeaders, size, PipeReader.Create(ReadOnlySequence<byte>.Empty));
-        delivery.HoldBody(Cut(body, pieces));
+        delivery.HoldBody(Segments.Cut(body, Enumerable.Range(1, pieces - 1).Select(i => body.Length * i / pieces)));
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{_upstream.Address}/{Guid.NewGuid():N}") { Content = new DeliveryContent(delivery), Version = new(1, 1) };
         request.Headers.TryAddWithoutValidation("X-Some", header);
 
@@ -144,30 +144,6 @@ public sealed class GatheringStreamTests : IAsyncDisposable
         var arrived = _upstream.Requests.Single(r => r.Target == request.RequestUri!.PathAndQuery);
         Assert.Equal(body, arrived.Body);
         Assert.Equal(header, arrived.Headers["X-Some"]);
-    }
-
-    private static ReadOnlySequence<byte> Cut(byte[] body, int pieces)
-    {
-        var first = new Segment(body.AsMemory(0, body.Length / pieces));
-        var last = first;
-        for (var i = 1; i < pieces; i++)
-        {
-            last = last.Then(body.AsMemory(body.Length * i / pieces, (body.Length * (i + 1) / pieces) - (body.Length * i / pieces)));
-        }
-
-        return new(first, 0, last, last.Memory.Length);
-    }
-
-    private sealed class Segment : ReadOnlySequenceSegment<byte>
-    {
-        public Segment(ReadOnlyMemory<byte> memory) => Memory = memory;
-
-        public Segment Then(ReadOnlyMemory<byte> memory)
-        {
-            var next = new Segment(memory) { RunningIndex = RunningIndex + Memory.Length };
-            Next = next;
-            return next;
-        }
     }
 
     /// <summary>The socket's stream, as far as the HTTP client uses it.</summary>

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Primitives;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
+using WebhookEdge.TestKit;
 using WebhookEdge.UnitTests.Configuration;
 using WebhookEdge.UnitTests.Signatures;
 using WebhookEdge.Verdicts;
@@ -42,7 +43,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
             var verdict = Decide(harness, request, new(request.Body));
 
             Assert.True(oracle.Accepts(request) == verdict.Passed, $"{run.Where}: {verdict}\n{Show(harness.Spec, request)}");
-            var cut = Decide(harness, request, SchemeHarness.Cut(request.Body, [.. Enumerable.Range(0, run.Random.Next(5)).Select(_ => run.Random.Next(request.Body.Length + 1))]));
+            var cut = Decide(harness, request, Segments.Cut(request.Body, [.. Enumerable.Range(0, run.Random.Next(5)).Select(_ => run.Random.Next(request.Body.Length + 1))]));
             Assert.True(cut == verdict, $"{run.Where}: cut {cut}, whole {verdict}\n{Show(harness.Spec, request)}");
             accepted += verdict.Passed ? 1 : 0;
         }
@@ -71,7 +72,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
 
             Assert.True(JsonPointer.TryParse(run.Pick(pointers), out var pointer));
             var whole = Find(pointer, new(bytes));
-            var cut = Find(pointer, SchemeHarness.Cut(bytes, [.. Enumerable.Range(0, run.Random.Next(6)).Select(_ => run.Random.Next(bytes.Length + 1))]));
+            var cut = Find(pointer, Segments.Cut(bytes, [.. Enumerable.Range(0, run.Random.Next(6)).Select(_ => run.Random.Next(bytes.Length + 1))]));
 
             Assert.True(whole == cut, $"{run.Where}: {pointer} whole {whole}, cut {cut} in {Encoding.UTF8.GetString(bytes)}");
             Assert.True(whole == Model(pointer.Text, bytes), $"{run.Where}: {pointer} {whole}, by the model {Model(pointer.Text, bytes)} in {Encoding.UTF8.GetString(bytes)}");

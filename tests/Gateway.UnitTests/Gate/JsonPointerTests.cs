@@ -4,7 +4,7 @@ using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
 using WebhookEdge.Gate;
-using WebhookEdge.UnitTests.Signatures;
+using WebhookEdge.TestKit;
 
 namespace WebhookEdge.UnitTests.Gate;
 
@@ -119,7 +119,7 @@ public sealed class JsonPointerTests
         Assert.True(JsonPointer.TryParse("/data/0/id", out var pointer));
         var bytes = Encoding.UTF8.GetBytes("""{"pad":"äöü\u00e4 some text that is here for its length","data":[{"x":[1,2,3],"id":"e\u0076t_123"}],"z":null}""");
         var whole = new ReadOnlySequence<byte>(bytes);
-        var cut = SchemeHarness.Cut(bytes, Enumerable.Range(1, bytes.Length - 1));
+        var cut = Segments.Cut(bytes, Enumerable.Range(1, bytes.Length - 1));
         var destination = new byte[64];
         for (var i = 0; i < 100; i++)
         {
@@ -152,7 +152,7 @@ public sealed class JsonPointerTests
             var pointer = string.Concat(names.Select(name => "/" + name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)));
             var bytes = Encoding.UTF8.GetBytes(text);
 
-            Assert.Equal(Oracle(text, names), Find(pointer, SchemeHarness.Cut(bytes, cut)));
+            Assert.Equal(Oracle(text, names), Find(pointer, Segments.Cut(bytes, cut)));
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(500));
     }
 

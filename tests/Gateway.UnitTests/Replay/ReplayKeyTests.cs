@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 using WebhookEdge.Replay;
+using WebhookEdge.TestKit;
 
 namespace WebhookEdge.UnitTests.Replay;
 
@@ -207,28 +208,5 @@ public class ReplayKeyTests
         return delivery;
     }
 
-    private static ReadOnlySequence<byte> Cut(byte[] body, int size)
-    {
-        Segment? first = null, last = null;
-        foreach (var chunk in body.Chunk(size))
-        {
-            last = new(chunk, last);
-            first ??= last;
-        }
-
-        return first is null ? default : new(first, 0, last!, last!.Memory.Length);
-    }
-
-    private sealed class Segment : ReadOnlySequenceSegment<byte>
-    {
-        public Segment(byte[] bytes, Segment? before)
-        {
-            Memory = bytes;
-            if (before is not null)
-            {
-                before.Next = this;
-                RunningIndex = before.RunningIndex + before.Memory.Length;
-            }
-        }
-    }
+    private static ReadOnlySequence<byte> Cut(byte[] body, int size) => Segments.Cut(body, Enumerable.Range(1, body.Length / size).Select(i => i * size));
 }

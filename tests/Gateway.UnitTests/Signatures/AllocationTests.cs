@@ -3,6 +3,7 @@ using Microsoft.Extensions.Primitives;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 using WebhookEdge.Signatures;
+using WebhookEdge.TestKit;
 
 namespace WebhookEdge.UnitTests.Signatures;
 
@@ -33,7 +34,7 @@ public sealed class AllocationTests
         var bytes = Encoding.UTF8.GetBytes(Body);
         var headers = harness.Sign(Body, secret: 1, id: "msg_1", signedHeaders: new() { ["X-Topic"] = "orders" });
         var accepted = SchemeHarness.Deliver(headers, Body);
-        var cut = SchemeHarness.Deliver(headers.Select(pair => KeyValuePair.Create(pair.Key, new StringValues(pair.Value))), SchemeHarness.Cut(bytes, 1, 7, 30));
+        var cut = SchemeHarness.Deliver(headers.Select(pair => KeyValuePair.Create(pair.Key, new StringValues(pair.Value))), Segments.Cut(bytes, 1, 7, 30));
         var forged = SchemeHarness.Deliver(headers.Select(pair => new KeyValuePair<string, string>(pair.Key, Forge(pair.Value))), Body);
         var changed = SchemeHarness.Deliver(headers, Body + " ");
         var stale = SchemeHarness.Deliver(harness.Sign(Body, secret: 1, at: SchemeHarness.Now.AddDays(-1)), Body);

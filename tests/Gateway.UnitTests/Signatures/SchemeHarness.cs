@@ -85,22 +85,6 @@ internal sealed class SchemeHarness
     public static Delivery Deliver(IEnumerable<KeyValuePair<string, string>> headers, string body = "{}", string method = "POST", string target = Path) =>
         Deliver(headers.Select(header => KeyValuePair.Create(header.Key, new StringValues(header.Value))), new(Encoding.UTF8.GetBytes(body)), method, target);
 
-    /// <summary>A sequence of segments that end at <paramref name="cuts"/>.</summary>
-    public static ReadOnlySequence<byte> Cut(byte[] bytes, params IEnumerable<int> cuts)
-    {
-        Piece? first = null;
-        Piece? last = null;
-        var from = 0;
-        foreach (var to in cuts.Where(cut => cut >= 0 && cut < bytes.Length).Append(bytes.Length).Order())
-        {
-            last = new(bytes.AsMemory(from, to - from), last);
-            first ??= last;
-            from = to;
-        }
-
-        return new(first!, 0, last!, last!.Memory.Length);
-    }
-
     /// <summary>What a sender with the first secret (or another) would send.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Sign(string body = "{}", int secret = 0, DateTimeOffset? at = null, string? id = null, string target = Path, string method = "POST", Dictionary<string, string>? signedHeaders = null) =>
         RequestSigner.Sign(Spec, Secrets[secret], method, PublicUrl + target, Encoding.UTF8.GetBytes(body), at ?? Clock, id, signedHeaders);
@@ -129,19 +113,6 @@ internal sealed class SchemeHarness
     }
 
     public Verdict Decide(IEnumerable<KeyValuePair<string, string>> headers, string body = "{}", string method = "POST", string target = Path) => Decide(Deliver(headers, body, method, target));
-
-    private sealed class Piece : ReadOnlySequenceSegment<byte>
-    {
-        public Piece(ReadOnlyMemory<byte> memory, Piece? before)
-        {
-            Memory = memory;
-            if (before is not null)
-            {
-                RunningIndex = before.RunningIndex + before.Memory.Length;
-                before.Next = this;
-            }
-        }
-    }
 
     private sealed class FixedTime : TimeProvider
     {
