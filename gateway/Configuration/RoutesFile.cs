@@ -31,7 +31,7 @@ internal sealed record EdgeSpec
     [Description("Where a client's address is read from.")]
     public ClientAddressSpec? ClientAddress { get; init; }
 
-    [Description("The URL under which senders reach the gateway, for schemes that sign the URL.")]
+    [Description("The URL under which senders reach the gateway, for schemes that sign the URL and for what the app is told of scheme and host.")]
     public string? PublicUrl { get; init; }
 
     [Description("Reference (env:NAME or file:PATH) to a StackExchange.Redis connection string; absent = replay memory in this process.")]
@@ -275,6 +275,9 @@ internal sealed record RouteSpec
 
     [Description("Leave Basic, Bearer and token headers on the forwarded request; default false.")]
     public bool? ForwardCredentials { get; init; }
+
+    [Description("Headers of the sender that say who the client or the user is, or which path or method is meant, and that are to reach the app all the same.")]
+    public IReadOnlyList<string>? ForwardHeaders { get; init; }
 
     [Description("Status to answer instead, by reason slug.")]
     public Dictionary<string, int>? Refuse { get; init; }

@@ -37,6 +37,7 @@ internal sealed partial class RoutesValidator
             Timeout(path, route, preset);
             Word($"{path}.mode", route.Mode, Words.Modes);
             Transforms(path, route);
+            ForwardHeaders(path, route);
             Refuse(path, route);
             Handshake(path, route, preset);
         }
@@ -502,6 +503,27 @@ internal sealed partial class RoutesValidator
                 $"{path}.timeout",
                 $"{preset.Title} hangs up after {patience}, and the route may take {new Duration(effective)}: deliveries that succeed late count as failed there, and come again",
                 $"stay below {patience}");
+        }
+    }
+
+    private void ForwardHeaders(string path, RouteSpec route)
+    {
+        for (var i = 0; i < route.ForwardHeaders?.Count; i++)
+        {
+            var place = JsonPath.Item($"{path}.forwardHeaders", i);
+            var name = route.ForwardHeaders[i];
+            if (!Grammar.IsToken(name))
+            {
+                Error(place, "not the name of a header", "e.g. \"X-User\"");
+            }
+            else if (_catalogue.ForwardHeader(name) is { Fault: { } fault })
+            {
+                Error(place, $"{name} {fault}", "leave it out");
+            }
+            else if (!_catalogue.ForwardHeader(name).IsRemoved)
+            {
+                Warn(place, $"{name} reaches the app anyway", "leave it out, or is it spelt otherwise?");
+            }
         }
     }
 

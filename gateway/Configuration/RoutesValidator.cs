@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace WebhookEdge.Configuration;
@@ -340,8 +341,28 @@ internal sealed partial class RoutesValidator
             }
 
             ClusterId(path, cluster);
+            ConnectTimeout(path, cluster);
             Destinations(path, cluster);
             Certificates(path, cluster);
+        }
+    }
+
+    private void ConnectTimeout(string path, JsonElement cluster)
+    {
+        if (Member(cluster, "Metadata") is not { Value.ValueKind: JsonValueKind.Object } metadata || Member(metadata.Value, "ConnectTimeout") is not { } written)
+        {
+            return;
+        }
+
+        var place = JsonPath.Key(JsonPath.Key(path, metadata.Name), written.Name);
+        if (written.Value.ValueKind != JsonValueKind.String
+            || written.Value.GetString() is not { } text
+            || !text.Contains(':', StringComparison.Ordinal)
+            || !TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var timeout)
+            || timeout < TimeSpan.FromMilliseconds(50)
+            || timeout > TimeSpan.FromMinutes(1))
+        {
+            Error(place, "not a time to connect in", "write hours:minutes:seconds between 00:00:00.05 and 00:01:00, e.g. \"00:00:03\"; the default is one second");
         }
     }
 

@@ -16,6 +16,7 @@ internal sealed class Delivery
     private bool _bodyHeld;
     private int _sending;
     private TaskCompletionSource? _sent;
+    private CancellationTokenSource? _stopSending;
     private readonly byte[] _eventKeyDigest = new byte[EventKeyLength];
     private bool _hasEventKey;
     private string? _eventKey;
@@ -50,6 +51,9 @@ internal sealed class Delivery
     public string RawTarget { get; private set; } = "";
 
     public ClientAddress Client { get; set; }
+
+    /// <summary>The connection is a trusted proxy's: what it says of its client's connection is believed.</summary>
+    public bool FromTrustedProxy { get; set; }
 
     public IHeaderDictionary Headers { get; private set; } = EmptyHeaders;
 
@@ -91,6 +95,9 @@ internal sealed class Delivery
 
     /// <summary>Working memory of the signature stage, kept with the pooled delivery so that verifying allocates nothing. Owned by Signatures.</summary>
     public object? SignatureScratch { get; set; }
+
+    /// <summary>What the way out keeps with the pooled delivery. Owned by Forwarding.</summary>
+    public object? ForwardScratch { get; set; }
 
     /// <summary>
     /// The headers as a list. The server's dictionary can be walked only through an enumerator that it allocates, so it is walked once a request
@@ -234,11 +241,16 @@ internal sealed class Delivery
     }
 
     /// <summary>The upstream connection begins to read <see cref="Body"/>.</summary>
-    public void BeginSending()
+    /// <returns>Cancelled when the body must not be read any more; <see cref="StopSending"/>.</returns>
+    public CancellationTokenSource BeginSending()
     {
         Sent = true;
         Interlocked.Increment(ref _sending);
+        return _stopSending ??= new();
     }
+
+    /// <summary>Ends writes of the body that still wait for the upstream to read.</summary>
+    public Task StopSending() => _stopSending?.CancelAsync() ?? Task.CompletedTask;
 
     /// <summary>The upstream connection will not touch <see cref="Body"/> again.</summary>
     public void EndSending()
@@ -266,26 +278,23 @@ internal sealed class Delivery
         return Volatile.Read(ref _sending) == 0 ? Task.CompletedTask : waiting.Task;
     }
 
+    /// <summary>Takes a delivery whose body may still be read out of use: what is counted of it ends, and everything else is left as it is.</summary>
+    public void Abandon()
+    {
+        EndCounts();
+        Body = default;
+    }
+
     /// <summary>Forgets the request; the delivery goes back to the pool.</summary>
     public void Reset()
     {
-        if (_watched)
-        {
-            _watched = false;
-            _watch.Close();
-        }
-
-        if (_held)
-        {
-            _held = false;
-            Policy.Numbers?.HoldEnds();
-        }
-
+        EndCounts();
         StartedAt = 0;
         FirstTrace = default;
         Policy = RoutePolicy.None;
         Method = RawTarget = "";
         Client = default;
+        FromTrustedProxy = false;
         Headers = EmptyHeaders;
         DeclaredLength = null;
         Ambiguous = false;
@@ -307,10 +316,31 @@ internal sealed class Delivery
         _sent = null;
         _reader = null;
         _bodyHeld = false;
+        if (_stopSending is { } stop && !stop.TryReset())
+        {
+            stop.Dispose();
+            _stopSending = null;
+        }
+
         if (Deadline is { } deadline && !deadline.TryReset())
         {
             deadline.Dispose();
             Deadline = null;
+        }
+    }
+
+    private void EndCounts()
+    {
+        if (_watched)
+        {
+            _watched = false;
+            _watch.Close();
+        }
+
+        if (_held)
+        {
+            _held = false;
+            Policy.Numbers?.HoldEnds();
         }
     }
 }

@@ -20,6 +20,9 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long an upload that was told to stop may take to do so.</summary>
+    private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(5);
+
     private readonly ObjectPool<Delivery> _deliveries = new DefaultObjectPool<Delivery>(new DeliveryPoolPolicy(), maximumRetained: 1024);
 
     public async Task InvokeAsync(HttpContext context)
@@ -73,9 +76,10 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
     {
         var headers = request.Headers;
 #pragma warning disable RS0030 // The resolver is asked right here; this is the peer it starts from.
-        var client = policy.Addresses.Resolve(context.Connection.RemoteIpAddress, headers);
+        var peer = context.Connection.RemoteIpAddress;
 #pragma warning restore RS0030
-        delivery.Open(policy, request.Method, request.RawTarget, client, headers, headers.ContentLength, context.Request.BodyReader);
+        delivery.Open(policy, request.Method, request.RawTarget, policy.Addresses.Resolve(peer, headers), headers, headers.ContentLength, context.Request.BodyReader);
+        delivery.FromTrustedProxy = policy.Addresses.IsTrustedProxy(peer);
 
         // Kestrel moves a Content-Length that came beside Transfer-Encoding to X-Content-Length (RFC 9112 §6.3 lets it); one of the two servers
         // that read such a request is always wrong, so it goes no further. Neither does a coding besides chunked, which Kestrel would leave on the
@@ -243,36 +247,19 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
 
     private static ForwardOutcome OutcomeOf(Delivery delivery) => new(delivery.UpstreamStatus, delivery.Watch?.Trace ?? default);
 
+    /// <summary>Gives back what the delivery took. None of the steps can keep another from being taken.</summary>
     private async ValueTask CloseAsync(HttpContext context, Delivery delivery, bool entered)
     {
-        if (delivery.Sent)
-        {
-            var sent = delivery.WhenSent();
-            if (!sent.IsCompleted)
-            {
-                await delivery.Deadline!.CancelAsync();
-                await sent;
-            }
-        }
-
-        // Settled without any token of the request: a sender that hangs up mid-forward must not leave its key pending until the lease ends.
-        if (delivery.Claim is { } claim)
-        {
-            delivery.Claim = null;
-            try
-            {
-                await claim.SettleAsync(OutcomeOf(delivery));
-            }
-            catch (Exception e)
-            {
-                logger.SettleFailed(e, delivery.Policy.RouteId, delivery.EventKey);
-            }
-        }
+        await SettleAsync(delivery);
+        var reusable = await EndSendingAsync(context, delivery);
 
         // Kestrel cannot drain a body that is still being read: the next request on the connection would fail.
         try
         {
-            delivery.ReturnBody();
+            if (reusable)
+            {
+                delivery.ReturnBody();
+            }
         }
         catch (Exception e)
         {
@@ -287,7 +274,57 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         }
 
         delivery.Admission.End(context.Features);
-        _deliveries.Return(delivery);
+        if (reusable)
+        {
+            _deliveries.Return(delivery);
+        }
+        else
+        {
+            // The buffers may be read yet: the connection they came on ends, and nobody else is given the delivery.
+            delivery.Abandon();
+            context.Abort();
+        }
+    }
+
+    /// <summary>
+    /// An upstream may answer before it has read everything; the buffers must not go back to the server, and from there to another request, while they are
+    /// still being sent. False when that could not be ended within <see cref="LongestFarewell"/>.
+    /// </summary>
+    private async ValueTask<bool> EndSendingAsync(HttpContext context, Delivery delivery)
+    {
+        if (!delivery.Sent || delivery.WhenSent() is not { IsCompleted: false } sent)
+        {
+            return true;
+        }
+
+        try
+        {
+            await delivery.StopSending();
+            await sent.WaitAsync(LongestFarewell, time);
+            return true;
+        }
+        catch (Exception e)
+        {
+            logger.SendingNotEnded(e, delivery.Policy.RouteId, context.TraceIdentifier);
+            return false;
+        }
+    }
+
+    /// <summary>Settles without any token of the request: a sender that hangs up mid-forward must not leave its key pending until the lease ends.</summary>
+    private async ValueTask SettleAsync(Delivery delivery)
+    {
+        if (delivery.Claim is { } claim)
+        {
+            delivery.Claim = null;
+            try
+            {
+                await claim.SettleAsync(OutcomeOf(delivery));
+            }
+            catch (Exception e)
+            {
+                logger.SettleFailed(e, delivery.Policy.RouteId, delivery.EventKey);
+            }
+        }
     }
 
     private sealed class DeliveryPoolPolicy : PooledObjectPolicy<Delivery>

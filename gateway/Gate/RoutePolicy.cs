@@ -35,6 +35,15 @@ internal sealed record RoutePolicy
     /// <summary>Headers that carried a credential, lower case, with hyphens for anything but letters and digits; they and their aliases are removed before forwarding unless <see cref="ForwardCredentials"/>.</summary>
     public ImmutableArray<string> CredentialHeaders { get; init; } = [];
 
+    /// <summary>Headers that say who the client or the user is and may pass all the same, normalised as <see cref="CredentialHeaders"/>.</summary>
+    public ImmutableArray<string> ForwardHeaders { get; init; } = [];
+
+    /// <summary>Scheme of the URL that senders use (<c>publicUrl</c>); null when it is not written.</summary>
+    public string? PublicScheme { get; init; }
+
+    /// <summary>Host, with a port that is not the scheme's own, of the URL that senders use; null when it is not written.</summary>
+    public string? PublicHost { get; init; }
+
     /// <summary>Status to answer instead of the table's, by reason; 0 = the table's.</summary>
     public ImmutableArray<int> StatusOverrides { get; init; } = [];
 

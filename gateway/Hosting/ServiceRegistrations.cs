@@ -10,6 +10,7 @@ using WebhookEdge.Replay;
 using WebhookEdge.Routes;
 using WebhookEdge.Signatures.Verifiers;
 using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace WebhookEdge.Hosting;
 
@@ -45,7 +46,12 @@ internal static class ServiceRegistrations
 
     public static IServiceCollection AddForwarding(this IServiceCollection services)
     {
-        services.AddReverseProxy().ConfigureHttpClient(UpstreamClients.Configure).AddTransforms<ForwardTransforms>();
+        services.AddReverseProxy().AddTransforms<ForwardTransforms>();
+        services.Replace(ServiceDescriptor.Singleton<IForwarderHttpClientFactory, UpstreamClientFactory>());
+
+        // YARP's own class is not public; what it registered says which it is.
+        var yarp = services.Last(static service => service.ServiceType == typeof(IHttpForwarder)).ImplementationType!;
+        services.Replace(ServiceDescriptor.Singleton<IHttpForwarder>(s => new WebhookForwarder((IHttpForwarder)ActivatorUtilities.CreateInstance(s, yarp))));
         return services;
     }
 

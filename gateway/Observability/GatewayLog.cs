@@ -41,4 +41,7 @@ internal static partial class GatewayLog
 
     [LoggerMessage(1107, LogLevel.Debug, "The body of a request on route {Route} could not be given back, its connection is over, request {RequestId}")]
     public static partial void BodyNotReturned(this ILogger logger, Exception exception, string route, string requestId);
+
+    [LoggerMessage(1108, LogLevel.Warning, "An upload to the app of route {Route} could not be ended after its answer, the sender's connection is closed, request {RequestId}")]
+    public static partial void SendingNotEnded(this ILogger logger, Exception exception, string route, string requestId);
 }

@@ -166,6 +166,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         }
 
         var place = $"routes.{id}";
+        var publicUrl = Uri.TryCreate(work.File.Edge?.PublicUrl, UriKind.Absolute, out var url) ? url : null;
         var preset = route.Provider is { } name ? Presets.Find(name) : null;
         var timeout = route.Timeout?.Value ?? PresetSpec.DefaultTimeout(preset);
         var observe = route.Mode == "observe";
@@ -215,6 +216,9 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             BodyLimit = (route.MaxBody ?? work.File.Edge?.Limits?.MaxBody ?? DefaultMaxBody).Bytes,
             Timeout = timeout,
             ForwardCredentials = route.ForwardCredentials ?? false,
+            ForwardHeaders = [.. (route.ForwardHeaders ?? []).Select(ForwardedHeaders.Normalise)],
+            PublicScheme = publicUrl?.Scheme,
+            PublicHost = publicUrl?.Authority,
             CredentialHeaders = [.. proof.CredentialHeaders.Select(ForwardedHeaders.Normalise)],
             Numbers = metrics.Requests.Of(id),
             Secrets = [.. proof.Secrets.Select(static s => s.Id).Distinct().Select(reference => metrics.Secrets.Of(id, reference))],

@@ -1,5 +1,6 @@
 using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
+using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Handshakes;
 using WebhookEdge.Observability;
@@ -35,6 +36,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
         Presets = Presets.All,
         ReasonSlugs = [.. Enum.GetValues<RejectReason>().Select(static r => r.Describe().Slug)],
         AddressFault = static text => StrictCidr.TryParse(text, out _, out var fault) ? null : fault,
+        ForwardHeader = ForwardedHeaders.Describe,
         ClusterType = typeof(ClusterConfig),
         CodeVerifiers = CodeVerifiers.Facts,
         Handshakes = HandshakeKinds.All.ToDictionary(static kind => kind.Key, static kind => kind.Value.NeedsToken, StringComparer.Ordinal),
