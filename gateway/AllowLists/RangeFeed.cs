@@ -37,7 +37,7 @@ internal sealed class RangeFeed
     private FetchValidators? _validators;
     private long _revision;
     private string? _restoredFrom;
-    private Task _check = Task.CompletedTask;
+    private RunningCheck? _check;
     private bool _checking;
 
     // Touched by the one running check only.
@@ -166,20 +166,59 @@ internal sealed class RangeFeed
         }
     }
 
-    /// <summary>Asks the source once; joins a check that is already running. Throws only when <paramref name="cancellationToken"/> is cancelled.</summary>
-    public Task CheckAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Asks the source once; joins a check that is already running, which goes on as long as anybody waits for it. Throws only when <paramref name="cancellationToken"/> is cancelled.
+    /// </summary>
+    public async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            RunningCheck check;
+            lock (_lock)
+            {
+                if (!_checking || _check is null)
+                {
+                    _checking = true;
+                    check = _check = new();
+
+                    // On the pool: reading 2.6 MB of JSON is no work for a caller that holds the lock.
+                    check.Task = Task.Run(() => CheckOnceAsync(check.Stop.Token), CancellationToken.None);
+                }
+
+                check = _check;
+                check.Waiting++;
+            }
+
+            try
+            {
+                await check.Task.WaitAsync(cancellationToken);
+                return;
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                await LeaveAsync(check);
+                throw;
+            }
+            catch (OperationCanceledException)
+            {
+                // The last of those who waited left just before: this caller still wants an answer.
+            }
+        }
+    }
+
+    /// <summary>Nobody is to wait longer than he wants to, and nothing goes on for nobody: who leaves last stops the check, and sees it end.</summary>
+    private async Task LeaveAsync(RunningCheck check)
     {
         lock (_lock)
         {
-            if (!_checking)
+            if (--check.Waiting > 0)
             {
-                _checking = true;
-                // On the pool: reading 2.6 MB of JSON is no work for a caller that holds the lock.
-                _check = Task.Run(() => CheckOnceAsync(cancellationToken), CancellationToken.None);
+                return;
             }
-
-            return _check;
         }
+
+        await check.Stop.CancelAsync();
+        await check.Task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task CheckOnceAsync(CancellationToken cancellationToken)
@@ -209,6 +248,8 @@ internal sealed class RangeFeed
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            // Broken off and not answered: still due.
+            delay = TimeSpan.Zero;
             throw;
         }
         catch (Exception e)
@@ -505,5 +546,17 @@ internal sealed class RangeFeed
         }
 
         return JsonAddressDocument.TryParse(bytes, out var document, out fault) && document is not null ? document : throw new InvalidDataException(fault);
+    }
+
+    /// <summary>One asking of the source, and how many wait for it.</summary>
+#pragma warning disable CA1001 // A source without timer or wait handle holds nothing to dispose.
+    private sealed class RunningCheck
+#pragma warning restore CA1001
+    {
+        public CancellationTokenSource Stop { get; } = new();
+
+        public Task Task { get; set; } = Task.CompletedTask;
+
+        public int Waiting { get; set; }
     }
 }

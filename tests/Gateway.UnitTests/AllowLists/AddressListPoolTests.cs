@@ -528,6 +528,55 @@ public sealed class AddressListPoolTests : IDisposable
     }
 
     [Fact]
+    public async Task A_check_goes_on_for_those_who_joined_it_when_the_caller_that_began_it_has_left()
+    {
+        var answer = new TaskCompletionSource<HttpResponseMessage>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var asked = _publisher.NextRequest();
+        var stopped = default(CancellationToken);
+        _publisher.AnswerAsync((_, stop) =>
+        {
+            stopped = stop;
+            return answer.Task.WaitAsync(stop);
+        });
+        var east = Aws("us-east-1");
+        using var first = new CancellationTokenSource();
+        var began = _pool.Feeds[0].CheckAsync(first.Token);
+        await asked.WaitAsync(TimeSpan.FromSeconds(20));
+        var joined = _pool.Feeds[0].CheckAsync(CancellationToken.None);
+
+        await first.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => began.WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.False(stopped.IsCancellationRequested);
+        answer.SetResult(Publisher.Ok(AwsFixture.Json()));
+        await joined.WaitAsync(TimeSpan.FromSeconds(20));
+
+        Assert.True(Holds(east, "3.80.0.1"));
+        Assert.Equal(1, _publisher.Requests);
+    }
+
+    [Fact]
+    public async Task A_check_that_nobody_waits_for_any_more_is_broken_off_and_still_due()
+    {
+        var asked = _publisher.NextRequest();
+        _publisher.AnswerAsync(static async (_, stop) =>
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
+            return new HttpResponseMessage();
+        });
+        var east = Aws("us-east-1");
+        using var both = new CancellationTokenSource();
+        var waiting = Enumerable.Range(0, 2).Select(_ => _pool.Feeds[0].CheckAsync(both.Token)).ToArray();
+        await asked.WaitAsync(TimeSpan.FromSeconds(20));
+        await both.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(20)));
+
+        Assert.Equal(TimeSpan.Zero, _pool.Feeds[0].Wait());
+        _publisher.Answer(AwsFixture.Json());
+        await Refresh();
+        Assert.True(Holds(east, "3.80.0.1"));
+    }
+
+    [Fact]
     public async Task Follows_a_redirect_within_its_scheme()
     {
         _publisher.Answer(request => request.RequestUri!.Host == "lists.example.com"
@@ -676,7 +725,7 @@ public sealed class AddressListPoolTests : IDisposable
 
     private sealed class Publisher : HttpMessageHandler
     {
-        private Func<HttpRequestMessage, Task<HttpResponseMessage>> _answer = _ => Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound));
+        private Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> _answer = (_, _) => Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound));
         private TaskCompletionSource _next = new();
         private int _requests;
 
@@ -688,9 +737,11 @@ public sealed class AddressListPoolTests : IDisposable
 
         public static HttpResponseMessage Ok(byte[] body) => new() { Content = new ByteArrayContent(body) };
 
-        public void AnswerAsync(Func<HttpRequestMessage, Task<HttpResponseMessage>> answer) => _answer = answer;
+        public void AnswerAsync(Func<HttpRequestMessage, Task<HttpResponseMessage>> answer) => _answer = (request, _) => answer(request);
 
-        public void Answer(Func<HttpRequestMessage, HttpResponseMessage> answer) => _answer = request => Task.FromResult(answer(request));
+        public void AnswerAsync(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> answer) => _answer = answer;
+
+        public void Answer(Func<HttpRequestMessage, HttpResponseMessage> answer) => _answer = (request, _) => Task.FromResult(answer(request));
 
         public void Answer(HttpStatusCode status) => Answer(_ => new HttpResponseMessage(status));
 
@@ -712,7 +763,7 @@ public sealed class AddressListPoolTests : IDisposable
             IfNoneMatch = request.Headers.IfNoneMatch.SingleOrDefault()?.ToString();
             IfModifiedSince = request.Headers.IfModifiedSince;
             _next.TrySetResult();
-            return _answer(request);
+            return _answer(request, cancellationToken);
         }
     }
 
