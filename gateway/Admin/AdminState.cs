@@ -47,10 +47,9 @@ internal sealed class AdminState(
 
     public ConfigView Config()
     {
-        var status = reloader.Status;
-        var refusal = reloader.LastRefusal;
+        var (status, takenAt, refusal) = reloader.History;
         return new(
-            snapshots.Current.RevisionId, reloader.TakenAt, status.At, status.Successful, snapshots.Current.Routes.Count,
+            snapshots.Current.RevisionId, takenAt, status.At, status.Successful, snapshots.Current.Routes.Count,
             status.Successful ? [.. status.Problems.Where(static p => p.IsWarning).Select(View)] : [],
             refusal is null ? null : new(refusal.At, !status.Successful, [.. refusal.Problems.Select(View)]));
     }

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Gate;
+using WebhookEdge.Replay;
 using Yarp.ReverseProxy.Configuration;
 
 namespace WebhookEdge.Routes;
@@ -57,6 +58,9 @@ internal sealed record EdgeSettings
 
     public int ConcurrentRequests { get; init; } = 4096;
 
+    /// <summary>Events this process remembers at most.</summary>
+    public int RememberedEvents { get; init; } = MemoryReplayStore.DefaultCapacity;
+
     /// <summary>Resolved connection string; a secret. Null = replay memory in this process.</summary>
     public string? Redis { get; init; }
 
@@ -78,6 +82,9 @@ internal sealed class SnapshotProvider : IProxyConfigProvider, IConfigChangeList
     /// <summary>Key of the policy's fingerprint in <c>RouteConfig.Metadata</c>: YARP keeps an endpoint while its RouteConfig is equal, so without it a changed policy would be ignored.</summary>
     public const string FingerprintKey = "WebhookEdge.Fingerprint";
 
+    /// <summary>What YARP may take to run a revision; it takes milliseconds.</summary>
+    public static readonly TimeSpan AppliedWithin = TimeSpan.FromSeconds(30);
+
     private GatewaySnapshot _current = GatewaySnapshot.Empty;
     private Publication? _publication;
 
@@ -86,13 +93,23 @@ internal sealed class SnapshotProvider : IProxyConfigProvider, IConfigChangeList
     public IProxyConfig GetConfig() => Current;
 
     /// <summary>Publishes <paramref name="snapshot"/> and waits until YARP runs it. The fault when YARP refused it; the old revision stays in force then.</summary>
-    public async Task<Exception?> PublishAsync(GatewaySnapshot snapshot, CancellationToken cancellationToken)
+    /// <param name="time">Measures <see cref="AppliedWithin"/>: without a bound a revision that YARP never speaks of would stop reloading for ever, in silence.</param>
+    public async Task<Exception?> PublishAsync(GatewaySnapshot snapshot, TimeProvider time, CancellationToken cancellationToken)
     {
         var publication = new Publication(snapshot);
         Volatile.Write(ref _publication, publication);
         var previous = Interlocked.Exchange(ref _current, snapshot);
         previous.Supersede();
-        var fault = await publication.Done.Task.WaitAsync(cancellationToken);
+        Exception? fault;
+        try
+        {
+            fault = await publication.Done.Task.WaitAsync(AppliedWithin, time, cancellationToken);
+        }
+        catch (TimeoutException e)
+        {
+            fault = new TimeoutException($"the proxy did not take the revision within {AppliedWithin.TotalSeconds} s", e);
+        }
+
         if (fault is not null)
         {
             // Keeps what is said to be running and what is running the same; YARP re-reads an equal revision without effect.

@@ -10,6 +10,11 @@ namespace WebhookEdge.Routes;
 /// <param name="Problems">What was wrong with it; warnings when it was taken.</param>
 internal sealed record ReloadStatus(string Revision, bool Successful, IReadOnlyList<ConfigProblem> Problems, DateTimeOffset At);
 
+/// <param name="Status">The last reading.</param>
+/// <param name="TakenAt">When the revision in force was taken.</param>
+/// <param name="LastRefusal">The newest file that was refused since the process started, whether or not a good one came after it.</param>
+internal sealed record ReloadHistory(ReloadStatus Status, DateTimeOffset TakenAt, ReloadStatus? LastRefusal);
+
 /// <summary>
 /// Watches routes.json and the secret files it names; reads, validates, compiles and publishes. A bad file changes nothing and is not the end:
 /// the watcher goes on, and the next good one is taken. It compares contents instead of listening for events: renames over the file, writes in
@@ -22,14 +27,12 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
     private readonly SemaphoreSlim _one = new(1, 1);
     private string _taken = "";
     private IReadOnlyList<string> _secretFiles = [];
+    private ReloadHistory _history = new(new("none", false, [], default), default, null);
 
-    public ReloadStatus Status { get; private set; } = new("none", false, [], default);
+    /// <summary>How reading went, as one object: who looks at two of its values sees them of the same moment.</summary>
+    public ReloadHistory History => Volatile.Read(ref _history);
 
-    /// <summary>When the revision in force was taken.</summary>
-    public DateTimeOffset TakenAt { get; private set; }
-
-    /// <summary>The newest file that was refused since the process started, whether or not a good one came after it.</summary>
-    public ReloadStatus? LastRefusal { get; private set; }
+    public ReloadStatus Status => History.Status;
 
     /// <summary>Reads the first revision. Without one the gateway does not start.</summary>
     public async Task<IReadOnlyList<ConfigProblem>> StartWithAsync(CancellationToken cancellationToken)
@@ -81,7 +84,7 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
             }
 
             var changes = RouteChanges.Between(provider.Current, snapshot);
-            if (await provider.PublishAsync(snapshot, cancellationToken) is { } fault)
+            if (await provider.PublishAsync(snapshot, time, cancellationToken) is { } fault)
             {
                 Refuse([.. loaded.Problems, new("routes", fault.Message)]);
                 return false;
@@ -158,9 +161,9 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
     private void Report(string revision, bool successful, IReadOnlyList<ConfigProblem> problems)
     {
         var now = time.GetUtcNow();
-        TakenAt = successful && revision != Status.Revision ? now : TakenAt;
-        Status = new(revision, successful, problems, now);
-        LastRefusal = successful ? LastRefusal : Status;
+        var before = History;
+        var status = new ReloadStatus(revision, successful, problems, now);
+        Volatile.Write(ref _history, new(status, successful && revision != before.Status.Revision ? now : before.TakenAt, successful ? before.LastRefusal : status));
         metrics.Configuration.Reloaded(successful, provider.Current.Routes.Count, revision);
     }
 
