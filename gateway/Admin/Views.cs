@@ -22,7 +22,8 @@ internal sealed record ProblemView(string Path, string Message, string? Hint, in
 
 /// <param name="Kind"><c>memory</c> or <c>redis</c>.</param>
 /// <param name="State"><c>up</c>, <c>probing</c> or <c>away</c>; null without a shared store.</param>
-internal sealed record StoreView(string Kind, string? State, int MemoryKeys, int MemoryLimit, int WriteBackQueued, int WriteBackLimit);
+/// <param name="ForgottenEarly">Events of this process that made room for newer ones before their time, since the start.</param>
+internal sealed record StoreView(string Kind, string? State, int MemoryKeys, int MemoryLimit, long ForgottenEarly, int WriteBackQueued, int WriteBackLimit);
 
 /// <summary>Numbers "lately" are of the last five minutes, <c>Series</c> of the last sixty whole seconds, oldest first.</summary>
 internal sealed record RouteView

@@ -34,7 +34,7 @@ internal sealed record EdgeSpec
     [Description("The URL under which senders reach the gateway, for schemes that sign the URL.")]
     public string? PublicUrl { get; init; }
 
-    [Description("Reference (env:NAME or file:PATH) to a StackExchange.Redis connection string; absent = replay memory in this process.")]
+    [Description("Reference (env:NAME or file:PATH) to a StackExchange.Redis connection string or a redis://, rediss:// or unix:// URL; absent = replay memory in this process.")]
     public string? Redis { get; init; }
 
     [Description("Where AWS publishes its address ranges.")]
@@ -78,6 +78,9 @@ internal sealed record LimitsSpec
 
     [Description("Requests in flight, all routes together; default 4096. Beyond it: 503 + Retry-After.")]
     public int? ConcurrentRequests { get; init; }
+
+    [Description("Delivered events this process remembers at most, about 100 bytes each; default 1000000. The oldest are forgotten beyond it, with a warning, a metric and a number on the page.")]
+    public int? RememberedEvents { get; init; }
 }
 
 /// <summary>Exactly one of the three is written.</summary>

@@ -141,6 +141,7 @@ internal sealed partial class RoutesValidator
         if (edge.Limits is { } limits)
         {
             Between("edge.limits.concurrentRequests", limits.ConcurrentRequests, 1, 1_000_000);
+            Between("edge.limits.rememberedEvents", limits.RememberedEvents, 10_000, 100_000_000);
             BodyCap("edge.limits.maxBody", limits.MaxBody);
             if (limits.MaxBody is null && limits.BufferedBodies is { } buffered && buffered.Bytes < DefaultMaxBody.Bytes)
             {

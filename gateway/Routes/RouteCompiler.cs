@@ -66,9 +66,9 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         lists.StateDirectory = settings.StateDirectory;
         if (settings.Redis is { } redis)
         {
-            if (!ReplayGuard.IsConnectionString(redis))
+            if (ReplayGuard.AddressFault(redis) is { } fault)
             {
-                problems.Add(new("edge.redis", "what the reference points to is not a StackExchange.Redis connection string", "write HOST:PORT[,password=…][,ssl=true]"));
+                problems.Add(new("edge.redis", $"what the reference points to: {fault}"));
             }
             else if (mode == CompileMode.Serve)
             {
@@ -127,6 +127,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         {
             BufferedBodies = edge?.Limits?.BufferedBodies?.Bytes ?? new EdgeSettings().BufferedBodies,
             ConcurrentRequests = edge?.Limits?.ConcurrentRequests ?? new EdgeSettings().ConcurrentRequests,
+            RememberedEvents = edge?.Limits?.RememberedEvents ?? new EdgeSettings().RememberedEvents,
             Redis = edge?.Redis is { } redis && work.Resolve(redis, "edge.redis") is { } value ? Encoding.UTF8.GetString(value) : null,
             RedisReference = edge?.Redis,
             ClientAddress = edge?.ClientAddress is { From: { } from and not "connection" } client ? $"{from} past {string.Join(", ", client.TrustedProxies ?? [])}" : new EdgeSettings().ClientAddress,

@@ -85,6 +85,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
         if (loaded.Snapshot is { } snapshot)
         {
             capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies);
+            replay.Remember(snapshot.Settings.RememberedEvents);
             lists.Retain(loaded.Resources.Lists);
             limiters.Retain(loaded.Resources.Limiters);
             attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());

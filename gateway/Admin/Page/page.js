@@ -393,7 +393,7 @@ function showSystem(state) {
   const store = state.store, config = state.config;
   const rows = [
     ['Replay store', store.kind === 'memory' ? 'memory of this process' : 'Redis', store.state && [store.state === 'up' ? 'green' : store.state === 'away' ? 'red' : 'yellow', store.state]],
-    ['Events remembered here', `${many(store.memoryKeys)} of ${compact.format(store.memoryLimit)}`],
+    ['Events remembered here', `${many(store.memoryKeys)} of ${compact.format(store.memoryLimit)}`, store.forgottenEarly > 0 && [store.kind === 'memory' ? 'yellow' : 'grey', `${many(store.forgottenEarly)} forgotten early`]],
     store.kind === 'redis' && ['Waiting to be written back', `${many(store.writeBackQueued)} of ${compact.format(store.writeBackLimit)}`],
     ['Revision', config.revision, config.newestFileTaken ? ['green', 'in force'] : ['red', 'newest file refused']],
     ['Taken', `${timeOf(config.inForceSince)}, ${counted(config.routes, 'route', 'routes')}`],

@@ -166,12 +166,28 @@ public sealed class AdminApiTests
         var up = await GetAsync(gateway, "/api/store");
         await redis.FreezeAsync();
         await gateway.SendAsync(Hook.Event("two"));
+
+        // The claim and the commit have waited in vain; the third call is that of the write-back, behind the delivery.
+        await Deadline.UntilAsync(() => gateway.Metrics.Observe("webhookedge.replay.breaker") > 0, "the store is found to be away");
         var away = await GetAsync(gateway, "/api/store");
         await redis.ThawAsync();
 
         Assert.Equal(("redis", "up", 1), (up.GetProperty("kind").GetString(), up.GetProperty("state").GetString(), up.GetProperty("memoryKeys").GetInt32()));
         Assert.NotEqual("up", away.GetProperty("state").GetString());
         Assert.DoesNotContain("127.0.0.1", away.GetRawText(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_store_tells_how_many_events_it_remembers_and_a_reload_changes_that()
+    {
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(file: """ "edge": { "limits": { "rememberedEvents": 20000 } } """), secrets: Hook.Secrets);
+        var before = await GetAsync(gateway, "/api/store");
+        Assert.True(await gateway.ReloadAsync(Hook.Routes()));
+        var after = await GetAsync(gateway, "/api/store");
+
+        Assert.Equal((20_000, 1_000_000), (before.GetProperty("memoryLimit").GetInt32(), after.GetProperty("memoryLimit").GetInt32()));
+        Assert.Equal((0, 0), (before.GetProperty("forgottenEarly").GetInt32(), after.GetProperty("forgottenEarly").GetInt32()));
+        Assert.Equal(1_000_000, gateway.Metrics.Observe("webhookedge.replay.memory_keys_limit"));
     }
 
     public static TheoryData<string, string, int> Mistakes => new()
