@@ -35,6 +35,11 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
             return new("Admin:Token", $"a token of {token.Length} characters can be guessed", $"take {ShortestToken} or more, e.g. from: openssl rand -hex 32");
         }
 
+        if (UnreadableUrl(url) is { } unreadable)
+        {
+            return new("Admin:Url", $"cannot listen on \"{unreadable}\": not an address", $"write http://ADDRESS:PORT, e.g. Admin__Url={AdminEndpoints.DefaultUrl}");
+        }
+
         return string.IsNullOrEmpty(token) && !IsLoopback(url)
             ? new("Admin:Url", $"{url} can be reached from other machines, and Admin:Token is not set: anybody there could read the journal and let duplicates through",
                 $"set Admin__Token (e.g. from: openssl rand -hex 32), or listen on loopback: Admin__Url={AdminEndpoints.DefaultUrl}")
@@ -110,6 +115,25 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
     {
         context.Response.Cookies.Delete(CookieName, Cookie(context, null));
         return Results.NoContent();
+    }
+
+    /// <summary>The first part of <paramref name="url"/> that the server cannot read as an address; null when it can read them all.</summary>
+    private static string? UnreadableUrl(string url)
+    {
+        var urls = url.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        foreach (var one in urls)
+        {
+            try
+            {
+                BindingAddress.Parse(one);
+            }
+            catch (FormatException)
+            {
+                return one;
+            }
+        }
+
+        return urls.Length == 0 ? url : null;
     }
 
     private static bool IsLoopback(string url) =>

@@ -23,6 +23,15 @@ internal static partial class Grammar
         SecretReference.TryParse(text, out var reference)
         && (reference.IsFile ? !string.IsNullOrWhiteSpace(reference.Target) && !reference.Target.Any(char.IsControl) : VariablePattern().IsMatch(reference.Target));
 
+    /// <summary>What is wrong with a reference to a secret, and the way out; null when nothing is. Holds not a word of it: it may be the secret.</summary>
+    public static (string Message, string? Hint)? SecretFault(string text) => text switch
+    {
+        _ when IsSecretReference(text) => null,
+        ['e', 'n', 'v', ':', ..] => ("what follows env: is not the name of an environment variable", "letters, digits and _, at most 128, no digit first; or write \"file:PATH\""),
+        ['f', 'i', 'l', 'e', ':', ..] => ("what follows file: is not a path", "write for example \"file:/run/secrets/NAME\""),
+        _ => ("literal secrets are refused", "write \"env:NAME\" or \"file:PATH\""),
+    };
+
     /// <summary>JSON pointer, RFC 6901: empty, or segments after slashes with ~ only as ~0 and ~1.</summary>
     public static bool IsPointer(string text) => PointerPattern().IsMatch(text);
 

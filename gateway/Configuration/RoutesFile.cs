@@ -352,7 +352,11 @@ internal sealed record PresetSpec
     /// </summary>
     public AddressSetSpec? Sources { get; init; }
 
-    public ReplayOptions? Replay { get; init; }
+    /// <summary>
+    /// What tells the sender's events apart: the default of a route's <c>replay</c>, key by key (<see cref="ResolvedReplay"/>). <c>"off"</c> for a sender
+    /// whose events carry nothing that does.
+    /// </summary>
+    public ReplaySpec? Replay { get; init; }
 
     /// <summary>The challenge that the sender poses when a URL is registered, by name; null = none.</summary>
     public string? Handshake { get; init; }

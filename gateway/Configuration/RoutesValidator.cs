@@ -22,6 +22,7 @@ internal sealed partial class RoutesValidator
     private readonly HashSet<string> _usedSchemes = [];
     private readonly HashSet<string> _usedClusters = [];
     private readonly List<string> _routesWithAddressRule = [];
+    private readonly List<(string Place, string Id)> _routesByBodyAlone = [];
 
     private RoutesValidator(RoutesFile file, RoutesCatalogue catalogue)
     {
@@ -114,9 +115,10 @@ internal sealed partial class RoutesValidator
             Error("edge.publicUrl", "not an absolute http or https URL without user, query and fragment", "write for example https://hooks.example.com");
         }
 
-        if (edge.Redis is { } redis && !Grammar.IsSecretReference(redis))
+        if (edge.Redis is { } redis && Grammar.SecretFault(redis) is { } redisFault)
         {
-            Error("edge.redis", "a connection string may hold a password, so literal ones are refused", "write \"env:NAME\" or \"file:PATH\"");
+            var literal = !SecretReference.TryParse(redis, out _);
+            Error("edge.redis", literal ? "a connection string may hold a password, so literal ones are refused" : redisFault.Message, redisFault.Hint);
         }
 
         if (edge.StateDirectory is { } directory && (string.IsNullOrWhiteSpace(directory) || directory.Any(char.IsControl)))

@@ -12,8 +12,14 @@ internal sealed record RoutePolicy
 
     public required string RouteId { get; init; }
 
-    /// <summary>Digest of everything compiled, secrets by digest: two policies with the same fingerprint decide alike.</summary>
+    /// <summary>
+    /// Digest of everything compiled: what was written, what every reference to a secret resolved to, and which objects of <see cref="Uses"/> are held. Two
+    /// policies with the same fingerprint decide alike.
+    /// </summary>
     public required string Fingerprint { get; init; }
+
+    /// <summary>Budgets, address lists and the replay store that the checks hold; whoever owns them keeps them for as long as an endpoint carries this policy.</summary>
+    public ImmutableArray<object> Uses { get; init; } = [];
 
     /// <summary>The literal path, or the prefix (ending in <c>/</c>) when <see cref="IsPrefix"/>.</summary>
     public required string Path { get; init; }

@@ -57,6 +57,7 @@ internal static class ServiceRegistrations
             .AddSingleton(static s => new RemoteKeys(RemoteKeys.CreateClient(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<RemoteKeys>>()))
             .AddSingleton<RouteCompiler>()
             .AddSingleton<RoutesLoader>()
+            .AddSingleton<PublishedEndpoints>()
             .AddSingleton(s => ActivatorUtilities.CreateInstance<RoutesReloader>(s, path))
             .AddHostedService(static s => s.GetRequiredService<RoutesReloader>());
 

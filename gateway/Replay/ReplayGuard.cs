@@ -452,7 +452,8 @@ internal sealed class ReplayGuard : IAsyncDisposable
     {
         lock (_gate)
         {
-            return _links.Values.Select(static entry => entry.Link.BreakerState).DefaultIfEmpty(0).Max();
+            // A link that is only waiting for its end, after its server or password changed, is nobody's fault any more.
+            return _links.Values.Where(static entry => entry.UnusedSince is null).Select(static entry => entry.Link.BreakerState).DefaultIfEmpty(0).Max();
         }
     }
 

@@ -44,7 +44,22 @@ internal sealed class GatewaySnapshot : IProxyConfig
     public IChangeToken ChangeToken { get; }
 
     /// <summary>The same revision with a fresh change token.</summary>
-    public GatewaySnapshot Copy() => new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = Policies, Summaries = Summaries, Settings = Settings };
+    public GatewaySnapshot Copy() => With(Policies);
+
+    /// <summary>
+    /// The same revision with the very policy objects of <paramref name="before"/> wherever the fingerprint is the same. YARP keeps the endpoint of a route that
+    /// did not change, and with it the policy the endpoint was made with; so what is on the endpoints and what is said to be in force are the same objects.
+    /// </summary>
+    public GatewaySnapshot Keeping(GatewaySnapshot before) => With(Policies.Values.Select(policy =>
+        before.Policies.GetValueOrDefault(policy.RouteId) is { } known && known.Fingerprint == policy.Fingerprint ? known : policy)
+        .ToFrozenDictionary(static policy => policy.RouteId, StringComparer.Ordinal));
+
+    /// <summary>Every route has the policy object it has in <paramref name="other"/>, and there are no others.</summary>
+    public bool HasPoliciesOf(GatewaySnapshot other) =>
+        Policies.Count == other.Policies.Count && Policies.All(entry => ReferenceEquals(entry.Value, other.Policies.GetValueOrDefault(entry.Key)));
+
+    private GatewaySnapshot With(FrozenDictionary<string, RoutePolicy> policies) =>
+        new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = policies, Summaries = Summaries, Settings = Settings };
 
     /// <summary>Tells YARP that a newer revision is to be fetched.</summary>
     public void Supersede() => _superseded.Cancel();

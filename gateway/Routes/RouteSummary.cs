@@ -1,6 +1,7 @@
 using System.Globalization;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
+using WebhookEdge.Handshakes;
 using WebhookEdge.Signatures;
 using Yarp.ReverseProxy.Configuration;
 
@@ -50,9 +51,9 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
             checks.Add($"{freshness.At} within {freshness.Within}");
         }
 
-        if (spec.Handshake?.Name is { } handshake ? handshake != "off" : preset?.Handshake is not null)
+        if (HandshakeCompiler.KindOf(spec.Handshake, preset?.Handshake) is { } handshake)
         {
-            checks.Add($"answers {spec.Handshake?.Name ?? preset!.Handshake} challenges");
+            checks.Add($"answers {handshake.Name} challenges");
         }
 
         return checks.Count == 0 ? "none but the address" : string.Join(" + ", checks);
@@ -62,15 +63,8 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
 
     private static string ReplayOf(RouteSpec spec, PresetSpec? preset, RoutePolicy policy)
     {
-        if (spec.Replay?.Word == "off")
-        {
-            return "off";
-        }
-
-        var written = spec.Replay?.Options;
-        var key = written?.Key ?? preset?.Replay?.Key;
-        var closed = (written?.OnStoreError ?? preset?.Replay?.OnStoreError) == "closed";
-        return $"{(key is null ? policy.SignsId ? "id" : "body" : string.Join(" + ", key))} for {written?.Ttl ?? preset?.Replay?.Ttl ?? new Duration(RouteCompiler.DefaultTtl)}{(closed ? ", closed without its store" : "")}";
+        var replay = ResolvedReplay.Of(spec.Replay, preset);
+        return replay.IsOff ? "off" : $"{string.Join(" + ", replay.KeyOf(policy.SignsId))} for {replay.Ttl}{(replay.Closed ? ", closed without its store" : "")}";
     }
 
     private static string LimitsOf(RouteSpec spec, RoutePolicy policy)

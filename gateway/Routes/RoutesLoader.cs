@@ -22,7 +22,7 @@ internal sealed record LoadedRoutes
     /// <summary>Files whose change is a reason to read again.</summary>
     public IReadOnlyList<string> SecretFiles { get; init; } = [];
 
-    /// <summary>Feeds and budgets the revision uses; the others can go once it is in force.</summary>
+    /// <summary>What the revision uses beside its policies; the rest can go once it is in force.</summary>
     public CompiledResources Resources { get; init; } = new();
 }
 
@@ -49,7 +49,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            var fault = e is FileNotFoundException or DirectoryNotFoundException ? "the file does not exist" : "the file cannot be read";
+            var fault = e is FileNotFoundException or DirectoryNotFoundException ? "the file does not exist" : $"the file cannot be read: {FileFault.Of(path, e)}";
             return new() { Problems = [new("", $"{path}: {fault}", "name another with --config PATH")] };
         }
 
@@ -84,14 +84,16 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
     {
         if (loaded.Snapshot is { } snapshot)
         {
+            // What the policies in force hold, whichever compilation made them.
+            var held = snapshot.Policies.Values.SelectMany(static policy => policy.Uses).ToList();
             capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies);
-            lists.Retain(loaded.Resources.Lists);
-            limiters.Retain(loaded.Resources.Limiters);
+            lists.Retain(held.OfType<AddressList>().ToHashSet());
+            limiters.Retain(held.Where(static o => o is RouteBudget or AddressBudget).Cast<IDisposable>().ToHashSet());
             attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());
             activities.Retain(snapshot.Policies.Keys);
             metrics.Requests.Retain(snapshot.Policies.ToDictionary(static p => p.Key, static p => !p.Value.Observing.IsEmpty));
             metrics.Secrets.Retain(snapshot.Policies.Values.SelectMany(static p => p.Secrets));
-            await replay.RetainAsync(loaded.Resources.Replay is { } link ? [link] : []);
+            await replay.RetainAsync([.. held.OfType<ReplayLink>().Concat(loaded.Resources.Replay is { } link ? [link] : []).Distinct()]);
         }
     }
 }

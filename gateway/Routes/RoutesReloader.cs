@@ -15,7 +15,7 @@ internal sealed record ReloadStatus(string Revision, bool Successful, IReadOnlyL
 /// the watcher goes on, and the next good one is taken. It compares contents instead of listening for events: renames over the file, writes in
 /// place and Kubernetes' symlink swaps then all look the same, on every file system.
 /// </summary>
-internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotProvider provider, GatewayMetrics metrics, TimeProvider time, ILogger<RoutesReloader> logger) : BackgroundService
+internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotProvider provider, PublishedEndpoints endpoints, GatewayMetrics metrics, TimeProvider time, ILogger<RoutesReloader> logger) : BackgroundService
 {
     private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(500);
 
@@ -67,15 +67,23 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
             _taken = digest;
             var loaded = await loader.LoadAsync(path, CompileMode.Serve, cancellationToken);
             _secretFiles = loaded.SecretFiles.Count > 0 ? loaded.SecretFiles : _secretFiles;
-            if (loaded.Snapshot is not { } snapshot)
+            if (loaded.Snapshot is not { } compiled)
             {
                 Refuse(loaded.Problems);
                 return false;
             }
 
-            if (snapshot.RevisionId == provider.Current.RevisionId)
+            var snapshot = compiled.Keeping(provider.Current);
+            loaded = loaded with { Snapshot = snapshot };
+            if (snapshot.RevisionId == provider.Current.RevisionId && snapshot.HasPoliciesOf(provider.Current))
             {
                 await loader.AppliedAsync(loaded);
+                if (!Status.Successful)
+                {
+                    logger.RoutesAsBefore(snapshot.RevisionId);
+                    Warn(loaded.Problems);
+                }
+
                 Report(snapshot.RevisionId, successful: true, loaded.Problems);
                 return false;
             }
@@ -85,6 +93,15 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
             {
                 Refuse([.. loaded.Problems, new("routes", fault.Message)]);
                 return false;
+            }
+
+            if (endpoints.Strays(snapshot) is { Count: > 0 } strays)
+            {
+                // Nothing is let go: what the endpoints hold may be of any earlier revision.
+                var names = RouteChanges.Line(strays);
+                logger.RoutesStray(names, snapshot.RevisionId);
+                Report(snapshot.RevisionId, successful: false, [.. loaded.Problems, new("routes", $"requests still meet the rules of an earlier revision on {names}", "restart the gateway")]);
+                return true;
             }
 
             await loader.AppliedAsync(loaded);

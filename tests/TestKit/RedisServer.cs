@@ -23,6 +23,9 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public int Port { get; }
 
+    /// <summary>What <see cref="CommandAsync"/> signs in with; null = nothing. Set it after <c>CONFIG SET requirepass</c>.</summary>
+    public string? Password { get; set; }
+
     public string ConnectionString => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}");
 
     /// <summary>Returns once the server answers PING.</summary>
@@ -73,6 +76,13 @@ internal sealed class RedisServer : IAsyncDisposable
         using var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, Port, deadline.Token);
         var stream = client.GetStream();
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        if (Password is { } password)
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes($"AUTH {password}\r\n"), deadline.Token);
+            await ReadReplyAsync(reader, deadline.Token);
+        }
+
         var request = new StringBuilder().Append('*').Append(words.Length).Append("\r\n");
         foreach (var word in words)
         {
@@ -80,7 +90,6 @@ internal sealed class RedisServer : IAsyncDisposable
         }
 
         await stream.WriteAsync(Encoding.UTF8.GetBytes(request.ToString()), deadline.Token);
-        using var reader = new StreamReader(stream, Encoding.UTF8);
         return await ReadReplyAsync(reader, deadline.Token);
     }
 

@@ -46,7 +46,7 @@ public sealed class StartupCliTests : IDisposable
     [Fact]
     public async Task A_warning_of_a_good_file_is_the_same_in_validate_and_in_the_log()
     {
-        WriteHook(""" "timeout": "45s" """);
+        WriteHook(""" "timeout": "45s", "replay": { "key": ["body"] } """);
         var (_, said) = await CliProcess.RunAsync(_folder.Path, null, "validate", "routes.json");
         var warning = Assert.Single(said.Split('\n'), static line => line.StartsWith("warning: ", StringComparison.Ordinal))["warning: ".Length..];
 

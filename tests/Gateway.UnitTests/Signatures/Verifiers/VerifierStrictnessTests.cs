@@ -123,7 +123,7 @@ public sealed class VerifierStrictnessTests
             Assert.True(first.Passed && second.Passed, $"{name}: {second.Detail}");
             Assert.NotNull(delivery.Proof!.Value.SignedId);
             Assert.Equal(delivery.Proof.Value.SignedId, cut.Proof!.Value.SignedId);
-            Assert.Equal(["id"], Presets.Find(name)!.Replay!.Key);
+            Assert.Equal(["id"], Presets.Find(name)!.Replay!.Options!.Key);
         }
     }
 
@@ -273,7 +273,7 @@ public sealed class VerifierStrictnessTests
         Assert.Equal(vector.Headers["PAYPAL-TRANSMISSION-ID"], (await CodeBench.DecideAsync(vector)).Delivery.Proof!.Value.SignedId);
         Refused(RejectReason.SignatureMismatch, (await CodeBench.DecideAsync(vector, body: vector.Body + " ")).Verdict);
         Assert.Equal(0xCBF43926u, Crc32.Of(new("123456789"u8.ToArray())));
-        Assert.Equal(["id"], Presets.Find("paypal")!.Replay!.Key);
+        Assert.Equal(["id"], Presets.Find("paypal")!.Replay!.Options!.Key);
     }
 
     [Fact]
