@@ -2,6 +2,8 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Connections;
+using WebhookEdge.Ingress;
 
 namespace WebhookEdge.Admin;
 
@@ -23,6 +25,8 @@ internal sealed class AdminListener(string url, AdminEndpoints endpoints, ILogge
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 64 * 1024;
+            kestrel.RequestHeaderEncodingSelector = DigitsAlone.For;
+            kestrel.ConfigureEndpointDefaults(static endpoint => endpoint.Use(static next => connection => HalfClosedConnections.OnConnectionAsync(connection, next)));
         });
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(loggers);

@@ -210,6 +210,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         kestrel.AddServerHeader = false;
         kestrel.AllowResponseHeaderCompression = false;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
+        kestrel.RequestHeaderEncodingSelector = DigitsAlone.For;
 
         var limits = kestrel.Limits;
         limits.MaxRequestHeadersTotalSize = 32 * 1024;
@@ -231,6 +232,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         {
             var proxyProtocol = endpoint.ApplicationServices.GetRequiredService<ProxyProtocolMiddleware>();
             endpoint.Use(next => connection => proxyProtocol.OnConnectionAsync(connection, next));
+            endpoint.Use(static next => connection => HalfClosedConnections.OnConnectionAsync(connection, next));
         });
     }
 

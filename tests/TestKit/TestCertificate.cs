@@ -21,6 +21,14 @@ internal static class TestCertificate
         RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null && certificate.GetRawCertData().AsSpan().SequenceEqual(Instance.RawData),
     };
 
+    /// <summary>Arguments for a gateway that listens with <see cref="Instance"/> on port 0, its PEM files in <paramref name="files"/>.</summary>
+    public static IReadOnlyList<string> Endpoint(TempDirectory files) =>
+    [
+        "--Kestrel:Endpoints:Https:Url", "https://127.0.0.1:0",
+        "--Kestrel:Endpoints:Https:Certificate:Path", files.Write("tls.pem", Instance.ExportCertificatePem()),
+        "--Kestrel:Endpoints:Https:Certificate:KeyPath", files.Write("tls.key", Instance.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()),
+    ];
+
     private static X509Certificate2 Make()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
