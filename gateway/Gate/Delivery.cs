@@ -56,8 +56,11 @@ internal sealed class Delivery
     /// <summary>The declared length, or null for chunked and HTTP/2 bodies without one.</summary>
     public long? DeclaredLength { get; private set; }
 
-    /// <summary>Set when the body came with Transfer-Encoding and Content-Length at once, CONNECT or Upgrade: what no webhook sender needs.</summary>
+    /// <summary>Set when the body came with Transfer-Encoding and Content-Length at once, CONNECT or an upgrade to another protocol: what no webhook sender needs.</summary>
     public bool Ambiguous { get; set; }
+
+    /// <summary>Other requests of the same connection go on beside this one (HTTP/2), and all of them share one window for what the server has not yet looked at.</summary>
+    public bool SharesConnection { get; set; }
 
     /// <summary>The whole raw body, in the server's own buffers; empty before <see cref="Stage.Payload"/> has run.</summary>
     public ReadOnlySequence<byte> Body { get; private set; }
@@ -289,6 +292,7 @@ internal sealed class Delivery
         Headers = EmptyHeaders;
         DeclaredLength = null;
         Ambiguous = false;
+        SharesConnection = false;
         Body = default;
         ReservedBytes = 0;
         BodyCompletedAt = 0;

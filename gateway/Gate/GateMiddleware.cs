@@ -76,6 +76,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         var client = policy.Addresses.Resolve(context.Connection.RemoteIpAddress, headers);
 #pragma warning restore RS0030
         delivery.Open(policy, request.Method, request.RawTarget, client, headers, headers.ContentLength, context.Request.BodyReader);
+        delivery.SharesConnection = HttpProtocol.IsHttp2(context.Request.Protocol);
 
         // Kestrel moves a Content-Length that came beside Transfer-Encoding to X-Content-Length (RFC 9112 §6.3 lets it); one of the two servers
         // that read such a request is always wrong, so it goes no further. Neither does a coding besides chunked, which Kestrel would leave on the
