@@ -11,9 +11,10 @@ internal static class RefusalGuide
     public static Guidance Of(RejectReason reason) => reason switch
     {
         RejectReason.RouteUnknown => new("routing", "No route has this host and this exact path.", "If this is your sender, compare its URL with the route's path letter by letter: case, trailing slash and escapes count."),
-        RejectReason.RequestMalformed => new("shape", "The request has what no webhook sender needs: Upgrade, CONNECT, two framings at once, control bytes.", "Nothing, if it is a scanner. A proxy in front that rewrites requests is the other usual cause."),
+        RejectReason.PathRefused => new("routing", "The path leads to this route, and is not written as the route's path must be.", "Compare the sender's URL with the route's path letter by letter: case and a final slash count, and % ; \\ // . .. are never let in."),
+        RejectReason.RequestMalformed => new("shape", "The request has what no webhook sender needs: an upgrade to another protocol, CONNECT, two framings at once, control bytes.", "Nothing, if it is a scanner. A proxy in front that rewrites requests is the other usual cause."),
         RejectReason.MethodRefused => new("shape", "The method is not in the route's list.", "Add it to the route's methods if the provider uses it; a browser or scanner sends GET."),
-        RejectReason.EncodingRefused => new("shape", "The body is compressed, and is never decoded before it is verified.", "Switch compression off at the sender or at the proxy in front."),
+        RejectReason.EncodingRefused => new("shape", "The body is compressed, and is never decoded before it is verified. The detail names the coding.", "Switch compression off at the sender or at the proxy in front, or list the coding in the route's encodings if the sender signs the compressed bytes and your app reads them."),
         RejectReason.BodyTooLarge => new("payload", "The body is larger than the route's maxBody.", "Raise maxBody if the provider sends events of this size."),
         RejectReason.BodyIncomplete => new("payload", "The sender hung up before the body was complete, or sent it too slowly.", "A retry usually follows. If it goes on, look at timeouts of proxies in front."),
         RejectReason.AddressUnknown => new("address", "No trustworthy client address could be established.", "X-Forwarded-For came with something that is no address, or too long: look at what the proxy in front writes."),

@@ -8,6 +8,9 @@ namespace WebhookEdge.Configuration;
 internal static partial class Grammar
 {
     private const string Rest = "/{**rest}";
+
+    /// <summary>What a path may hold besides letters and digits.</summary>
+    private const string PathPunctuation = "-._~/:@!$&'()*+,=";
     private const RegexOptions Strict = RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking;
 
     public static bool IsRouteId(string text) => RouteIdPattern().IsMatch(text);
@@ -51,7 +54,7 @@ internal static partial class Grammar
 
     /// <summary>
     /// What is wrong with a route's path, or null. The raw request target is compared with it byte by byte, so it may hold nothing that has a second
-    /// spelling: no percent-encoding, no empty or dot segments.
+    /// spelling or meaning: of a path's characters (RFC 3986 §3.3) no percent-encoding and no ; (parameters), no empty or dot segments.
     /// </summary>
     public static string? PathFault(string path)
     {
@@ -68,7 +71,7 @@ internal static partial class Grammar
 
         foreach (var c in literal)
         {
-            if (c is '{' or '}' or '*')
+            if (c is '{' or '}')
             {
                 return $"the only pattern is {Rest} at the end";
             }
@@ -78,10 +81,16 @@ internal static partial class Grammar
                 return "a query or fragment is not part of a path; queries are forwarded as they come";
             }
 
-            if (!char.IsAsciiLetterOrDigit(c) && c is not ('-' or '.' or '_' or '~' or '/'))
+            if (!char.IsAsciiLetterOrDigit(c) && !PathPunctuation.Contains(c, StringComparison.Ordinal))
             {
-                return "a path holds letters, digits and - . _ ~ / only";
+                return $"a path holds letters, digits and {string.Join(' ', PathPunctuation.ToCharArray())} only";
             }
+        }
+
+        // A star in a name is a star; one that stands alone was meant as a pattern.
+        if (literal.Split('/').Any(static segment => segment is "*" or "**"))
+        {
+            return $"the only pattern is {Rest} at the end";
         }
 
         if (literal.Contains("//", StringComparison.Ordinal))

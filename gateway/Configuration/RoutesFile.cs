@@ -264,6 +264,9 @@ internal sealed record RouteSpec
     [Description("Body cap, enforced without Content-Length too.")]
     public ByteSize? MaxBody { get; init; }
 
+    [Description("Content codings of bodies that are let through as they are, e.g. [\"gzip\"]; signatures are checked over the encoded bytes. Absent = an encoded body is refused.")]
+    public IReadOnlyList<string>? Encodings { get; init; }
+
     [Description("From the last body byte to the answer; default 8.5s, or 85 % of the time the provider waits where that is less.")]
     public Duration? Timeout { get; init; }
 

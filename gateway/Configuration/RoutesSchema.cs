@@ -79,9 +79,10 @@ internal static class RoutesSchema
             // Open, since code verifiers have names of their own; editors still offer these.
             schema = new JsonObject { ["type"] = "string", ["examples"] = Array(Words.Kinds) };
         }
-        else if (member.Name == nameof(RouteSpec.Methods))
+        else if (member.Name is nameof(RouteSpec.Methods) or nameof(RouteSpec.Encodings))
         {
-            schema = new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["enum"] = Array(Words.Methods) }, ["minItems"] = 1 };
+            var known = member.Name == nameof(RouteSpec.Methods) ? Words.Methods : Words.ContentCodings;
+            schema = new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["enum"] = Array(known) }, ["minItems"] = 1 };
         }
 
         if (schema is JsonObject written && member.GetCustomAttribute<DescriptionAttribute>() is { } description)

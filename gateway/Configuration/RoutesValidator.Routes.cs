@@ -34,6 +34,7 @@ internal sealed partial class RoutesValidator
             Freshness(path, route, schemes);
             RateLimit(path, route);
             BodyCap($"{path}.maxBody", route.MaxBody);
+            Encodings(path, route, preset, schemes);
             Timeout(path, route, preset);
             Word($"{path}.mode", route.Mode, Words.Modes);
             Transforms(path, route);

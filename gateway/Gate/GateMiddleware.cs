@@ -1,8 +1,8 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.ObjectPool;
-using Microsoft.Extensions.Primitives;
-using Microsoft.Net.Http.Headers;
 using WebhookEdge.Observability;
 using WebhookEdge.Verdicts;
 using Yarp.ReverseProxy.Forwarder;
@@ -29,7 +29,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         // The rules of the very route that matched, of the revision it matched in.
         var policy = context.GetEndpoint()?.Metadata.GetMetadata<RoutePolicy>();
         var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
-        if (policy is null || !RawTarget.Matches(policy, request.RawTarget))
+        if (policy is null)
         {
             await writer.RejectAsync(context, null, RawTarget.Refuse(request.Method, request.RawTarget), startedAt);
             return;
@@ -39,12 +39,18 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         var entered = false;
         try
         {
-            Open(context, request, delivery, policy);
+            var target = RawTarget.OriginForm(request.RawTarget, request.Headers.Host.ToString());
+            Open(context, request, target ?? request.RawTarget, delivery, policy);
             delivery.Begin(metrics, time, startedAt);
-            entered = capacity.TryEnter();
-            var verdict = entered
-                ? await DecideAsync(context, delivery)
-                : Verdict.Reject(RejectReason.Overloaded, "concurrent requests", RetryAfter);
+            var verdict = RawTarget.Judge(policy, request.Method, target);
+            if (verdict.Passed)
+            {
+                entered = capacity.TryEnter();
+                verdict = entered
+                    ? await DecideAsync(context, delivery)
+                    : Verdict.Reject(RejectReason.Overloaded, "concurrent requests", RetryAfter);
+            }
+
             if (verdict.Passed)
             {
                 verdict = await ForwardAsync(context, delivery);
@@ -69,22 +75,21 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         }
     }
 
-    private static void Open(HttpContext context, IHttpRequestFeature request, Delivery delivery, RoutePolicy policy)
+    private static void Open(HttpContext context, IHttpRequestFeature request, string target, Delivery delivery, RoutePolicy policy)
     {
         var headers = request.Headers;
 #pragma warning disable RS0030 // The resolver is asked right here; this is the peer it starts from.
         var client = policy.Addresses.Resolve(context.Connection.RemoteIpAddress, headers);
 #pragma warning restore RS0030
-        delivery.Open(policy, request.Method, request.RawTarget, client, headers, headers.ContentLength, context.Request.BodyReader);
-        delivery.SharesConnection = HttpProtocol.IsHttp2(context.Request.Protocol);
 
-        // Kestrel moves a Content-Length that came beside Transfer-Encoding to X-Content-Length (RFC 9112 §6.3 lets it); one of the two servers
-        // that read such a request is always wrong, so it goes no further. Neither does a coding besides chunked, which Kestrel would leave on the
-        // body, nor Connection: upgrade, after which it takes everything that follows for the body.
-        delivery.Ambiguous = headers.ContainsKey(HeaderNames.Upgrade)
-            || (headers.TransferEncoding.Count > 0 && (headers.ContentLength is not null || headers.ContainsKey("X-Content-Length") || !IsChunkedAlone(headers.TransferEncoding)))
-            || (headers.Connection.Count > 0 && context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true })
-            || HttpMethods.IsConnect(request.Method);
+        // Kestrel takes everything that follows Connection: upgrade for the body. Nothing is upgraded here, so such a request has no body, and what follows is the
+        // next request.
+        var bodyless = headers.Connection.Count > 0 && context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
+        delivery.Open(
+            policy, request.Method, target, client, headers,
+            bodyless ? 0 : headers.ContentLength, bodyless ? PipeReader.Create(ReadOnlySequence<byte>.Empty) : context.Request.BodyReader);
+        delivery.SharesConnection = HttpProtocol.IsHttp2(context.Request.Protocol);
+        delivery.Ambiguous = RequestFraming.IsAmbiguous(request.Method, headers, delivery.SharesConnection);
 
         // YARP's own per-route limit has no effect once a middleware has read the body; the server's has.
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
@@ -93,8 +98,6 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
             limit.MaxRequestBodySize = headers.ContentLength is null ? (policy.BodyLimit * 6) + 1024 : policy.BodyLimit;
         }
     }
-
-    private static bool IsChunkedAlone(StringValues codings) => codings.Count == 1 && string.Equals(codings[0], "chunked", StringComparison.OrdinalIgnoreCase);
 
     private async ValueTask<Verdict> DecideAsync(HttpContext context, Delivery delivery)
     {

@@ -188,7 +188,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             checks.Add(handshake);
         }
 
-        checks.Add(new RequestShapeCheck([.. handshake is { TakesGet: true } ? methods.Append("GET").Distinct() : methods]));
+        checks.Add(new RequestShapeCheck([.. handshake is { TakesGet: true } ? methods.Append("GET").Distinct() : methods], [.. route.Encodings ?? []]));
         if (route.Freshness is { } freshness && FreshnessCheck.Compile(freshness, time, work.Problems, $"{place}.freshness") is { } fresh)
         {
             Add(fresh, shadow: false);

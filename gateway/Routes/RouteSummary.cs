@@ -86,6 +86,11 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
             limits.Add($"{route.Permits} per {route.Window} in all");
         }
 
+        if (spec.Encodings is { } encodings)
+        {
+            limits.Add($"bodies in {string.Join(" or ", encodings)} as they are");
+        }
+
         return string.Join(", ", limits);
     }
 

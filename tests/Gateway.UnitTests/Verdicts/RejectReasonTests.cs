@@ -10,6 +10,7 @@ public sealed class RejectReasonTests
     {
         ["NotDecided"] = (500, "not-decided"),
         ["RouteUnknown"] = (404, "route-unknown"),
+        ["PathRefused"] = (404, "path-refused"),
         ["RequestMalformed"] = (400, "request-malformed"),
         ["MethodRefused"] = (405, "method-refused"),
         ["EncodingRefused"] = (415, "encoding-refused"),
