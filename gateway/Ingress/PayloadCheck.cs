@@ -47,9 +47,14 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
     private Verdict Accept(Delivery delivery, ReadOnlySequence<byte> body)
     {
         var verdict = Count(delivery, body.Length);
+        if (verdict.Passed && delivery.SharesConnection && !TryExamine(delivery.BodyReader, ref body))
+        {
+            return Verdict.Reject(RejectReason.BodyIncomplete, "the sender hung up");
+        }
+
         if (verdict.Passed)
         {
-            delivery.HoldBody(delivery.SharesConnection ? Examine(delivery.BodyReader, body) : body);
+            delivery.HoldBody(body);
             delivery.BodyCompletedAt = time.GetTimestamp();
         }
         else
@@ -64,15 +69,17 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
     /// Tells the server that all of a complete body was looked at, and opens the same read anew. Over HTTP/2 the sender may send on what was looked at alone,
     /// for all requests of the connection together: held without this, 64 bodies of 16 KB would stop every other one until your app has answered.
     /// </summary>
-    private static ReadOnlySequence<byte> Examine(PipeReader reader, ReadOnlySequence<byte> body)
+    private static bool TryExamine(PipeReader reader, ref ReadOnlySequence<byte> body)
     {
         if (body.IsEmpty)
         {
-            return body;
+            return true;
         }
 
         reader.AdvanceTo(body.Start, body.End);
-        return reader.TryRead(out var again) ? again.Buffer : throw new ConnectionAbortedException();
+        var read = reader.TryRead(out var again);
+        body = again.Buffer;
+        return read;
     }
 
     private Verdict Count(Delivery delivery, long length)

@@ -33,7 +33,8 @@ internal sealed class WholeInput(PipeReader inner) : PipeReader
     {
         if (_ended)
         {
-            _lookedAtAll = _buffer.GetOffset(examined) == _buffer.GetOffset(_buffer.End);
+            // Compared by distance: one place has two names where two segments meet.
+            _lookedAtAll = _buffer.IsEmpty || _buffer.GetOffset(examined) == _buffer.GetOffset(_buffer.End);
             _buffer = default;
         }
 
