@@ -137,8 +137,7 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
     /// </summary>
     private static bool IsFromHere(HttpRequest request)
     {
-        var named = request.Host.Host;
-        if (!IsLoopbackHost(named))
+        if (!IsLoopbackHost(HostText.Split(request.Headers.Host.ToString(), out _).ToString()))
         {
             return false;
         }
@@ -155,7 +154,7 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
     {
         var origin = request.Headers.Origin;
         var site = request.Headers["Sec-Fetch-Site"];
-        return (origin.Count == 0 || (origin.Count == 1 && origin[0] == $"{request.Scheme}://{request.Host}"))
+        return (origin.Count == 0 || (origin.Count == 1 && origin[0] == $"{request.Scheme}://{request.Headers.Host}"))
             && (site.Count == 0 || (site.Count == 1 && site[0] is "same-origin" or "none"));
     }
 

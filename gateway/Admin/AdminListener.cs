@@ -28,7 +28,6 @@ internal sealed class AdminListener(string url, AdminEndpoints endpoints, ILogge
         builder.Services.AddSingleton(loggers);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         _application = builder.Build();
-        _application.UseRouting();
         endpoints.Map(_application);
         await _application.StartAsync(cancellationToken);
         Address = new(_application.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace WebhookEdge.Configuration;
@@ -42,11 +44,31 @@ internal static partial class Grammar
     /// <summary>A name that could be taken for an address where sources are listed.</summary>
     public static bool LooksLikeAddress(string text) => AddressLikePattern().IsMatch(text) || text.Contains(':', StringComparison.Ordinal) || text.Contains('/', StringComparison.Ordinal);
 
-    /// <summary>Host name with an optional port; <c>*.</c> in front stands for every name below. Unicode names as such, not in punycode: YARP wants them so.</summary>
+    /// <summary>Host name with an optional port; <c>*.</c> in front stands for every name below. In its own letters or in punycode.</summary>
     public static bool IsHost(string text)
     {
         var match = HostPattern().Match(text);
         return match.Success && (!match.Groups["port"].Success || ushort.TryParse(match.Groups["port"].ValueSpan, out var port) && port > 0);
+    }
+
+    /// <summary>The host as it stands in a request: in ASCII, names with other letters in punycode (RFC 5891). What has no such form is left as it is: no request names it.</summary>
+    public static string AsciiHost(string text)
+    {
+        if (Ascii.IsValid(text))
+        {
+            return text;
+        }
+
+        var start = text.StartsWith("*.", StringComparison.Ordinal) ? 2 : 0;
+        var end = text.IndexOf(':', StringComparison.Ordinal) is >= 0 and var colon ? colon : text.Length;
+        try
+        {
+            return string.Concat(text.AsSpan(0, start), new IdnMapping().GetAscii(text, start, end - start), text.AsSpan(end));
+        }
+        catch (ArgumentException)
+        {
+            return text;
+        }
     }
 
     /// <summary>

@@ -68,7 +68,7 @@ internal sealed partial class RoutesValidator
             }
 
             var place = written.Length > 1 ? written.TrimEnd('/').ToLowerInvariant() : written;
-            foreach (var host in route.Hosts is { Count: > 0 } hosts ? hosts.Distinct(StringComparer.OrdinalIgnoreCase) : [""])
+            foreach (var host in route.Hosts is { Count: > 0 } hosts ? hosts.Select(Grammar.AsciiHost).Distinct(StringComparer.OrdinalIgnoreCase) : [""])
             {
                 if (taken.TryAdd((place, host.ToLowerInvariant()), (id, written)))
                 {
@@ -93,11 +93,7 @@ internal sealed partial class RoutesValidator
         {
             for (var i = 0; i < route.Hosts?.Count; i++)
             {
-                if (route.Hosts[i].Contains("xn--", StringComparison.OrdinalIgnoreCase))
-                {
-                    Error(JsonPath.Item($"{path}.hosts", i), "a host name in punycode", "write the name in its own letters");
-                }
-                else if (!Grammar.IsHost(route.Hosts[i]))
+                if (!Grammar.IsHost(route.Hosts[i]))
                 {
                     Error(JsonPath.Item($"{path}.hosts", i), "not a host name", "a name, *.name, or either with :port; no scheme, no path");
                 }

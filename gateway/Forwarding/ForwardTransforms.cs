@@ -30,6 +30,12 @@ internal sealed class ForwardTransforms : ITransformProvider
         var configured = context.RequestTransforms.Count > 0;
         context.CopyRequestHeaders = false;
         context.UseDefaultForwarders = false;
+        if (context.RequestTransforms.IndexOf(RequestHeaderOriginalHostTransform.OriginalHost) is >= 0 and var asked)
+        {
+            // YARP's own would send the decoded name; where there is a Host already it leaves that.
+            context.RequestTransforms.Insert(asked, new OriginalHost());
+        }
+
         context.RequestTransforms.Insert(0, new OpenRequest(copyHeaders));
         context.RequestTransforms.Add(new SealRequest(configured));
         context.ResponseTransforms.Insert(0, new OpenAnswer(context.CopyResponseHeaders is not false));
@@ -74,6 +80,21 @@ internal sealed class ForwardTransforms : ITransformProvider
                 {
                     content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
                 }
+            }
+
+            return default;
+        }
+    }
+
+    /// <summary>For <c>RequestHeaderOriginalHost</c>: the Host as the sender wrote it.</summary>
+    private sealed class OriginalHost : RequestTransform
+    {
+        public override ValueTask ApplyAsync(RequestTransformContext context)
+        {
+            var host = Admitted(context.HttpContext).Host;
+            if (host.Length > 0 && !context.ProxyRequest.Headers.NonValidated.Contains("Host"))
+            {
+                context.ProxyRequest.Headers.TryAddWithoutValidation("Host", host);
             }
 
             return default;
@@ -125,9 +146,9 @@ internal sealed class ForwardTransforms : ITransformProvider
             }
 
             Set(headers, "X-Forwarded-Proto", http.Request.Scheme);
-            if (http.Request.Host.HasValue)
+            if (delivery.Host.Length > 0)
             {
-                Set(headers, "X-Forwarded-Host", http.Request.Host.Value);
+                Set(headers, "X-Forwarded-Host", delivery.Host);
             }
 
             delivery.Watch?.Propagate(headers);

@@ -53,6 +53,9 @@ internal sealed class Delivery
 
     public IHeaderDictionary Headers { get; private set; } = EmptyHeaders;
 
+    /// <summary>The Host header's own text; empty without one.</summary>
+    public string Host { get; private set; } = "";
+
     /// <summary>The declared length, or null for chunked and HTTP/2 bodies without one.</summary>
     public long? DeclaredLength { get; private set; }
 
@@ -70,6 +73,9 @@ internal sealed class Delivery
 
     /// <summary>The server gave up on the body; the connection cannot be used for another request.</summary>
     public bool BodyBroken { get; set; }
+
+    /// <summary>Besides, the server would fail to drain what is left of it.</summary>
+    public bool BodyUnreadable { get; set; }
 
     public SignatureProof? Proof { get; set; }
 
@@ -129,6 +135,7 @@ internal sealed class Delivery
         RawTarget = rawTarget;
         Client = client;
         Headers = headers;
+        Host = headers.Host.ToString();
         DeclaredLength = declaredLength;
         _reader = reader;
     }
@@ -287,12 +294,14 @@ internal sealed class Delivery
         Method = RawTarget = "";
         Client = default;
         Headers = EmptyHeaders;
+        Host = "";
         DeclaredLength = null;
         Ambiguous = false;
         Body = default;
         ReservedBytes = 0;
         BodyCompletedAt = 0;
         BodyBroken = false;
+        BodyUnreadable = false;
         Proof = null;
         Trust = TrustLevel.Observed;
         Claim = null;

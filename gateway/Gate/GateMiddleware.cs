@@ -14,7 +14,7 @@ namespace WebhookEdge.Gate;
 /// The request path, top to bottom: route, open, decide, refuse or admit, forward (holding while the upstream refuses connections), settle, record.
 /// First step inside YARP's pipeline, so every proxied endpoint passes here and no route can skip it.
 /// </summary>
-internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, Capacity capacity, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
+internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, LastResort lastResort, Capacity capacity, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
@@ -22,23 +22,27 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
 
     private readonly ObjectPool<Delivery> _deliveries = new DefaultObjectPool<Delivery>(new DeliveryPoolPolicy(), maximumRetained: 1024);
 
+    // With its stack trace the line is long; the line of the refusal itself names each request.
+    private readonly LogInterval _checkFaults = new(time, TimeSpan.FromSeconds(10));
+
+    /// <summary>Lets no exception out: <see cref="OutermostStep"/> relies on it.</summary>
     public async Task InvokeAsync(HttpContext context)
     {
         var startedAt = time.GetTimestamp();
-
-        // The rules of the very route that matched, of the revision it matched in.
-        var policy = context.GetEndpoint()?.Metadata.GetMetadata<RoutePolicy>();
-        var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
-        if (policy is null || !RawTarget.Matches(policy, request.RawTarget))
-        {
-            await writer.RejectAsync(context, null, RawTarget.Refuse(request.Method, request.RawTarget), startedAt);
-            return;
-        }
-
-        var delivery = _deliveries.Get();
+        Delivery? delivery = null;
         var entered = false;
         try
         {
+            // The rules of the very route that matched, of the revision it matched in.
+            var policy = context.GetEndpoint()?.Metadata.GetMetadata<RoutePolicy>();
+            var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
+            if (policy is null || !RawTarget.Matches(policy, request.RawTarget))
+            {
+                await writer.RejectAsync(context, null, RawTarget.Refuse(request.Method, request.RawTarget), startedAt);
+                return;
+            }
+
+            delivery = _deliveries.Get();
             Open(context, request, delivery, policy);
             delivery.Begin(metrics, time, startedAt);
             entered = capacity.TryEnter();
@@ -63,9 +67,23 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
                 await writer.RejectAsync(context, delivery, verdict, startedAt);
             }
         }
+        catch (Exception e)
+        {
+            await lastResort.AnswerAsync(context, delivery, e, startedAt);
+        }
         finally
         {
-            await CloseAsync(context, delivery, entered);
+            try
+            {
+                if (delivery is not null)
+                {
+                    await CloseAsync(context, delivery, entered);
+                }
+            }
+            catch (Exception e)
+            {
+                lastResort.CloseFailed(context, e);
+            }
         }
     }
 
@@ -103,11 +121,16 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            return Verdict.Reject(RejectReason.BodyIncomplete, "the sender hung up");
+            // The body is PayloadCheck's affair: whoever comes here left while the request waited for something else.
+            return Verdict.Reject(RejectReason.SenderHungUp);
         }
         catch (Exception e)
         {
-            logger.CheckFailed(e, delivery.Policy.RouteId, context.TraceIdentifier);
+            if (_checkFaults.TryEnter(out var unsaid))
+            {
+                logger.CheckFailed(e, delivery.Policy.RouteId, context.TraceIdentifier, unsaid);
+            }
+
             return Verdict.Reject(RejectReason.CheckFailed, e.GetType().Name);
         }
     }
@@ -127,6 +150,12 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         // From here on the delivery does not hang on the sender's connection: one that hangs up must not cancel work the upstream has begun.
         // YARP takes RequestAborted as its reason to stop; now that is the route's time alone.
         delivery.Admission.Begin(context.Features, deadline.Token);
+
+        // What follows is YARP's, which asks for the decoded name: a name that cannot be decoded makes it throw. It is told none; the app is told the name as sent.
+        if (delivery.Host.Contains("xn--", StringComparison.OrdinalIgnoreCase))
+        {
+            context.Request.Headers.Host = default;
+        }
 
         List<DestinationState>? refused = null;
         while (true)
@@ -161,7 +190,10 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
 
             if (StartOver(context, refused))
             {
-                logger.TryingAnother(tried?.DestinationId, delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
+                if (throttle.Allows(delivery.Policy.LogLines.TryingAnother(delivery.Policy.RouteId)))
+                {
+                    logger.TryingAnother(tried?.DestinationId, delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
+                }
             }
             else
             {
@@ -265,7 +297,10 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
             }
             catch (Exception e)
             {
-                logger.SettleFailed(e, delivery.Policy.RouteId, delivery.EventKey);
+                if (throttle.Allows(delivery.Policy.LogLines.SettleFailed(delivery.Policy.RouteId)))
+                {
+                    logger.SettleFailed(e, delivery.Policy.RouteId, delivery.EventKey);
+                }
             }
         }
 

@@ -20,6 +20,9 @@ internal sealed record RoutePolicy
 
     public bool IsPrefix { get; init; }
 
+    /// <summary>The hosts the route answers to; empty = any.</summary>
+    public ImmutableArray<HostRule> Hosts { get; init; } = [];
+
     /// <summary>The preset's name, forwarded as <c>X-Webhook-Provider</c>; null without one.</summary>
     public string? Provider { get; init; }
 

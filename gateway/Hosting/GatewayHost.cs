@@ -82,6 +82,7 @@ internal sealed class GatewayHost : IAsyncDisposable
                 throw new ConfigurationException(problems, LogForMachines(application, problems));
             }
 
+            ((BoundedLoggers)application.Services.GetRequiredService<ILoggerFactory>()).BoundBy(application.Services.GetRequiredService<LogThrottle>());
             MapPipeline(application);
             UnroutedRequests.Watch(application.Services);
             await application.StartAsync(cancellationToken);
@@ -236,6 +237,8 @@ internal sealed class GatewayHost : IAsyncDisposable
 
     private static void MapPipeline(WebApplication application)
     {
+        application.UseMiddleware<OutermostStep>();
+        application.UseRouting();
         application.MapReverseProxy(static proxy =>
             {
                 proxy.UseMiddleware<GateMiddleware>();

@@ -1,4 +1,6 @@
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using WebhookEdge.Admin;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Forwarding;
@@ -17,10 +19,12 @@ namespace WebhookEdge.Hosting;
 internal static class ServiceRegistrations
 {
     public static IServiceCollection AddObservability(this IServiceCollection services) =>
-        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton(static s => s.GetRequiredService<GatewayMetrics>().Secrets).AddSingleton<Telemetry>().AddSingleton<LogThrottle>().AddSingleton<RouteActivities>();
+        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton(static s => s.GetRequiredService<GatewayMetrics>().Secrets).AddSingleton<Telemetry>().AddSingleton<LogThrottle>().AddSingleton<RouteActivities>()
+            .Replace(ServiceDescriptor.Singleton<ILoggerFactory>(static s => new BoundedLoggers(new LoggerFactory(
+                s.GetServices<ILoggerProvider>(), s.GetRequiredService<IOptionsMonitor<LoggerFilterOptions>>(), s.GetService<IOptions<LoggerFactoryOptions>>(), s.GetService<IExternalScopeProvider>()))));
 
     public static IServiceCollection AddGate(this IServiceCollection services) =>
-        services.AddSingleton(CreateCapacity).AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<RateLimiterPool>().AddSingleton<AttemptWatch>();
+        services.AddSingleton(CreateCapacity).AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<LastResort>().AddSingleton<MatcherPolicy, HostPolicy>().AddSingleton<RateLimiterPool>().AddSingleton<AttemptWatch>();
 
     public static IServiceCollection AddIngress(this IServiceCollection services) =>
         services.AddSingleton(static s =>

@@ -1,7 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Http;
 using WebhookEdge.Gate;
 using WebhookEdge.Verdicts;
 
@@ -30,18 +28,18 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
         {
             pending = delivery.BodyReader.ReadAsync(CancellationToken.None);
         }
-        catch (BadHttpRequestException e)
+        catch (Exception e) when (BrokenBody.Is(e))
         {
-            return new(Refuse(delivery, e));
+            return new(BrokenBody.Refuse(delivery, e));
         }
 
         if (!pending.IsCompletedSuccessfully)
         {
-            return ReadRestAsync(delivery, pending, cancellationToken);
+            return ReadRestAsync(delivery, pending);
         }
 
         var result = pending.Result;
-        return result.IsCompleted && result.Buffer.Length <= LargestInline ? new(Accept(delivery, result.Buffer)) : ReadRestAsync(delivery, new(result), cancellationToken);
+        return result.IsCompleted && result.Buffer.Length <= LargestInline ? new(Accept(delivery, result.Buffer)) : ReadRestAsync(delivery, new(result));
     }
 
     private Verdict Accept(Delivery delivery, ReadOnlySequence<byte> body)
@@ -54,10 +52,24 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
         }
         else
         {
-            delivery.BodyReader.AdvanceTo(body.End);
+            GiveBack(delivery, body);
         }
 
         return verdict;
+    }
+
+    /// <summary>Lets go of what was read of a body that is refused, so that the server can drain the rest.</summary>
+    private static void GiveBack(Delivery delivery, ReadOnlySequence<byte> body)
+    {
+        try
+        {
+            delivery.BodyReader.AdvanceTo(body.End);
+        }
+        catch (Exception e) when (BrokenBody.Is(e))
+        {
+            // The server counts what is given back, and the sender may have left meanwhile; refused it is already.
+            delivery.BodyBroken = true;
+        }
     }
 
     private Verdict Count(Delivery delivery, long length)
@@ -73,28 +85,14 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
             : Verdict.Reject(RejectReason.Overloaded, "budget of buffered bodies", TimeSpan.FromSeconds(1));
     }
 
-    private static Verdict Refuse(Delivery delivery, BadHttpRequestException e)
-    {
-        delivery.BodyBroken = true;
-        return e.StatusCode switch
-        {
-            StatusCodes.Status413PayloadTooLarge => Verdict.Reject(RejectReason.BodyTooLarge, "counted length"),
-
-            // A body of a declared length has no framing of its own that could be wrong: it can only end too early.
-            StatusCodes.Status400BadRequest when delivery.DeclaredLength is not null => Verdict.Reject(RejectReason.BodyIncomplete, "the body was cut off"),
-            StatusCodes.Status400BadRequest => Verdict.Reject(RejectReason.RequestMalformed, "chunk framing, or the body was cut off"),
-            _ => Verdict.Reject(RejectReason.BodyIncomplete, "the body came too slowly"),
-        };
-    }
-
-    private async ValueTask<Verdict> ReadRestAsync(Delivery delivery, ValueTask<ReadResult> pending, CancellationToken cancellationToken)
+    private async ValueTask<Verdict> ReadRestAsync(Delivery delivery, ValueTask<ReadResult> pending)
     {
         var reader = delivery.BodyReader;
 
-        // CancelPendingRead rather than a token: it can be aimed at a read that is under way already.
+        // CancelPendingRead rather than a token: it can be aimed at a read that is under way already. None is needed for a sender that leaves: the server
+        // ends the read then, and says how the body broke.
         using var deadline = new CancellationTokenSource(BodyDeadline, time);
-        using var onDeadline = deadline.Token.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), reader);
-        using var onAbort = cancellationToken.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), reader);
+        using var onDeadline = deadline.Token.UnsafeRegister(static state => BrokenBody.EndRead((PipeReader)state!), reader);
         try
         {
             while (true)
@@ -111,9 +109,9 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
                     return Accept(delivery, result.Buffer);
                 }
 
-                if (result.IsCanceled || deadline.IsCancellationRequested || cancellationToken.IsCancellationRequested)
+                if (result.IsCanceled || deadline.IsCancellationRequested)
                 {
-                    reader.AdvanceTo(result.Buffer.End);
+                    GiveBack(delivery, result.Buffer);
                     delivery.BodyBroken = true;
                     return Verdict.Reject(RejectReason.BodyIncomplete, "body deadline");
                 }
@@ -121,7 +119,7 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
                 var verdict = Count(delivery, result.Buffer.Length);
                 if (!verdict.Passed)
                 {
-                    reader.AdvanceTo(result.Buffer.End);
+                    GiveBack(delivery, result.Buffer);
                     return verdict;
                 }
 
@@ -129,13 +127,9 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
                 pending = reader.ReadAsync(CancellationToken.None);
             }
         }
-        catch (BadHttpRequestException e)
+        catch (Exception e) when (BrokenBody.Is(e))
         {
-            return Refuse(delivery, e);
-        }
-        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or IOException or OperationCanceledException)
-        {
-            return Verdict.Reject(RejectReason.BodyIncomplete, "the sender hung up");
+            return BrokenBody.Refuse(delivery, e);
         }
     }
 }

@@ -98,7 +98,8 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
                 {
                     RouteId = id,
                     ClusterId = cluster.ClusterId,
-                    Match = new() { Path = route.Path, Hosts = route.Hosts },
+                    // The hosts stand in the policy: see HostPolicy.
+                    Match = new() { Path = route.Path },
                     Transforms = route.Transforms,
                     Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [SnapshotProvider.FingerprintKey] = policy.Fingerprint },
                 });
@@ -209,6 +210,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             ]),
             Path = literal,
             IsPrefix = isPrefix,
+            Hosts = [.. (route.Hosts ?? []).Select(static host => HostRule.Parse(Grammar.AsciiHost(host)))],
             Provider = route.Provider,
             Addresses = addresses,
             Activity = activities.Of(id),

@@ -24,6 +24,9 @@ internal enum RejectReason
     /// <summary>The body ended before its declared length, or came too slowly.</summary>
     BodyIncomplete,
 
+    /// <summary>The sender left while its request waited: for its copy in flight, for the route's budget, for a signing key. Nothing was wrong with the request.</summary>
+    SenderHungUp,
+
     /// <summary>No trustworthy client address could be established.</summary>
     AddressUnknown,
 
@@ -121,6 +124,7 @@ internal static class RejectReasons
         RejectReason.EncodingRefused => new(415, "encoding-refused", LogLevel.Information),
         RejectReason.BodyTooLarge => new(413, "body-too-large", LogLevel.Information),
         RejectReason.BodyIncomplete => new(408, "body-incomplete", LogLevel.Information),
+        RejectReason.SenderHungUp => new(499, "sender-hung-up", LogLevel.Information),
         RejectReason.AddressUnknown => new(403, "address-unknown", LogLevel.Warning),
         RejectReason.AddressNotAllowed => new(403, "address-not-allowed", LogLevel.Information),
         RejectReason.AllowListUnavailable => new(503, "allow-list-unavailable", LogLevel.Error),

@@ -301,6 +301,27 @@ public class Answer_table : SiteTests
         await Site.IsRefusedAsync(() => Site.SendAsync(RawRequest.Post("/overrides", "{}")), 401, "signature-missing", route: "overrides");
     }
 
+    [Theory]
+    [InlineData(202, "{\"duplicate\":true}")]
+    [InlineData(204, "")]
+    [InlineData(205, "")]
+    [InlineData(299, "{\"duplicate\":true}")]
+    public async Task A_duplicate_is_marked_as_one_with_any_2xx(int status, string body)
+    {
+        await using var site = await Site.WithOneRouteAsync($$""" "refuse": { "duplicate": {{status}} } """);
+        await using var client = await site.Gateway.ConnectAsync();
+        Assert.Equal(200, (await client.ExchangeAsync(Site.Signed("{}"))).Status);
+
+        for (var i = 0; i < 2; i++)
+        {
+            var copy = await client.ExchangeAsync(Site.Signed("{}"));
+
+            Assert.Equal((status, "true", body), (copy.Status, copy.Headers["X-Webhook-Duplicate"], copy.BodyText));
+        }
+
+        Assert.Single(site.Upstream.Requests);
+    }
+
     [Fact]
     public async Task Every_401_looks_the_same_from_outside()
     {

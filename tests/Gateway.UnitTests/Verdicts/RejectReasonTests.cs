@@ -15,6 +15,7 @@ public sealed class RejectReasonTests
         ["EncodingRefused"] = (415, "encoding-refused"),
         ["BodyTooLarge"] = (413, "body-too-large"),
         ["BodyIncomplete"] = (408, "body-incomplete"),
+        ["SenderHungUp"] = (499, "sender-hung-up"),
         ["AddressUnknown"] = (403, "address-unknown"),
         ["AddressNotAllowed"] = (403, "address-not-allowed"),
         ["AllowListUnavailable"] = (503, "allow-list-unavailable"),
