@@ -108,9 +108,10 @@ internal sealed class RangeFeed
             {
                 Restore();
             }
-            else if (TryCut(_document, list, out var set, out var fault))
+            else if (TryCut(_document, list, out var set, out var cut, out var fault))
             {
-                list.Take(set, _confirmedAt, null, fault);
+                Tell(list, cut);
+                list.Take(set, _confirmedAt, null, cut);
             }
             else
             {
@@ -374,7 +375,16 @@ internal sealed class RangeFeed
 
     private RefreshOutcome Offer(IRangeDocument document, AddressList list, DateTimeOffset now)
     {
-        if (!TryCut(document, list, out var set, out var fault))
+        var sound = TryCut(document, list, out var set, out var cut, out var fault);
+        if (sound && set.IsEmpty && list.Current is { IsEmpty: false } lost)
+        {
+            // An empty list that was never anything else is a publisher's without such addresses; one that had some has lost them.
+            sound = false;
+            fault = $"{cut.Remark}; the list in force has {lost.PrefixCount} networks, and one that shrinks to nothing is never taken. "
+                + "If that is meant, take the list out of the routes, or restart without its copy in edge.stateDirectory";
+        }
+
+        if (!sound)
         {
             list.Held = null;
             list.Keep(fault, now);
@@ -394,12 +404,8 @@ internal sealed class RangeFeed
         }
 
         list.Held = null;
-        if (fault.Length > 0 && list.LastError != fault)
-        {
-            _logger.AddressListNameUnknown(list.Name, fault);
-        }
-
-        if (!list.Take(set, now, now, fault))
+        Tell(list, cut);
+        if (!list.Take(set, now, now, cut))
         {
             return RefreshOutcome.Unchanged;
         }
@@ -420,11 +426,30 @@ internal sealed class RangeFeed
         return false;
     }
 
-    private static bool TryCut(IRangeDocument document, AddressList list, out CidrSet set, out string fault)
+    private static bool TryCut(IRangeDocument document, AddressList list, out CidrSet set, out RangeCut cut, out string fault)
     {
-        var sound = document.TrySelect(list.Query, out var networks, out fault);
-        set = sound ? CidrSet.Create(networks) : CidrSet.Empty;
+        var sound = document.TrySelect(list.Query, out cut, out fault);
+        set = sound ? CidrSet.Create(cut.Networks) : CidrSet.Empty;
         return sound;
+    }
+
+    /// <summary>Says what is odd about a list that is taken all the same; once, not at every refresh.</summary>
+    private void Tell(AddressList list, RangeCut cut)
+    {
+        if (cut.Note == list.Note)
+        {
+            return;
+        }
+
+        if (cut.UnknownNames.Length > 0)
+        {
+            _logger.AddressListNameUnknown(list.Name, cut.UnknownNames);
+        }
+
+        if (cut.Remark.Length > 0)
+        {
+            _logger.AddressListRemark(list.Name, cut.Remark);
+        }
     }
 
     /// <summary>
@@ -451,14 +476,15 @@ internal sealed class RangeFeed
             confirmedAt = Source.IsFile ? _time.GetUtcNow() : confirmedAt;
             foreach (var list in _lists.Values)
             {
-                if (!TryCut(document, list, out var set, out var fault))
+                if (!TryCut(document, list, out var set, out var cut, out var fault))
                 {
                     list.Keep(fault);
                     _logger.StateFileIgnored(path, fault);
                     continue;
                 }
 
-                list.Take(set, confirmedAt, null, fault);
+                Tell(list, cut);
+                list.Take(set, confirmedAt, null, cut);
                 _logger.AddressListRestored(list.Name, set.PrefixCount, _time.GetUtcNow() - confirmedAt);
             }
 

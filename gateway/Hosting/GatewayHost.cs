@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -82,6 +81,7 @@ internal sealed class GatewayHost : IAsyncDisposable
                 throw new ConfigurationException(problems, LogForMachines(application, problems));
             }
 
+            problems = [.. problems, .. CheckSurroundings(application)];
             MapPipeline(application);
             UnroutedRequests.Watch(application.Services);
             await application.StartAsync(cancellationToken);
@@ -91,16 +91,16 @@ internal sealed class GatewayHost : IAsyncDisposable
             application.Logger.Summarise(application.Services.GetRequiredService<SnapshotProvider>().Current, problems);
             return host;
         }
-        catch (Exception e) when (e is IOException or FormatException && ConsoleFormat.IsJson(application.Configuration))
+        catch (Exception e) when (e is not (ConfigurationException or OperationCanceledException) && ConsoleFormat.IsJson(application.Configuration))
         {
-            application.Logger.NotStarted(e.Message);
+            application.Logger.NotStarted(StartupFaults.Say(e));
             e.Data[ConsoleFormat.Logged] = true;
-            await application.DisposeAsync();
+            await AbandonAsync(application);
             throw;
         }
         catch
         {
-            await application.DisposeAsync();
+            await AbandonAsync(application);
             throw;
         }
     }
@@ -134,11 +134,10 @@ internal sealed class GatewayHost : IAsyncDisposable
             .AddReplay()
             .AddForwarding()
             .AddRoutes(options.RoutesPath)
-            .AddAdmin(admin);
+            .AddAdmin(admin)
+            .AddSingleton<TlsCertificates>();
         options.Services?.Invoke(builder.Services);
-
-        // YARP registers it, and the host then puts the authorization middleware before every request; no route here names a policy.
-        builder.Services.RemoveAll<IAuthorizationHandlerProvider>();
+        builder.Services.RemoveUnused();
         return builder.Build();
     }
 
@@ -163,6 +162,55 @@ internal sealed class GatewayHost : IAsyncDisposable
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// Ends a host that did not start. What did start of it, such as the watcher of routes.json, is waited for: it would find its services disposed, and tell so
+    /// with a stack trace.
+    /// </summary>
+    private static async Task AbandonAsync(WebApplication application)
+    {
+        foreach (var running in application.Services.GetServices<IHostedService>().OfType<BackgroundService>())
+        {
+            await running.StopAsync(CancellationToken.None);
+        }
+
+        await application.DisposeAsync();
+    }
+
+    /// <summary>
+    /// What serving needs beside routes.json. A certificate that cannot be used stops the start with one line; one that is out of its time, and a state
+    /// directory that keeps nothing, are told and served with: a restart must not make an outage of them.
+    /// </summary>
+    private static List<ConfigProblem> CheckSurroundings(WebApplication application)
+    {
+        var certificates = application.Services.GetRequiredService<TlsCertificates>();
+        var (unusable, untimely) = certificates.Check();
+        if (unusable.Count > 0)
+        {
+            throw new StartupException(string.Join(" | ", unusable));
+        }
+
+        application.Services.GetRequiredService<GatewayMetrics>().Certificates.Watch(certificates.Read);
+        var told = new List<ConfigProblem>(untimely);
+        if (StateDirectory.Fault(application.Services.GetRequiredService<SnapshotProvider>().Current.Settings.StateDirectory) is { } fault)
+        {
+            told.Add(fault with { IsWarning = true });
+        }
+
+        foreach (var problem in told)
+        {
+            if (problem.IsWarning)
+            {
+                application.Logger.RoutesWarning(problem.ToString());
+            }
+            else
+            {
+                application.Logger.RoutesError(problem.ToString());
+            }
+        }
+
+        return told;
     }
 
     public Task WaitForShutdownAsync(CancellationToken cancellationToken = default) => _application.WaitForShutdownAsync(cancellationToken);

@@ -116,7 +116,7 @@ public sealed class StartupCliTests : IDisposable
         Assert.Equal(1, code);
         Assert.Contains("error: edge.redis: Redis does not answer", output, StringComparison.Ordinal);
         Assert.Contains("error: address list json:file:", output, StringComparison.Ordinal);
-        Assert.Matches("error: Kestrel: .*/nowhere/tls.pem", output);
+        Assert.Matches("error: Kestrel:Endpoints:Https:Certificate: .*/nowhere/tls.pem.*; name the files with Kestrel__Endpoints__Https__Certificate__Path", output);
         Assert.Contains("routes.json: 3 errors", output, StringComparison.Ordinal);
         Assert.DoesNotContain("hush-hush", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
