@@ -72,7 +72,7 @@ internal sealed class AdminState(
         return
         [
             .. lists.All.OrderBy(static list => list.Name, StringComparer.Ordinal).Select(list => new AddressView(
-                list.Name, list.Source, list.Current is not null, list.PrefixCount, list.Current?.AddressCountV4 ?? 0, Rounded(list.Age), list.AlarmAfter.TotalSeconds,
+                list.Name, list.Source, list.Current is not null, list.PrefixCount, list.Current?.MergedCount ?? 0, list.Current?.AddressCountV4 ?? 0, AddressCount.Say(list.Current ?? CidrSet.Empty), list.LeftOut, Rounded(list.Age), list.AlarmAfter.TotalSeconds,
                 list.LoadedAt, list.CheckedAt, list.ChangedAt, list.IsStale, list.LastError, [.. usedBy[list].Order(StringComparer.Ordinal)])),
         ];
     }
@@ -102,7 +102,8 @@ internal sealed class AdminState(
         }
 
         var lists = allow.Lists.Select(static list => list.Name);
-        return allow.Literal.IsEmpty ? [.. lists] : [.. lists, allow.Literal.PrefixCount == 1 ? "1 network written in the file" : $"{allow.Literal.PrefixCount} networks written in the file"];
+        var literal = allow.Literal;
+        return literal.IsEmpty ? [.. lists] : [.. lists, $"{(literal.PrefixCount == 1 ? "1 network" : $"{literal.PrefixCount} networks")} written in the file, {AddressCount.Say(literal)}"];
     }
 
     private IReadOnlyList<RouteView> Routes(StoreView store)

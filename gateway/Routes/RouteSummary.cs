@@ -1,4 +1,5 @@
 using System.Globalization;
+using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 using WebhookEdge.Signatures;
@@ -26,11 +27,25 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
             $"{(spec.Cluster is null ? "" : spec.Cluster + " ")}{string.Join(", ", (cluster.Destinations ?? new Dictionary<string, DestinationConfig>()).Values.Select(static d => Bare(d.Address)))}".Trim(),
             spec.Provider ?? "none",
             ChecksOf(spec, preset),
-            string.Join(", ", spec.Allow?.From ?? preset?.Allow ?? ["any"]),
+            string.Join(", ", spec.Allow?.From ?? preset?.Allow ?? ["any"]) + WrittenOf(policy),
             ReplayOf(spec, preset, policy),
             LimitsOf(spec, policy),
             GivesUpOf(policy),
             policy.Observing.IsEmpty ? "enforce" : $"observe ({string.Join(", ", policy.Observing)})");
+    }
+
+    /// <summary>How many addresses the networks written in the file let in, where one does not see it at a glance.</summary>
+    private static string WrittenOf(RoutePolicy policy)
+    {
+        foreach (var check in policy.Checks)
+        {
+            if ((check is ShadowCheck shadow ? shadow.Inner : check) is AllowListCheck { Literal: { PrefixCount: > 1 } written })
+            {
+                return string.Create(CultureInfo.InvariantCulture, $" ({AddressCount.Say(written)} in {written.PrefixCount} networks of the file{(written.MergedCount == written.PrefixCount ? "" : $", {written.MergedCount} merged")})");
+            }
+        }
+
+        return "";
     }
 
     private static string ChecksOf(RouteSpec spec, PresetSpec? preset)

@@ -66,6 +66,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
 
         var unknown = problems.Count;
         problems.AddRange(RoutesValidator.Validate(file, Catalogue));
+        problems.AddRange(NetworkAdvice.Of(file));
 
         // Everything is compiled even when something is wrong already, so that one reading shows every problem.
         var compiled = await compiler.CompileAsync(file, problems, mode, cancellationToken);

@@ -380,7 +380,7 @@ function showAddresses(state) {
     const part = list.ageSeconds === null ? 1 : Math.min(1, list.ageSeconds / list.alarmAfterSeconds);
     const level = !list.loaded || list.stale ? 'red' : list.lastError ? '' : part > .5 ? '' : 'green';
     return make('div', { class: 'list', 'data-list': list.name },
-      make('div', { class: 'top' }, make('b', {}, list.name), make('span', {}, list.loaded ? `${counted(list.networks, 'network', 'networks')}, ${compact.format(list.addresses)} IPv4` : make('span', { class: 'tag red' }, 'never loaded'), list.stale && make('span', { class: 'tag red' }, 'stale'))),
+      make('div', { class: 'top' }, make('b', {}, list.name), make('span', {}, list.loaded ? `${counted(list.networks, 'network', 'networks')}${list.merged < list.networks ? ` (${list.merged} merged)` : ''}, ${list.letsIn}` : make('span', { class: 'tag red' }, 'never loaded'), list.stale && make('span', { class: 'tag red' }, 'stale'))),
       make('ul', {}, meter(list.loaded ? `Confirmed ${ago(list.ageSeconds)}` : 'Not loaded', `alarm after ${span(list.alarmAfterSeconds)}`, part, level)),
       make('p', {}, list.changedAt ? `Last change ${agoOf(list.changedAt)} · ` : '', make('span', { class: 'mono' }, list.source), list.usedBy.length > 0 ? ` · used by ${list.usedBy.join(', ')}` : ' · used by no route'),
       list.lastError && make('p', { class: 'fault' }, list.lastError));

@@ -157,6 +157,25 @@ public sealed class AdminApiTests
     }
 
     [Fact]
+    public async Task Addresses_tell_networks_before_and_after_merging_what_they_let_in_and_what_was_left_out()
+    {
+        var office = $$"""{ "ips": ["8.8.8.0/25", "8.8.8.128/25", "2606:4700::/32", {{string.Join(", ", Enumerable.Range(0, 8).Select(static i => $"\"8.8.8.{i}\""))}}, "8.8.8.8/24"] }""";
+        await using var gateway = await TestGateway.StartAsync(
+            """
+            { "addressSets": { "office": { "json": { "url": "file:{dir}/office.json", "pointer": "/ips" } } },
+              "routes": { "hook": { "path": "/hook", "verify": [{ "scheme": { "header": "X-Sig" }, "secrets": ["file:{dir}/secret"] }], "allow": ["office", "9.9.9.0/30", "9.9.9.4"], "upstream": "{upstream}" } } }
+            """,
+            secrets: new Dictionary<string, string>(Hook.Secrets) { ["office.json"] = office });
+
+        var list = Assert.Single((await GetAsync(gateway, "/api/addresses")).GetProperty("addresses").EnumerateArray());
+
+        Assert.Equal((11, 2, 1), (list.GetProperty("networks").GetInt32(), list.GetProperty("merged").GetInt32(), list.GetProperty("leftOut").GetInt32()));
+        Assert.Equal(("256 IPv4 and 2^96 IPv6 addresses", 256), (list.GetProperty("letsIn").GetString(), list.GetProperty("addresses").GetInt32()));
+        Assert.Contains("1 of 12 entries are no sound networks and were left out", list.GetProperty("lastError").GetString(), StringComparison.Ordinal);
+        Assert.Equal("office, 9.9.9.0/30, 9.9.9.4 (5 IPv4 addresses in 2 networks of the file)", Assert.Single(gateway.Logs.WithEvent(5106))["Addresses"]);
+    }
+
+    [Fact]
     public async Task The_store_tells_when_redis_is_away()
     {
         await using var upstream = TestUpstream.Start();
