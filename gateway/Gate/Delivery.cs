@@ -62,6 +62,9 @@ internal sealed class Delivery
     /// <summary>The whole raw body, in the server's own buffers; empty before <see cref="Stage.Payload"/> has run.</summary>
     public ReadOnlySequence<byte> Body { get; private set; }
 
+    /// <summary>What the delivery holds of the gateway's bounds beside its bytes. Owned by <see cref="Capacity"/>.</summary>
+    public Holding Holding { get; } = new();
+
     /// <summary>Bytes reserved from the budget of buffered bodies; given back when the delivery ends.</summary>
     public long ReservedBytes { get; set; }
 
@@ -200,6 +203,9 @@ internal sealed class Delivery
         _hasEventKey = true;
     }
 
+    /// <summary>Every check that asks for proof has passed: what is held counts against no stranger's share any more.</summary>
+    public void HasPassed() => Holding.In?.Prove(this);
+
     public void RaiseTrust(TrustLevel level)
     {
         if (level > Trust)
@@ -291,6 +297,7 @@ internal sealed class Delivery
         Ambiguous = false;
         Body = default;
         ReservedBytes = 0;
+        Holding.Reset();
         BodyCompletedAt = 0;
         BodyBroken = false;
         Proof = null;

@@ -41,12 +41,13 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         {
             Open(context, request, delivery, policy);
             delivery.Begin(metrics, time, startedAt);
-            entered = capacity.TryEnter();
+            entered = capacity.TryEnter(delivery);
             var verdict = entered
                 ? await DecideAsync(context, delivery)
-                : Verdict.Reject(RejectReason.Overloaded, "concurrent requests", RetryAfter);
+                : Verdict.Reject(RejectReason.Overloaded, delivery.Holding.Shortage, RetryAfter);
             if (verdict.Passed)
             {
+                delivery.HasPassed();
                 verdict = await ForwardAsync(context, delivery);
             }
 
@@ -283,7 +284,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         capacity.Release(delivery);
         if (entered)
         {
-            capacity.Leave();
+            capacity.Leave(delivery);
         }
 
         delivery.Admission.End(context.Features);

@@ -87,9 +87,13 @@ internal sealed record RoutePolicy
         foreach (var check in Checks)
         {
             // In observe mode an unproved request comes this far; budgets, keys and stores stay untouched on its behalf.
-            if (check.Stage >= Stage.RouteRate && delivery.WouldRefuse != RejectReason.NotDecided)
+            if (check.Stage >= Stage.RouteRate)
             {
-                return Verdict.Pass;
+                delivery.HasPassed();
+                if (delivery.WouldRefuse != RejectReason.NotDecided)
+                {
+                    return Verdict.Pass;
+                }
             }
 
             verdict = await check.CheckAsync(delivery, cancellationToken);
@@ -108,9 +112,13 @@ internal sealed record RoutePolicy
         var verdict = default(Verdict);
         foreach (var check in Checks)
         {
-            if (check.Stage >= Stage.RouteRate && delivery.WouldRefuse != RejectReason.NotDecided)
+            if (check.Stage >= Stage.RouteRate)
             {
-                return Verdict.Pass;
+                delivery.HasPassed();
+                if (delivery.WouldRefuse != RejectReason.NotDecided)
+                {
+                    return Verdict.Pass;
+                }
             }
 
             var wouldRefuse = delivery.WouldRefuse;

@@ -73,8 +73,8 @@ internal static class ServiceRegistrations
 
     private static Capacity CreateCapacity(IServiceProvider services)
     {
-        var capacity = new Capacity();
-        services.GetRequiredService<GatewayMetrics>().Requests.WatchCapacity(() => new(capacity.Requests, capacity.MaxRequests, capacity.BufferedBytes, capacity.MaxBufferedBytes));
+        var capacity = new Capacity(services.GetRequiredService<TimeProvider>());
+        services.GetRequiredService<GatewayMetrics>().Requests.WatchCapacity(() => new(capacity.Requests, capacity.MaxRequests, capacity.BufferedBytes, capacity.MaxBufferedBytes, capacity.Bodies.Shed));
         return capacity;
     }
 }

@@ -70,7 +70,7 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
 
         return capacity.TryReserve(delivery, length - delivery.ReservedBytes)
             ? Verdict.Pass
-            : Verdict.Reject(RejectReason.Overloaded, "budget of buffered bodies", TimeSpan.FromSeconds(1));
+            : Verdict.Reject(RejectReason.Overloaded, delivery.Holding.Shortage, TimeSpan.FromSeconds(1));
     }
 
     private static Verdict Refuse(Delivery delivery, BadHttpRequestException e)
@@ -95,6 +95,9 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
         using var deadline = new CancellationTokenSource(BodyDeadline, time);
         using var onDeadline = deadline.Token.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), reader);
         using var onAbort = cancellationToken.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), reader);
+
+        // From here on it may be given up to make room, by way of the deadline.
+        capacity.Bodies.Begin(delivery.Holding, deadline);
         try
         {
             while (true)
@@ -102,6 +105,7 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
                 var result = await pending;
                 if (result.IsCompleted)
                 {
+                    capacity.Bodies.End(delivery.Holding);
                     if (result.Buffer.Length > LargestInline)
                     {
                         // What follows hashes the whole body. This may be a thread that other connections' bytes arrive on.
@@ -115,7 +119,9 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
                 {
                     reader.AdvanceTo(result.Buffer.End);
                     delivery.BodyBroken = true;
-                    return Verdict.Reject(RejectReason.BodyIncomplete, "body deadline");
+                    return delivery.Holding.IsShed
+                        ? Verdict.Reject(RejectReason.Overloaded, Capacity.GivenUp, TimeSpan.FromSeconds(1))
+                        : Verdict.Reject(RejectReason.BodyIncomplete, "body deadline");
                 }
 
                 var verdict = Count(delivery, result.Buffer.Length);
@@ -125,6 +131,7 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
                     return verdict;
                 }
 
+                delivery.Holding.Received = delivery.ReservedBytes;
                 reader.AdvanceTo(result.Buffer.Start, result.Buffer.End);
                 pending = reader.ReadAsync(CancellationToken.None);
             }
@@ -136,6 +143,10 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
         catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or IOException or OperationCanceledException)
         {
             return Verdict.Reject(RejectReason.BodyIncomplete, "the sender hung up");
+        }
+        finally
+        {
+            capacity.Bodies.End(delivery.Holding);
         }
     }
 }
