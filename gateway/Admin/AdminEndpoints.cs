@@ -56,15 +56,15 @@ internal sealed class AdminEndpoints
     public void Map(WebApplication application)
     {
         application.Use(AnswerAlwaysAsync);
-        application.Use(_access.InvokeAsync);
+        _access.Use(application);
 
         application.MapGet("/healthz", static () => Results.Text("alive\n")).NeedsNoToken();
         application.MapGet("/readyz", Ready).NeedsNoToken();
         application.MapGet("/metrics", MetricsAsync);
 
         PageFiles.Map(application);
-        application.MapPost("/signin", (Delegate)_access.SignInAsync).NeedsNoToken();
-        application.MapPost("/signout", (Delegate)AdminAccess.SignOut).NeedsNoToken();
+        application.MapPost("/signin", (RequestDelegate)_access.SignInAsync).NeedsNoToken();
+        application.MapPost("/signout", (Delegate)_access.SignOut).NeedsNoToken();
 
         application.MapGet("/api/state", () => Results.Json(_state.Read()));
         application.MapGet("/api/routes", () => Results.Json(new { routes = _state.Routes() }));

@@ -25,6 +25,7 @@ internal sealed class AdminListener(string url, AdminEndpoints endpoints, ILogge
             kestrel.Limits.MaxRequestBodySize = 64 * 1024;
         });
         builder.Services.AddRoutingCore();
+        builder.Services.AddRateLimiter(static _ => { });
         builder.Services.AddSingleton(loggers);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         _application = builder.Build();

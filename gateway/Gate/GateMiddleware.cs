@@ -14,7 +14,7 @@ namespace WebhookEdge.Gate;
 /// The request path, top to bottom: route, open, decide, refuse or admit, forward (holding while the upstream refuses connections), settle, record.
 /// First step inside YARP's pipeline, so every proxied endpoint passes here and no route can skip it.
 /// </summary>
-internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, Capacity capacity, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
+internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, Capacity capacity, UnroutedBudget unrouted, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
@@ -31,7 +31,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
         if (policy is null || !RawTarget.Matches(policy, request.RawTarget))
         {
-            await writer.RejectAsync(context, null, RawTarget.Refuse(request.Method, request.RawTarget), startedAt);
+            await writer.RejectAsync(context, null, unrouted.Judge(context, RawTarget.Refuse(request.Method, request.RawTarget)), startedAt);
             return;
         }
 

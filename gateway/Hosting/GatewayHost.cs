@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -245,7 +246,17 @@ internal sealed class GatewayHost : IAsyncDisposable
             .ConfigureEndpoints((endpoint, route) => endpoint.WithMetadata(application.Services.GetRequiredService<SnapshotProvider>().PolicyOf(route)));
 
         // With the pattern, so that a path that ends in an extension does not slip past.
-        application.MapFallback("{*path}", static (HttpContext context, VerdictWriter writer, TimeProvider time) =>
+        // The budget stands before this endpoint alone: routes have their own.
+        var writer = application.Services.GetRequiredService<VerdictWriter>();
+        var time = application.Services.GetRequiredService<TimeProvider>();
+        var unrouted = ((IApplicationBuilder)application).New();
+        unrouted.UseRateLimiter(new RateLimiterOptions
+        {
+            GlobalLimiter = application.Services.GetRequiredService<UnroutedBudget>().Limiter,
+            OnRejected = (rejected, _) => new(writer.RejectAsync(rejected.HttpContext, null, UnroutedBudget.Refuse(rejected.Lease), time.GetTimestamp())),
+        });
+        unrouted.Run(context =>
             writer.RejectAsync(context, null, RawTarget.Refuse(context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget), time.GetTimestamp()));
+        application.MapFallback("{*path}", unrouted.Build());
     }
 }

@@ -20,7 +20,11 @@ internal static class ServiceRegistrations
         services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton(static s => s.GetRequiredService<GatewayMetrics>().Secrets).AddSingleton<Telemetry>().AddSingleton<LogThrottle>().AddSingleton<RouteActivities>();
 
     public static IServiceCollection AddGate(this IServiceCollection services) =>
-        services.AddSingleton(CreateCapacity).AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<RateLimiterPool>().AddSingleton<AttemptWatch>();
+        services.AddSingleton(CreateCapacity).AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<RateLimiterPool>().AddRateLimiter(static _ => { }).AddSingleton(static s =>
+        {
+            var snapshots = s.GetRequiredService<SnapshotProvider>();
+            return new UnroutedBudget(() => snapshots.Current.Settings.Addresses);
+        }).AddSingleton<AttemptWatch>();
 
     public static IServiceCollection AddIngress(this IServiceCollection services) =>
         services.AddSingleton(static s =>

@@ -68,6 +68,9 @@ internal sealed record EdgeSettings
 
     public string? StateDirectory { get; init; }
 
+    /// <summary>How the address of a client is established where there is no route to say it.</summary>
+    public ClientAddressResolver Addresses { get; init; } = ClientAddressResolver.Connection;
+
     /// <summary>Peers whose new connections begin with a PROXY header; null = none do.</summary>
     public CidrSet? ProxyPeers { get; init; }
 }

@@ -115,7 +115,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             Clusters = [.. used.Values],
             Policies = policies.ToFrozenDictionary(StringComparer.Ordinal),
             Summaries = summaries,
-            Settings = settings with { ProxyPeers = addresses.ProxyPeers },
+            Settings = settings with { ProxyPeers = addresses.ProxyPeers, Addresses = addresses },
         };
         return new(snapshot, [.. work.SecretFiles], work.Resources);
     }
