@@ -61,7 +61,8 @@ internal sealed class AddressShares
     public long AddBytes(AddressAccount account, long more) => Interlocked.Add(ref _rows[account.Row].Bytes, more);
 
     /// <summary>What the address holds now.</summary>
-    public (int Requests, long Bytes) Held(AddressAccount account) => (Volatile.Read(ref _rows[account.Row].Requests), Volatile.Read(ref _rows[account.Row].Bytes));
+    public (int Requests, long Bytes) Held(AddressAccount account) =>
+        (Volatile.Read(ref _rows[account.Row].Requests), Volatile.Read(ref _rows[account.Row].Bytes));
 
     private static ulong Fold(ulong value, ulong factor)
     {

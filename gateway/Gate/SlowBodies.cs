@@ -182,7 +182,8 @@ internal sealed class SlowBodies(Capacity capacity, TimeProvider time) : IThread
             }
         }
 
-        _candidates.Sort(static (one, other) => one.IsCharged != other.IsCharged ? other.IsCharged.CompareTo(one.IsCharged) : other.Behind.CompareTo(one.Behind));
+        _candidates.Sort(static (one, other) =>
+            one.IsCharged != other.IsCharged ? other.IsCharged.CompareTo(one.IsCharged) : other.Behind.CompareTo(one.Behind));
     }
 
     private bool GiveUp(in Candidate candidate)
@@ -222,5 +223,6 @@ internal sealed class SlowBodies(Capacity capacity, TimeProvider time) : IThread
         public List<Holding> Bodies { get; } = [];
     }
 
-    private readonly record struct Candidate(Holding Body, CancellationTokenSource Stop, AddressAccount Account, bool IsCharged, long Received, TimeSpan Behind);
+    private readonly record struct Candidate(
+        Holding Body, CancellationTokenSource Stop, AddressAccount Account, bool IsCharged, long Received, TimeSpan Behind);
 }

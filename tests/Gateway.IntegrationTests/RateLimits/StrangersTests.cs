@@ -73,10 +73,14 @@ public sealed class Strangers
         await Deadline.UntilAsync(() => site.Capacity.Requests <= 48, "the slowest were given up");
         Assert.InRange(site.Capacity.Bodies.Shed, 1, Attackers);
         Assert.Contains(site.Gateway.Journal.Newest(), entry => entry.Detail == Capacity.GivenUp);
+        var accepted = 0;
         for (var i = 0; i < 20; i++)
         {
-            Assert.Equal(200, (await site.SendAsync(Site.Signed($"newcomer {i}"), IPAddress.Parse($"127.0.7.{i + 1}"))).Status);
+            accepted += (await site.SendAsync(Site.Signed($"newcomer {i}"), IPAddress.Parse($"127.0.7.{i + 1}"))).Status == 200 ? 1 : 0;
         }
+
+        // All of them, but for one that happens to share its row of the table with a stranger (once in two hundred runs).
+        Assert.InRange(accepted, 19, 20);
     }
 
     [Fact]
