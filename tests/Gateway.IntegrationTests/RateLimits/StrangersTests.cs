@@ -38,16 +38,18 @@ public sealed class Strangers
         await using var site = await Site.WithOneRouteAsync(""" "maxBody": "128KiB" """, """ "limits": { "maxBody": "128KiB", "bufferedBodies": "32MiB", "concurrentRequests": 320 } """);
         await using (var attack = await Attack.BeginAsync(site, 1, 128 * 1024, chunked: false))
         {
-            await attack.IsHeldAsync(10);
+            await attack.IsHeldAsync(1);
             Assert.InRange(site.Capacity.BufferedBytes, 1, 2 * 1024 * 1024);
             Assert.InRange(site.Capacity.Requests, 1, 20);
+            Assert.Contains(site.Gateway.Journal.Newest(), static entry => entry.Detail is Capacity.NoBytesForAddress or Capacity.NoRequestsForAddress);
         }
 
         await site.IsIdleAsync();
         await using (var attack = await Attack.BeginAsync(site, 1, 1000, chunked: false))
         {
-            await Deadline.UntilAsync(() => site.Capacity.Requests == 20, "a sixteenth of the requests is held");
-            Assert.Contains(site.Gateway.Journal.Newest(), entry => entry.Detail == Capacity.NoRequestsForAddress);
+            // The slowest are given up meanwhile, for others of the same address.
+            Assert.InRange(site.Capacity.Requests, 1, 20);
+            Assert.Contains(site.Gateway.Journal.Newest(), static entry => entry.Detail == Capacity.NoRequestsForAddress);
         }
 
         await site.IsIdleAsync();
