@@ -55,6 +55,7 @@ internal static class ServiceRegistrations
             .AddSingleton<IProxyConfigProvider>(static s => s.GetRequiredService<SnapshotProvider>())
             .AddSingleton<IConfigChangeListener>(static s => s.GetRequiredService<SnapshotProvider>())
             .AddSingleton(static s => new RemoteKeys(RemoteKeys.CreateClient(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<RemoteKeys>>()))
+            .AddHostedService<KeyRefresher>()
             .AddSingleton<RouteCompiler>()
             .AddSingleton<RoutesLoader>()
             .AddSingleton(s => ActivatorUtilities.CreateInstance<RoutesReloader>(s, path))

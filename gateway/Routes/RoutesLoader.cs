@@ -27,7 +27,7 @@ internal sealed record LoadedRoutes
 }
 
 /// <summary>Bytes → spec → problems or policies: the one way from a file to a revision, for serving, reloading and <c>validate</c> alike.</summary>
-internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RouteActivities activities, GatewayMetrics metrics)
+internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, RouteActivities activities, GatewayMetrics metrics)
 {
     /// <summary>What the validator must know of the other folders.</summary>
     public static RoutesCatalogue Catalogue { get; } = new()
@@ -85,6 +85,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
         if (loaded.Snapshot is { } snapshot)
         {
             capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies);
+            keys.KeepIn(snapshot.Settings.StateDirectory);
             lists.Retain(loaded.Resources.Lists);
             limiters.Retain(loaded.Resources.Limiters);
             attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());

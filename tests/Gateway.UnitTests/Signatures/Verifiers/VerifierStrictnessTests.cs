@@ -277,30 +277,6 @@ public sealed class VerifierStrictnessTests
     }
 
     [Fact]
-    public async Task A_stranger_cannot_make_the_gateway_fetch_and_fetch()
-    {
-        var clock = new CodeBench.StillTime(SchemeHarness.Now);
-        var answers = new CodeBench.CannedAnswers(new Dictionary<string, string>());
-        var keys = new RemoteKeys(new HttpMessageInvoker(answers), clock, Microsoft.Extensions.Logging.Abstractions.NullLogger<RemoteKeys>.Instance);
-
-        for (var i = 0; i < 50; i++)
-        {
-            var (result, key) = await Ask(keys, "https://sns.example/" + i);
-
-            Assert.Null(key);
-            Assert.Equal(i < RemoteKeys.Burst ? KeyFetch.NoSuchKey : KeyFetch.Unavailable, result);
-        }
-
-        Assert.Equal(RemoteKeys.Burst, answers.Asked.Count);
-        Assert.Equal(KeyFetch.NoSuchKey, (await Ask(keys, "https://sns.example/0")).Result);
-        Assert.Equal(RemoteKeys.Burst, answers.Asked.Count);
-        clock.Value += RemoteKeys.Pace;
-        await Ask(keys, "https://sns.example/again");
-        await Ask(keys, "https://sns.example/and-again");
-        Assert.Equal(RemoteKeys.Burst + 1, answers.Asked.Count);
-    }
-
-    [Fact]
     public async Task A_key_that_is_too_large_or_comes_with_a_redirect_is_none()
     {
         var answers = new CodeBench.CannedAnswers(new Dictionary<string, string> { ["https://sns.example/large"] = new('x', RemoteKeys.MaxBytes + 1) });
@@ -449,7 +425,7 @@ public sealed class VerifierStrictnessTests
     private static DateTimeOffset At(VendorVector vector, int seconds) => DateTimeOffset.FromUnixTimeSeconds(vector.Now + seconds);
 
     private static ValueTask<(KeyFetch Result, RemoteKey? Key)> Ask(RemoteKeys keys, string url) =>
-        keys.GetAsync(url, () => new(HttpMethod.Get, url), static (_, _) => throw new InvalidOperationException("nothing came"), CancellationToken.None);
+        keys.GetAsync(new KeySource("", static url => new(HttpMethod.Get, url), static (_, _) => throw new InvalidOperationException("nothing came")).Ask(url, "route", default), CancellationToken.None);
 
     private static byte[] Certificate(string name, int bits, DateTimeOffset from, DateTimeOffset to)
     {
