@@ -40,7 +40,7 @@ internal sealed record EdgeSpec
     [Description("Where AWS publishes its address ranges.")]
     public AwsRangesSpec? AwsRanges { get; init; }
 
-    [Description("Folder for last-known-good address lists; absent = they are not kept over a restart.")]
+    [Description("Folder for last-known-good address lists and fetched signing keys; absent = they are not kept over a restart.")]
     public string? StateDirectory { get; init; }
 
     [Description("Bounds of the gateway as a whole.")]
