@@ -7,17 +7,12 @@ if (Environment.GetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLET
     Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
 }
 
-var root = new RootCommand("WebhookEdge: lets only authentic, fresh, first-time webhooks through to your apps.")
+var parsed = Verbs.Create().Parse(args);
+if (Verbs.Fault(parsed) is { } fault)
 {
-    ServeCommand.Create(),
-    DemoCommand.Create(),
-    ValidateCommand.Create(),
-    SendCommand.Create(),
-    ExplainCommand.Create(),
-    PresetsCommand.Create(),
-    HealthcheckCommand.Create(),
-};
-ServeCommand.MakeDefault(root);
+    Console.Error.WriteLine("webhookedge: " + fault);
+    return 1;
+}
 
 // The host listens to SIGTERM and SIGINT itself and drains; the command line must not cut that short.
-return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

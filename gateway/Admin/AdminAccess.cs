@@ -1,9 +1,9 @@
-using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.RateLimiting;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 
@@ -14,15 +14,37 @@ namespace WebhookEdge.Admin;
 /// <c>Authorization: Bearer</c> or, from the page, as a cookie that signing in gave; then probes alone are open to all. An endpoint that says nothing of
 /// itself needs the token, so that a new one cannot be forgotten.
 /// </summary>
-internal sealed class AdminAccess(IConfiguration configuration, TimeProvider time)
+internal sealed class AdminAccess : IDisposable
 {
     public const string CookieName = "webhookedge-admin";
 
     private const int ShortestToken = 16;
-    private static readonly TimeSpan SessionLength = TimeSpan.FromHours(12);
 
-    private readonly byte[]? _token = configuration["Admin:Token"] is { Length: > 0 } token ? SHA256.HashData(Encoding.UTF8.GetBytes(token)) : null;
-    private readonly FailedTries _tries = new(time);
+    private readonly byte[]? _token;
+    private readonly AdminSessions? _sessions;
+    private readonly FailedTries _tries = new();
+    private RequestDelegate? _wrongBearer;
+    private RequestDelegate? _wrongSignIn;
+
+    public AdminAccess(IConfiguration configuration, TimeProvider time)
+    {
+        if (configuration["Admin:Token"] is { Length: > 0 } token)
+        {
+            _token = SHA256.HashData(Encoding.UTF8.GetBytes(token));
+            _sessions = new(_token, time);
+        }
+    }
+
+    private enum Credential
+    {
+        /// <summary>No token came, and no session.</summary>
+        None,
+        Right,
+        Wrong,
+
+        /// <summary>A session, and a page of another origin that uses it.</summary>
+        Foreign,
+    }
 
     public bool NeedsToken => _token is not null;
 
@@ -35,13 +57,31 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
             return new("Admin:Token", $"a token of {token.Length} characters can be guessed", $"take {ShortestToken} or more, e.g. from: openssl rand -hex 32");
         }
 
+        if (UnreadableUrl(url) is { } unreadable)
+        {
+            return new("Admin:Url", $"cannot listen on \"{unreadable}\": not an address", $"write http://ADDRESS:PORT, e.g. Admin__Url={AdminEndpoints.DefaultUrl}");
+        }
+
         return string.IsNullOrEmpty(token) && !IsLoopback(url)
             ? new("Admin:Url", $"{url} can be reached from other machines, and Admin:Token is not set: anybody there could read the journal and let duplicates through",
                 $"set Admin__Token (e.g. from: openssl rand -hex 32), or listen on loopback: Admin__Url={AdminEndpoints.DefaultUrl}")
             : null;
     }
 
-    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    /// <summary>Puts the question before everything that follows.</summary>
+    public void Use(IApplicationBuilder application)
+    {
+        _wrongBearer = AfterCounting(context =>
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            return NeedsOne().ExecuteAsync(context);
+        });
+        _wrongSignIn = AfterCounting(
+            Refuse(StatusCodes.Status401Unauthorized, "wrong token", "this is not the value of Admin:Token").ExecuteAsync);
+        application.Use(InvokeAsync);
+    }
+
+    private async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         if (_token is null)
         {
@@ -51,47 +91,83 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
                 return;
             }
         }
-        else if (context.GetEndpoint()?.Metadata.GetMetadata<OpenToAll>() is null && RefusalOf(context) is { } refusal)
+        else if (context.GetEndpoint()?.Metadata.GetMetadata<OpenToAll>() is null)
         {
-            await refusal.ExecuteAsync(context);
-            return;
+            switch (CredentialOf(context))
+            {
+                case Credential.Right:
+                    break;
+                case Credential.Wrong:
+                    await _wrongBearer!(context);
+                    return;
+                case Credential.Foreign:
+                    await Refuse(StatusCodes.Status403Forbidden, "not from here", "a page of another origin may not use this page's cookie").ExecuteAsync(context);
+                    return;
+                default:
+                    context.Response.Headers.WWWAuthenticate = "Bearer";
+                    await NeedsOne().ExecuteAsync(context);
+                    return;
+            }
         }
 
         await next(context);
     }
 
     /// <summary>Whether the request may see what only operators may; for endpoints that are open and say more to them.</summary>
-    public bool IsOperator(HttpContext context) => _token is null || RefusalOf(context) is null;
+    public bool IsOperator(HttpContext context) => _token is null || CredentialOf(context) == Credential.Right;
 
     /// <summary>Takes the token from a form's field <c>token</c> and gives a cookie for it.</summary>
-    public async Task<IResult> SignInAsync(HttpContext context)
+    public async Task SignInAsync(HttpContext context)
     {
-        if (_token is null)
+        if (_sessions is not null)
         {
-            return Results.NoContent();
+            if (!IsSameOrigin(context.Request))
+            {
+                await Refuse(StatusCodes.Status403Forbidden, "not from here", "sign in on the page itself").ExecuteAsync(context);
+                return;
+            }
+
+            // The right one is told before anything is counted: no number of wrong ones shuts the operator out.
+            if (!IsToken(await ReadTokenAsync(context)))
+            {
+                await _wrongSignIn!(context);
+                return;
+            }
+
+            context.Response.Cookies.Append(CookieName, _sessions.Begin(), Cookie(context, AdminSessions.Length));
         }
 
+        await Results.NoContent().ExecuteAsync(context);
+    }
+
+    /// <summary>
+    /// Ends the session that the request's cookie names, or with <c>?all=true</c> every session of this instance. A state change like any other: a page of
+    /// another origin may not.
+    /// </summary>
+    public IResult SignOut(HttpContext context)
+    {
         if (!IsSameOrigin(context.Request))
         {
-            return Refuse(StatusCodes.Status403Forbidden, "not from here", "sign in on the page itself");
+            return Refuse(StatusCodes.Status403Forbidden, "not from here", "sign out on the page itself");
         }
 
-        var from = From(context);
-        if (!_tries.MayTry(from))
+        if (_sessions is not null && context.Request.Cookies.TryGetValue(CookieName, out var cookie) && _sessions.IsValid(cookie))
         {
-            return TooMany(context);
+            if (context.Request.Query["all"] == "true")
+            {
+                _sessions.EndAll();
+            }
+            else
+            {
+                _sessions.End(cookie);
+            }
         }
 
-        if (!IsToken(await ReadTokenAsync(context)))
-        {
-            _tries.Failed(from);
-            return Refuse(StatusCodes.Status401Unauthorized, "wrong token", "this is not the value of Admin:Token");
-        }
-
-        var until = (time.GetUtcNow() + SessionLength).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
-        context.Response.Cookies.Append(CookieName, $"{until}.{Proof(until)}", Cookie(context, SessionLength));
+        context.Response.Cookies.Delete(CookieName, Cookie(context, null));
         return Results.NoContent();
     }
+
+    public void Dispose() => _tries.Dispose();
 
     /// <summary>The form's token; what is no form, or none that can be read, holds none.</summary>
     private static async Task<string> ReadTokenAsync(HttpContext context)
@@ -106,10 +182,23 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
         }
     }
 
-    public static IResult SignOut(HttpContext context)
+    /// <summary>The first part of <paramref name="url"/> that the server cannot read as an address; null when it can read them all.</summary>
+    private static string? UnreadableUrl(string url)
     {
-        context.Response.Cookies.Delete(CookieName, Cookie(context, null));
-        return Results.NoContent();
+        var urls = url.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        foreach (var one in urls)
+        {
+            try
+            {
+                BindingAddress.Parse(one);
+            }
+            catch (FormatException)
+            {
+                return one;
+            }
+        }
+
+        return urls.Length == 0 ? url : null;
     }
 
     private static bool IsLoopback(string url) =>
@@ -137,8 +226,7 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
     /// </summary>
     private static bool IsFromHere(HttpRequest request)
     {
-        var named = request.Host.Host;
-        if (!IsLoopbackHost(named))
+        if (!IsLoopbackHost(HostText.Split(request.Headers.Host.ToString(), out _).ToString()))
         {
             return false;
         }
@@ -155,68 +243,42 @@ internal sealed class AdminAccess(IConfiguration configuration, TimeProvider tim
     {
         var origin = request.Headers.Origin;
         var site = request.Headers["Sec-Fetch-Site"];
-        return (origin.Count == 0 || (origin.Count == 1 && origin[0] == $"{request.Scheme}://{request.Host}"))
+        return (origin.Count == 0 || (origin.Count == 1 && origin[0] == $"{request.Scheme}://{request.Headers.Host}"))
             && (site.Count == 0 || (site.Count == 1 && site[0] is "same-origin" or "none"));
     }
 
     private static IResult Refuse(int status, string title, string detail) => Results.Problem(detail, statusCode: status, title: title);
 
-    private static IResult TooMany(HttpContext context)
+    private static IResult NeedsOne() =>
+        Refuse(StatusCodes.Status401Unauthorized, "token required", "send Authorization: Bearer with the value of Admin:Token, or sign in on the page");
+
+    /// <summary><paramref name="refuse"/> behind the framework's rate limiting middleware.</summary>
+    private RequestDelegate AfterCounting(RequestDelegate refuse) => new CountedRefusal(_tries.Limiter, refuse, static (context, _) =>
     {
         context.Response.Headers.RetryAfter = "60";
-        return Refuse(StatusCodes.Status429TooManyRequests, "too many wrong tokens", "wrong tokens came from your address; none is looked at for a minute");
-    }
-
-#pragma warning disable RS0030 // The admin listener stands behind no proxy that it would believe: the peer is who is counted.
-    private static ClientAddress From(HttpContext context) => ClientAddress.From(context.Connection.RemoteIpAddress);
-#pragma warning restore RS0030
+        return Refuse(StatusCodes.Status429TooManyRequests, "too many wrong tokens", "this is not the value of Admin:Token, like many others from your address").ExecuteAsync(context);
+    }).AnswerAsync;
 
     private static CookieOptions Cookie(HttpContext context, TimeSpan? age) =>
         new() { HttpOnly = true, SameSite = SameSiteMode.Strict, Secure = context.Request.IsHttps, Path = "/", MaxAge = age };
 
-    private IResult? RefusalOf(HttpContext context)
+    private Credential CredentialOf(HttpContext context)
     {
         var authorization = context.Request.Headers.Authorization;
-        if (authorization.Count == 0 && context.Request.Cookies.TryGetValue(CookieName, out var cookie) && IsSession(cookie))
+        if (authorization.Count == 0)
         {
-            return IsSameOrigin(context.Request) || !IsApi(context.Request)
-                ? null
-                : Refuse(StatusCodes.Status403Forbidden, "not from here", "a page of another origin may not use this page's cookie");
+            return !context.Request.Cookies.TryGetValue(CookieName, out var cookie) || !_sessions!.IsValid(cookie) ? Credential.None
+                : IsSameOrigin(context.Request) || !IsApi(context.Request) ? Credential.Right
+                : Credential.Foreign;
         }
 
-        if (authorization.Count == 1)
-        {
-            var from = From(context);
-            if (!_tries.MayTry(from))
-            {
-                return TooMany(context);
-            }
-
-            if (authorization[0] is { } value && value.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) && IsToken(value["Bearer ".Length..]))
-            {
-                return null;
-            }
-
-            _tries.Failed(from);
-        }
-
-        context.Response.Headers.WWWAuthenticate = "Bearer";
-        return Refuse(StatusCodes.Status401Unauthorized, "token required", "send Authorization: Bearer with the value of Admin:Token, or sign in on the page");
+        const string Scheme = "Bearer ";
+        return authorization.Count == 1 && authorization[0] is { } value && value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && IsToken(value[Scheme.Length..])
+            ? Credential.Right
+            : Credential.Wrong;
     }
 
     private bool IsToken(string token) => CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(token)), _token!);
-
-    private bool IsSession(string cookie)
-    {
-        var dot = cookie.IndexOf('.', StringComparison.Ordinal);
-        return dot is > 0 and < 20
-            && long.TryParse(cookie.AsSpan(0, dot), NumberStyles.None, CultureInfo.InvariantCulture, out var until)
-            && CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(cookie[(dot + 1)..]), Encoding.ASCII.GetBytes(Proof(cookie[..dot])))
-            && until > time.GetUtcNow().ToUnixTimeSeconds();
-    }
-
-    /// <summary>Made of the token, so that changing the token ends every session, and every instance with the same token knows them.</summary>
-    private string Proof(string until) => Convert.ToHexStringLower(HMACSHA256.HashData(_token!, Encoding.UTF8.GetBytes("webhookedge admin session until " + until)));
 }
 
 /// <summary>Metadata of an endpoint that needs no token: it tells a stranger nothing, or one word.</summary>

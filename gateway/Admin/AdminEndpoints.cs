@@ -25,11 +25,13 @@ internal sealed class AdminEndpoints
     private readonly LiveStream _stream;
     private readonly Telemetry _telemetry;
     private readonly ILogger<AdminEndpoints> _logger;
+    private readonly CancellationToken _started;
+    private readonly LogInterval _faults;
     private volatile bool _wasReady;
 
     public AdminEndpoints(
         SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, AdminAccess access, AdminState state, Refusals refusals, LiveStream stream,
-        Telemetry telemetry, IHostApplicationLifetime lifetime, ILogger<AdminEndpoints> logger)
+        Telemetry telemetry, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<AdminEndpoints> logger)
     {
         _snapshots = snapshots;
         _reloader = reloader;
@@ -41,6 +43,8 @@ internal sealed class AdminEndpoints
         _stream = stream;
         _telemetry = telemetry;
         _logger = logger;
+        _started = lifetime.ApplicationStarted;
+        _faults = new(time, TimeSpan.FromSeconds(10));
         lifetime.ApplicationStopping.Register(() =>
         {
             state.Draining = true;
@@ -55,16 +59,18 @@ internal sealed class AdminEndpoints
 
     public void Map(WebApplication application)
     {
+        // Outermost, routing included: out of here comes no exception, and what has no valid host is asked nothing more.
         application.Use(AnswerAlwaysAsync);
-        application.Use(_access.InvokeAsync);
+        application.UseRouting();
+        _access.Use(application);
 
         application.MapGet("/healthz", static () => Results.Text("alive\n")).NeedsNoToken();
         application.MapGet("/readyz", Ready).NeedsNoToken();
         application.MapGet("/metrics", MetricsAsync);
 
         PageFiles.Map(application);
-        application.MapPost("/signin", (Delegate)_access.SignInAsync).NeedsNoToken();
-        application.MapPost("/signout", (Delegate)AdminAccess.SignOut).NeedsNoToken();
+        application.MapPost("/signin", (RequestDelegate)_access.SignInAsync).NeedsNoToken();
+        application.MapPost("/signout", (Delegate)_access.SignOut).NeedsNoToken();
 
         application.MapGet("/api/state", () => Results.Json(_state.Read()));
         application.MapGet("/api/routes", () => Results.Json(new { routes = _state.Routes() }));
@@ -92,14 +98,32 @@ internal sealed class AdminEndpoints
         headers.CacheControl = "no-store";
         try
         {
+            if (!HostText.IsValid(context.Request.Headers.Host.ToString()))
+            {
+                await Results.Problem("the Host header holds no host name", statusCode: StatusCodes.Status400BadRequest, title: "no valid Host").ExecuteAsync(context);
+                return;
+            }
+
             await next(context);
         }
-        catch (Exception e) when (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody is there to be answered.
+            return;
+        }
+        catch (Exception e)
         {
             var bad = e as BadHttpRequestException;
-            if (bad is null)
+            if (bad is null && _faults.TryEnter(out var unsaid))
             {
-                _logger.AdminFailed(e, context.Request.Method, context.TraceIdentifier);
+                _logger.AdminFailed(e, LogText.Printable(context.Request.Method), context.TraceIdentifier, unsaid);
+            }
+
+            if (context.Response.HasStarted)
+            {
+                // Half an answer must not pass for a whole one.
+                context.Abort();
+                return;
             }
 
             await Results.Problem(bad is null ? "a fault of the gateway; the log has it, event 1116" : "this is not a request that can be read", statusCode: bad?.StatusCode ?? StatusCodes.Status500InternalServerError).ExecuteAsync(context);
@@ -125,6 +149,12 @@ internal sealed class AdminEndpoints
         if (_state.Draining)
         {
             reasons.Add("draining");
+        }
+
+        // The admin listener opens first, so that a start that takes long can be watched. Started means that every public port listens.
+        if (!_started.IsCancellationRequested)
+        {
+            reasons.Add("the public listener is not open yet");
         }
 
         var missing = new List<string>();

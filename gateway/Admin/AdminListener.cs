@@ -2,6 +2,8 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Connections;
+using WebhookEdge.Ingress;
 
 namespace WebhookEdge.Admin;
 
@@ -23,12 +25,13 @@ internal sealed class AdminListener(string url, AdminEndpoints endpoints, ILogge
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 64 * 1024;
+            kestrel.RequestHeaderEncodingSelector = DigitsAlone.For;
+            kestrel.ConfigureEndpointDefaults(static endpoint => endpoint.Use(static next => connection => HalfClosedConnections.OnConnectionAsync(connection, next)));
         });
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(loggers);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         _application = builder.Build();
-        _application.UseRouting();
         endpoints.Map(_application);
         await _application.StartAsync(cancellationToken);
         Address = new(_application.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());

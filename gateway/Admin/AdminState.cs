@@ -47,10 +47,9 @@ internal sealed class AdminState(
 
     public ConfigView Config()
     {
-        var status = reloader.Status;
-        var refusal = reloader.LastRefusal;
+        var (status, takenAt, refusal) = reloader.History;
         return new(
-            snapshots.Current.RevisionId, reloader.TakenAt, status.At, status.Successful, snapshots.Current.Routes.Count,
+            snapshots.Current.RevisionId, takenAt, status.At, status.Successful, snapshots.Current.Routes.Count,
             status.Successful ? [.. status.Problems.Where(static p => p.IsWarning).Select(View)] : [],
             refusal is null ? null : new(refusal.At, !status.Successful, [.. refusal.Problems.Select(View)]));
     }
@@ -61,7 +60,7 @@ internal sealed class AdminState(
         return new(
             state.Stores > 0 ? "redis" : "memory",
             state.Stores == 0 ? null : state.Breaker switch { 0 => "up", 1 => "probing", _ => "away" },
-            state.MemoryKeys, MemoryReplayStore.DefaultCapacity, state.Queued, ReplayLink.WriteBackLimit);
+            state.MemoryKeys, state.MemoryLimit, state.Forgotten, state.Queued, ReplayLink.WriteBackLimit);
     }
 
     public IReadOnlyList<AddressView> Addresses()
@@ -72,7 +71,7 @@ internal sealed class AdminState(
         return
         [
             .. lists.All.OrderBy(static list => list.Name, StringComparer.Ordinal).Select(list => new AddressView(
-                list.Name, list.Source, list.Current is not null, list.PrefixCount, list.Current?.AddressCountV4 ?? 0, Rounded(list.Age), list.AlarmAfter.TotalSeconds,
+                list.Name, list.Source, list.Current is not null, list.PrefixCount, list.Current?.MergedCount ?? 0, list.Current?.AddressCountV4 ?? 0, AddressCount.Say(list.Current ?? CidrSet.Empty), list.LeftOut, Rounded(list.Age), list.AlarmAfter.TotalSeconds,
                 list.LoadedAt, list.CheckedAt, list.ChangedAt, list.IsStale, list.LastError, [.. usedBy[list].Order(StringComparer.Ordinal)])),
         ];
     }
@@ -102,7 +101,8 @@ internal sealed class AdminState(
         }
 
         var lists = allow.Lists.Select(static list => list.Name);
-        return allow.Literal.IsEmpty ? [.. lists] : [.. lists, allow.Literal.PrefixCount == 1 ? "1 network written in the file" : $"{allow.Literal.PrefixCount} networks written in the file"];
+        var literal = allow.Literal;
+        return literal.IsEmpty ? [.. lists] : [.. lists, $"{(literal.PrefixCount == 1 ? "1 network" : $"{literal.PrefixCount} networks")} written in the file, {AddressCount.Say(literal)}"];
     }
 
     private IReadOnlyList<RouteView> Routes(StoreView store)

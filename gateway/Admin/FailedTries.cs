@@ -1,47 +1,29 @@
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Http;
 using WebhookEdge.Gate;
 
 namespace WebhookEdge.Admin;
 
-/// <summary>Slows down who guesses the token: ten wrong ones a minute from an address (of IPv6, from its /64), then no more are looked at until the minute is over.</summary>
-internal sealed class FailedTries(TimeProvider time)
+/// <summary>
+/// Ten wrong tokens a minute from an address (of IPv6, from its /64) are answered as wrong ones, further ones as too many. For ASP.NET Core's rate limiting
+/// middleware, which only wrong tokens come to: the right one is told first and never counted, so nobody can shut the operator out. Counted when it is
+/// asked, so that guesses at the same time cannot pass ten together. Addresses are spread over a fixed number of budgets.
+/// </summary>
+internal sealed class FailedTries : IDisposable
 {
     public const int Allowed = 10;
 
-    /// <summary>Addresses told apart in one minute; the others share a budget.</summary>
-    private const int MostAddresses = 1024;
+    private const int Budgets = 1024;
 
-    private readonly Lock _lock = new();
-    private readonly Dictionary<UInt128, int> _failed = [];
-    private long _minute;
+    private static readonly FixedWindowRateLimiterOptions s_options = new() { PermitLimit = Allowed, Window = TimeSpan.FromMinutes(1), QueueLimit = 0 };
 
-    public bool MayTry(ClientAddress from)
+    public PartitionedRateLimiter<HttpContext> Limiter { get; } = PartitionedRateLimiter.Create<HttpContext, uint>(static context =>
     {
-        lock (_lock)
-        {
-            return _failed.GetValueOrDefault(Key(from)) < Allowed;
-        }
-    }
+#pragma warning disable RS0030 // The admin listener stands behind no proxy that it would believe: the peer is who is counted.
+        var from = ClientAddress.From(context.Connection.RemoteIpAddress);
+#pragma warning restore RS0030
+        return RateLimitPartition.GetFixedWindowLimiter((uint)AddressKey.Of(from).GetHashCode() % Budgets, static _ => s_options);
+    });
 
-    public void Failed(ClientAddress from)
-    {
-        lock (_lock)
-        {
-            var key = Key(from);
-            _failed[key] = _failed.GetValueOrDefault(key) + 1;
-        }
-    }
-
-    /// <summary>Under the lock.</summary>
-    private UInt128 Key(ClientAddress from)
-    {
-        var minute = time.GetTimestamp() / time.TimestampFrequency / 60;
-        if (minute != _minute)
-        {
-            _minute = minute;
-            _failed.Clear();
-        }
-
-        var key = from.IsIPv6 ? from.Value >> 64 << 64 : from.Value;
-        return _failed.Count < MostAddresses || _failed.ContainsKey(key) ? key : UInt128.MaxValue;
-    }
+    public void Dispose() => Limiter.Dispose();
 }

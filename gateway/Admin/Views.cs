@@ -22,7 +22,8 @@ internal sealed record ProblemView(string Path, string Message, string? Hint, in
 
 /// <param name="Kind"><c>memory</c> or <c>redis</c>.</param>
 /// <param name="State"><c>up</c>, <c>probing</c> or <c>away</c>; null without a shared store.</param>
-internal sealed record StoreView(string Kind, string? State, int MemoryKeys, int MemoryLimit, int WriteBackQueued, int WriteBackLimit);
+/// <param name="ForgottenEarly">Events of this process that made room for newer ones before their time, since the start.</param>
+internal sealed record StoreView(string Kind, string? State, int MemoryKeys, int MemoryLimit, long ForgottenEarly, int WriteBackQueued, int WriteBackLimit);
 
 /// <summary>Numbers "lately" are of the last five minutes, <c>Series</c> of the last sixty whole seconds, oldest first.</summary>
 internal sealed record RouteView
@@ -111,10 +112,14 @@ internal sealed record SecretView(string Id, DateTimeOffset? LastMatchedAt, bool
 
 internal sealed record UnroutedView(long Lately, long Total, SeriesView? Series);
 
+/// <param name="Networks">As published, each once.</param>
+/// <param name="Merged">The fewest networks that hold the same addresses.</param>
 /// <param name="Addresses">IPv4 addresses in it.</param>
+/// <param name="LetsIn">IPv4 and IPv6 addresses, in words.</param>
+/// <param name="LeftOut">Entries that are no sound network.</param>
 /// <param name="UsedBy">Routes that ask it.</param>
 internal sealed record AddressView(
-    string Name, string Source, bool Loaded, int Networks, ulong Addresses, double? AgeSeconds, double AlarmAfterSeconds, DateTimeOffset? LoadedAt, DateTimeOffset? CheckedAt, DateTimeOffset? ChangedAt,
+    string Name, string Source, bool Loaded, int Networks, int Merged, ulong Addresses, string LetsIn, int LeftOut, double? AgeSeconds, double AlarmAfterSeconds, DateTimeOffset? LoadedAt, DateTimeOffset? CheckedAt, DateTimeOffset? ChangedAt,
     bool Stale, string? LastError, IReadOnlyList<string> UsedBy);
 
 /// <summary>A line of the journal.</summary>

@@ -10,7 +10,7 @@ internal sealed class AddressList
 {
     private readonly RangeFeed _feed;
     private readonly TimeProvider _time;
-    private volatile State _state = new(null, null, null, null, null, null);
+    private volatile State _state = new(null, null, null, null, null, "", 0);
 
     internal AddressList(RangeFeed feed, AddressQuery query, string name, TimeProvider time)
     {
@@ -38,8 +38,14 @@ internal sealed class AddressList
     /// <summary>When the addresses last became others than before.</summary>
     public DateTimeOffset? ChangedAt => _state.ChangedAt;
 
-    /// <summary>Why the last check did not bring the list up to date, or a name in it that AWS does not know; null when all is well.</summary>
+    /// <summary>Why the last check did not bring the list up to date, or what is odd about it (<see cref="Note"/>); null when all is well.</summary>
     public string? LastError => _state.LastError;
+
+    /// <summary>What is odd about the list in force: a name AWS does not know, entries left out, nothing in it. Empty when all is well.</summary>
+    public string Note => _state.Note;
+
+    /// <summary>Entries of the list in force that are no sound network.</summary>
+    public int LeftOut => _state.LeftOut;
 
     /// <summary>Networks in force, before merging.</summary>
     public int PrefixCount => Current?.PrefixCount ?? 0;
@@ -61,12 +67,12 @@ internal sealed class AddressList
     public void RequestRefresh() => _feed.RequestRefresh();
 
     /// <summary>Takes <paramref name="set"/> into force. True when its addresses are others than before.</summary>
-    internal bool Take(CidrSet set, DateTimeOffset loadedAt, DateTimeOffset? checkedAt, string note)
+    internal bool Take(CidrSet set, DateTimeOffset loadedAt, DateTimeOffset? checkedAt, RangeCut cut)
     {
         var state = _state;
         var changed = state.Set is null || !state.Set.SetEquals(set);
-        var error = note.Length > 0 ? note : null;
-        _state = new State(set, loadedAt, checkedAt ?? state.CheckedAt, changed ? loadedAt : state.ChangedAt, error, error);
+        var note = cut.Note;
+        _state = new State(set, loadedAt, checkedAt ?? state.CheckedAt, changed ? loadedAt : state.ChangedAt, note.Length > 0 ? note : null, note, cut.LeftOut);
         return changed;
     }
 
@@ -74,7 +80,7 @@ internal sealed class AddressList
     internal void Confirm(DateTimeOffset now)
     {
         var state = _state;
-        _state = state with { LoadedAt = state.Set is null ? null : now, CheckedAt = now, LastError = state.Note };
+        _state = state with { LoadedAt = state.Set is null ? null : now, CheckedAt = now, LastError = state.Note.Length > 0 ? state.Note : null };
     }
 
     /// <summary>What is in force stays.</summary>
@@ -85,8 +91,9 @@ internal sealed class AddressList
     /// <param name="CheckedAt">When the source was last asked.</param>
     /// <param name="ChangedAt">When the addresses became others.</param>
     /// <param name="LastError">What is wrong now.</param>
-    /// <param name="Note">What is wrong with the query even though it loads: a name AWS does not know.</param>
-    private sealed record State(CidrSet? Set, DateTimeOffset? LoadedAt, DateTimeOffset? CheckedAt, DateTimeOffset? ChangedAt, string? LastError, string? Note);
+    /// <param name="Note">What is odd even though it loads.</param>
+    /// <param name="LeftOut">Entries that are no sound network.</param>
+    private sealed record State(CidrSet? Set, DateTimeOffset? LoadedAt, DateTimeOffset? CheckedAt, DateTimeOffset? ChangedAt, string? LastError, string Note, int LeftOut);
 }
 
 /// <param name="Set">The much smaller list.</param>

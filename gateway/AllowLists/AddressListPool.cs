@@ -32,7 +32,7 @@ internal sealed class AddressListPool
         _logger = logger;
         _metrics = metrics;
         _random = random ?? Random.Shared;
-        metrics.Watch(() => [.. All.Select(list => new AddressListReading(list.Name, list.Age, list.AlarmAfter, list.PrefixCount))]);
+        metrics.Watch(() => [.. All.Select(list => new AddressListReading(list.Name, list.Age, list.AlarmAfter, list.PrefixCount, list.LeftOut))]);
     }
 
     /// <summary>Folder for last-known-good copies; null = none are kept. Set it before asking for lists, which are restored from it when they are made.</summary>

@@ -8,14 +8,20 @@ namespace WebhookEdge.AllowLists;
 /// <summary>One published AWS network; the same network appears once for each service that uses it.</summary>
 internal readonly record struct AwsPrefix(IPNetwork Network, string Region, string Service);
 
+/// <summary>An entry that could not be read. Region and service are null where they could not be read either.</summary>
+internal sealed record AwsBadEntry(string? Region, string? Service, string Fault);
+
 /// <summary>
-/// AWS' <c>ip-ranges.json</c> (https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-ranges.html). All or nothing: one entry that is no sound
-/// network refuses the whole document, since whoever garbled one may have garbled others.
+/// AWS' <c>ip-ranges.json</c> (https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-ranges.html). Entries that are no sound network are left out. More than
+/// a tenth of them, or one wider than any of AWS', refuse the whole document: whoever garbled those may have garbled others.
 /// </summary>
 internal sealed class AwsIpRanges : IRangeDocument
 {
-    private AwsIpRanges(long revision, string createDate, ImmutableArray<AwsPrefix> prefixes)
+    private static readonly AwsBadEntry NotBad = new(null, null, "");
+
+    private AwsIpRanges(long revision, string createDate, ImmutableArray<AwsPrefix> prefixes, ImmutableArray<AwsBadEntry> leftOut)
     {
+        LeftOut = leftOut;
         Revision = revision;
         CreateDate = createDate;
         Prefixes = prefixes;
@@ -33,6 +39,9 @@ internal sealed class AwsIpRanges : IRangeDocument
     public string CreateDate { get; }
 
     public ImmutableArray<AwsPrefix> Prefixes { get; }
+
+    /// <summary>Entries that are no sound network.</summary>
+    public ImmutableArray<AwsBadEntry> LeftOut { get; }
 
     /// <summary>Every region with a network, sorted; <c>GLOBAL</c> is one of them.</summary>
     public ImmutableArray<string> Regions { get; }
@@ -66,14 +75,15 @@ internal sealed class AwsIpRanges : IRangeDocument
             }
 
             var prefixes = ImmutableArray.CreateBuilder<AwsPrefix>();
+            var bad = ImmutableArray.CreateBuilder<AwsBadEntry>();
             var names = new Dictionary<string, string>();
-            if (!TryRead(root, "prefixes", "ip_prefix", names, prefixes, out fault)
-                || !TryRead(root, "ipv6_prefixes", "ipv6_prefix", names, prefixes, out fault))
+            if (!TryRead(root, "prefixes", "ip_prefix", names, prefixes, bad, out fault)
+                || !TryRead(root, "ipv6_prefixes", "ipv6_prefix", names, prefixes, bad, out fault))
             {
                 return false;
             }
 
-            ranges = new AwsIpRanges(revision, createDate, prefixes.ToImmutable());
+            ranges = new AwsIpRanges(revision, createDate, prefixes.ToImmutable(), bad.ToImmutable());
             return true;
         }
         catch (JsonException e)
@@ -101,21 +111,34 @@ internal sealed class AwsIpRanges : IRangeDocument
         regions.Except(Regions).Select(region => Describe("region", region, Regions))
             .Concat(services.Except(Services).Select(service => Describe("service", service, Services)));
 
-    public bool TrySelect(AddressQuery query, out IReadOnlyList<IPNetwork> networks, out string fault)
+    public bool TrySelect(AddressQuery query, out RangeCut cut, out string fault)
     {
-        networks = Select(query.Regions, query.Services);
-        fault = string.Join("; ", Unknown(query.Regions, query.Services));
-        if (networks.Count > 0)
+        cut = RangeCut.Nothing;
+        var networks = Select(query.Regions, query.Services);
+        var unknown = string.Join("; ", Unknown(query.Regions, query.Services));
+        if (networks.Count == 0 && unknown.Length > 0)
         {
-            return true;
+            fault = unknown;
+            return false;
         }
 
-        fault = fault.Length > 0 ? fault : "AWS publishes no network for these services in these regions";
-        return false;
+        // One whose region or service cannot be read may have been in any list.
+        var bad = LeftOut.Where(entry => (entry.Region is null || query.Regions.Contains(entry.Region)) && (entry.Service is null || query.Services.Contains(entry.Service))).ToList();
+        var total = networks.Count + bad.Count;
+        if (PublishedNetwork.AreTooManyBad(bad.Count, total))
+        {
+            fault = PublishedNetwork.SayRefused(bad.Count, total, bad[0].Fault);
+            return false;
+        }
+
+        fault = "";
+        var remark = total == 0 ? "AWS publishes no network for these services in these regions: it lets nobody in" : PublishedNetwork.SayLeftOut(bad.Count, total, bad.FirstOrDefault()?.Fault ?? "");
+        cut = new(networks, bad.Count, unknown, remark);
+        return true;
     }
 
     private static bool TryRead(
-        JsonElement root, string list, string key, Dictionary<string, string> names, ImmutableArray<AwsPrefix>.Builder prefixes, out string fault)
+        JsonElement root, string list, string key, Dictionary<string, string> names, ImmutableArray<AwsPrefix>.Builder prefixes, ImmutableArray<AwsBadEntry>.Builder bad, out string fault)
     {
         if (!root.TryGetProperty(list, out var entries) || entries.ValueKind != JsonValueKind.Array)
         {
@@ -123,10 +146,35 @@ internal sealed class AwsIpRanges : IRangeDocument
             return false;
         }
 
+        var before = bad.Count;
         var index = 0;
         foreach (var entry in entries.EnumerateArray())
         {
-            var place = $"{list}[{index++}]";
+            if (TryRead(entry, $"{list}[{index++}]", key, names, out var prefix, out var fallen, out var tooWide))
+            {
+                prefixes.Add(prefix);
+                continue;
+            }
+
+            bad.Add(fallen);
+            if (tooWide)
+            {
+                fault = fallen.Fault;
+                return false;
+            }
+        }
+
+        var count = bad.Count - before;
+        fault = PublishedNetwork.AreTooManyBad(count, index) ? PublishedNetwork.SayRefused(count, index, bad[before].Fault) : "";
+        return fault.Length == 0;
+    }
+
+    private static bool TryRead(JsonElement entry, string place, string key, Dictionary<string, string> names, out AwsPrefix prefix, out AwsBadEntry bad, out bool tooWide)
+    {
+        prefix = default;
+        tooWide = false;
+        try
+        {
             if (entry.ValueKind != JsonValueKind.Object
                 || !TryText(entry, key, out var text)
                 || !TryText(entry, "region", out var region)
@@ -134,21 +182,26 @@ internal sealed class AwsIpRanges : IRangeDocument
                 || !IsName(region)
                 || !IsName(service))
             {
-                fault = $"{place} lacks {key}, region or service";
+                bad = new(null, null, $"{place} lacks {key}, region or service");
                 return false;
             }
 
-            if (!PublishedNetwork.TryParse(text, out var network, out fault))
+            if (!PublishedNetwork.TryParse(text, out var network, out var fault, out tooWide))
             {
-                fault = $"{place}: {fault}";
+                bad = new(Shared(names, region), Shared(names, service), $"{place}: {fault}");
                 return false;
             }
 
-            prefixes.Add(new(network, Shared(names, region), Shared(names, service)));
+            prefix = new(network, Shared(names, region), Shared(names, service));
+            bad = NotBad;
+            return true;
         }
-
-        fault = "";
-        return true;
+        catch (InvalidOperationException)
+        {
+            // As below: a text of this entry is no valid Unicode.
+            bad = new(null, null, $"{place} has a text that is no valid Unicode");
+            return false;
+        }
     }
 
     private static bool TryText(JsonElement element, string key, out string text)

@@ -48,16 +48,17 @@ internal sealed class JsonListPointer
     }
 
     /// <summary>
-    /// The elements the pointer leads to. Null when a step leads nowhere; behind a <c>*</c> a missing key skips that element only, for lists whose
-    /// entries have one key or another (<c>ipv4Prefix</c>, <c>ipv6Prefix</c>).
+    /// The elements the pointer leads to, none where a <c>*</c> met an empty array only. Null when a step leads nowhere; behind a <c>*</c> a missing key
+    /// skips that element only, for lists whose entries have one key or another (<c>ipv4Prefix</c>, <c>ipv6Prefix</c>), but not all of them may lack it.
     /// </summary>
     public IReadOnlyList<JsonElement>? Find(JsonElement root)
     {
         var found = new List<JsonElement>();
-        return Walk(root, 0, false, found) ? found : null;
+        var metEmpty = false;
+        return Walk(root, 0, false, found, ref metEmpty) && (found.Count > 0 || metEmpty) ? found : null;
     }
 
-    private bool Walk(JsonElement element, int depth, bool optional, List<JsonElement> found)
+    private bool Walk(JsonElement element, int depth, bool optional, List<JsonElement> found, ref bool metEmpty)
     {
         if (depth == _segments.Length)
         {
@@ -69,9 +70,10 @@ internal sealed class JsonListPointer
         switch (element.ValueKind)
         {
             case JsonValueKind.Array when segment == "*":
+                metEmpty |= element.GetArrayLength() == 0;
                 foreach (var child in element.EnumerateArray())
                 {
-                    if (!Walk(child, depth + 1, true, found))
+                    if (!Walk(child, depth + 1, true, found, ref metEmpty))
                     {
                         return false;
                     }
@@ -80,10 +82,10 @@ internal sealed class JsonListPointer
                 return true;
 
             case JsonValueKind.Array when IsIndex(segment, out var index) && index < element.GetArrayLength():
-                return Walk(element[index], depth + 1, optional, found);
+                return Walk(element[index], depth + 1, optional, found, ref metEmpty);
 
             case JsonValueKind.Object when segment != "*" && element.TryGetProperty(segment, out var value):
-                return Walk(value, depth + 1, optional, found);
+                return Walk(value, depth + 1, optional, found, ref metEmpty);
 
             // A wildcard over something that is no array is a fault even in an optional place: the document is not what the pointer was written for.
             default:
@@ -124,55 +126,64 @@ internal sealed class JsonAddressDocument : IRangeDocument
         }
     }
 
-    /// <summary>One entry that is no sound network refuses the list.</summary>
-    public bool TrySelect(AddressQuery query, out IReadOnlyList<IPNetwork> networks, out string fault)
+    /// <summary>
+    /// A list that is there and empty is taken, with a remark. Entries that are no sound network are left out, unless they are more than a tenth or one is
+    /// wider than any sender's: then the list is refused.
+    /// </summary>
+    public bool TrySelect(AddressQuery query, out RangeCut cut, out string fault)
     {
         var pointer = query.Pointer ?? throw new ArgumentException("a JSON list needs a pointer", nameof(query));
-        var result = new List<IPNetwork>();
-        networks = result;
-        try
-        {
-            return TryRead(pointer, result, out fault);
-        }
-        catch (InvalidOperationException)
-        {
-            // How System.Text.Json says that a text is invalid UTF-8 or half of a surrogate pair: only when it is asked for, not when it is parsed.
-            fault = $"'{pointer.Text}' leads to a text that is no valid Unicode";
-            return false;
-        }
-    }
-
-    private bool TryRead(JsonListPointer pointer, List<IPNetwork> result, out string fault)
-    {
-        var found = pointer.Find(_root);
-        if (found is null)
+        cut = RangeCut.Nothing;
+        if (pointer.Find(_root) is not { } found)
         {
             fault = $"the document has nothing at '{pointer.Text}'";
             return false;
         }
 
-        foreach (var element in found)
+        var networks = new List<IPNetwork>();
+        var (total, bad, first) = (0, 0, "");
+        foreach (var entry in found.SelectMany(static element => element.ValueKind == JsonValueKind.Array ? element.EnumerateArray() : (IEnumerable<JsonElement>)[element]))
         {
-            var entries = element.ValueKind == JsonValueKind.Array ? element.EnumerateArray() : (IEnumerable<JsonElement>)[element];
-            foreach (var entry in entries)
+            total++;
+            if (TryRead(entry, out var network, out fault, out var tooWide))
             {
-                if (entry.ValueKind != JsonValueKind.String)
-                {
-                    fault = $"'{pointer.Text}' leads to something that is no text";
-                    return false;
-                }
+                networks.Add(network);
+                continue;
+            }
 
-                if (!PublishedNetwork.TryParse(entry.GetString() ?? "", out var network, out fault))
-                {
-                    fault = $"'{pointer.Text}': {fault}";
-                    return false;
-                }
-
-                result.Add(network);
+            fault = $"'{pointer.Text}': {fault}";
+            first = bad++ == 0 ? fault : first;
+            if (tooWide)
+            {
+                return false;
             }
         }
 
-        fault = result.Count > 0 ? "" : $"'{pointer.Text}' leads to an empty list";
-        return result.Count > 0;
+        if (PublishedNetwork.AreTooManyBad(bad, total))
+        {
+            fault = PublishedNetwork.SayRefused(bad, total, first);
+            return false;
+        }
+
+        fault = "";
+        cut = new(networks, bad, "", total == 0 ? $"'{pointer.Text}' is an empty list: it lets nobody in" : PublishedNetwork.SayLeftOut(bad, total, first));
+        return true;
+    }
+
+    private static bool TryRead(JsonElement entry, out IPNetwork network, out string fault, out bool tooWide)
+    {
+        network = default;
+        tooWide = false;
+        fault = "leads to something that is no text";
+        try
+        {
+            return entry.ValueKind == JsonValueKind.String && PublishedNetwork.TryParse(entry.GetString() ?? "", out network, out fault, out tooWide);
+        }
+        catch (InvalidOperationException)
+        {
+            // How System.Text.Json says that a text is invalid UTF-8 or half of a surrogate pair: only when it is asked for, not when it is parsed.
+            fault = "leads to a text that is no valid Unicode";
+            return false;
+        }
     }
 }

@@ -1,11 +1,12 @@
 using System.Security.Cryptography;
 using System.Text;
+using WebhookEdge.Configuration;
 
 namespace WebhookEdge.AllowLists;
 
 /// <summary>
-/// Published documents on disk, so that a restart without network still knows them. Written beside and renamed over, so that a crash leaves the
-/// old copy whole; mode 0600, since whoever writes here opens routes. A file's time is when its document was last confirmed by the source.
+/// Published documents on disk, so that a restart without network still knows them. A file's time is when its
+/// document was last confirmed by the source.
 /// </summary>
 internal static class LastKnownGood
 {
@@ -13,32 +14,7 @@ internal static class LastKnownGood
     public static string PathOf(string directory, string kind, Uri url) =>
         Path.Combine(directory, $"{kind}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(url.AbsoluteUri)))[..32]}.json");
 
-    public static void Write(string path, byte[] document, DateTimeOffset confirmedAt)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var beside = path + "." + Path.GetRandomFileName();
-        try
-        {
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-
-            using (var file = new FileStream(beside, options))
-            {
-                file.Write(document);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.SetLastWriteTimeUtc(beside, confirmedAt.UtcDateTime);
-            File.Move(beside, path, overwrite: true);
-        }
-        finally
-        {
-            File.Delete(beside);
-        }
-    }
+    public static void Write(string path, byte[] document, DateTimeOffset confirmedAt) => StateFile.Write(path, document, confirmedAt);
 
     /// <summary>False when there is no copy.</summary>
     public static bool Confirm(string path, DateTimeOffset confirmedAt)

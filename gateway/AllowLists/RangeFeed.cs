@@ -37,7 +37,7 @@ internal sealed class RangeFeed
     private FetchValidators? _validators;
     private long _revision;
     private string? _restoredFrom;
-    private Task _check = Task.CompletedTask;
+    private RunningCheck? _check;
     private bool _checking;
 
     // Touched by the one running check only.
@@ -108,9 +108,10 @@ internal sealed class RangeFeed
             {
                 Restore();
             }
-            else if (TryCut(_document, list, out var set, out var fault))
+            else if (TryCut(_document, list, out var set, out var cut, out var fault))
             {
-                list.Take(set, _confirmedAt, null, fault);
+                Tell(list, cut);
+                list.Take(set, _confirmedAt, null, cut);
             }
             else
             {
@@ -166,20 +167,59 @@ internal sealed class RangeFeed
         }
     }
 
-    /// <summary>Asks the source once; joins a check that is already running. Throws only when <paramref name="cancellationToken"/> is cancelled.</summary>
-    public Task CheckAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Asks the source once; joins a check that is already running, which goes on as long as anybody waits for it. Throws only when <paramref name="cancellationToken"/> is cancelled.
+    /// </summary>
+    public async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            RunningCheck check;
+            lock (_lock)
+            {
+                if (!_checking || _check is null)
+                {
+                    _checking = true;
+                    check = _check = new();
+
+                    // On the pool: reading 2.6 MB of JSON is no work for a caller that holds the lock.
+                    check.Task = Task.Run(() => CheckOnceAsync(check.Stop.Token), CancellationToken.None);
+                }
+
+                check = _check;
+                check.Waiting++;
+            }
+
+            try
+            {
+                await check.Task.WaitAsync(cancellationToken);
+                return;
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                await LeaveAsync(check);
+                throw;
+            }
+            catch (OperationCanceledException)
+            {
+                // The last of those who waited left just before: this caller still wants an answer.
+            }
+        }
+    }
+
+    /// <summary>Nobody is to wait longer than he wants to, and nothing goes on for nobody: who leaves last stops the check, and sees it end.</summary>
+    private async Task LeaveAsync(RunningCheck check)
     {
         lock (_lock)
         {
-            if (!_checking)
+            if (--check.Waiting > 0)
             {
-                _checking = true;
-                // On the pool: reading 2.6 MB of JSON is no work for a caller that holds the lock.
-                _check = Task.Run(() => CheckOnceAsync(cancellationToken), CancellationToken.None);
+                return;
             }
-
-            return _check;
         }
+
+        await check.Stop.CancelAsync();
+        await check.Task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task CheckOnceAsync(CancellationToken cancellationToken)
@@ -209,6 +249,8 @@ internal sealed class RangeFeed
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            // Broken off and not answered: still due.
+            delay = TimeSpan.Zero;
             throw;
         }
         catch (Exception e)
@@ -374,7 +416,16 @@ internal sealed class RangeFeed
 
     private RefreshOutcome Offer(IRangeDocument document, AddressList list, DateTimeOffset now)
     {
-        if (!TryCut(document, list, out var set, out var fault))
+        var sound = TryCut(document, list, out var set, out var cut, out var fault);
+        if (sound && set.IsEmpty && list.Current is { IsEmpty: false } lost)
+        {
+            // An empty list that was never anything else is a publisher's without such addresses; one that had some has lost them.
+            sound = false;
+            fault = $"{cut.Remark}; the list in force has {lost.PrefixCount} networks, and one that shrinks to nothing is never taken. "
+                + "If that is meant, take the list out of the routes, or restart without its copy in edge.stateDirectory";
+        }
+
+        if (!sound)
         {
             list.Held = null;
             list.Keep(fault, now);
@@ -394,12 +445,8 @@ internal sealed class RangeFeed
         }
 
         list.Held = null;
-        if (fault.Length > 0 && list.LastError != fault)
-        {
-            _logger.AddressListNameUnknown(list.Name, fault);
-        }
-
-        if (!list.Take(set, now, now, fault))
+        Tell(list, cut);
+        if (!list.Take(set, now, now, cut))
         {
             return RefreshOutcome.Unchanged;
         }
@@ -420,11 +467,30 @@ internal sealed class RangeFeed
         return false;
     }
 
-    private static bool TryCut(IRangeDocument document, AddressList list, out CidrSet set, out string fault)
+    private static bool TryCut(IRangeDocument document, AddressList list, out CidrSet set, out RangeCut cut, out string fault)
     {
-        var sound = document.TrySelect(list.Query, out var networks, out fault);
-        set = sound ? CidrSet.Create(networks) : CidrSet.Empty;
+        var sound = document.TrySelect(list.Query, out cut, out fault);
+        set = sound ? CidrSet.Create(cut.Networks) : CidrSet.Empty;
         return sound;
+    }
+
+    /// <summary>Says what is odd about a list that is taken all the same; once, not at every refresh.</summary>
+    private void Tell(AddressList list, RangeCut cut)
+    {
+        if (cut.Note == list.Note)
+        {
+            return;
+        }
+
+        if (cut.UnknownNames.Length > 0)
+        {
+            _logger.AddressListNameUnknown(list.Name, cut.UnknownNames);
+        }
+
+        if (cut.Remark.Length > 0)
+        {
+            _logger.AddressListRemark(list.Name, cut.Remark);
+        }
     }
 
     /// <summary>
@@ -451,14 +517,15 @@ internal sealed class RangeFeed
             confirmedAt = Source.IsFile ? _time.GetUtcNow() : confirmedAt;
             foreach (var list in _lists.Values)
             {
-                if (!TryCut(document, list, out var set, out var fault))
+                if (!TryCut(document, list, out var set, out var cut, out var fault))
                 {
                     list.Keep(fault);
                     _logger.StateFileIgnored(path, fault);
                     continue;
                 }
 
-                list.Take(set, confirmedAt, null, fault);
+                Tell(list, cut);
+                list.Take(set, confirmedAt, null, cut);
                 _logger.AddressListRestored(list.Name, set.PrefixCount, _time.GetUtcNow() - confirmedAt);
             }
 
@@ -505,5 +572,17 @@ internal sealed class RangeFeed
         }
 
         return JsonAddressDocument.TryParse(bytes, out var document, out fault) && document is not null ? document : throw new InvalidDataException(fault);
+    }
+
+    /// <summary>One asking of the source, and how many wait for it.</summary>
+#pragma warning disable CA1001 // A source without timer or wait handle holds nothing to dispose.
+    private sealed class RunningCheck
+#pragma warning restore CA1001
+    {
+        public CancellationTokenSource Stop { get; } = new();
+
+        public Task Task { get; set; } = Task.CompletedTask;
+
+        public int Waiting { get; set; }
     }
 }

@@ -49,13 +49,13 @@ internal static class DemoCommand
     {
         var once = new Option<bool>("--once") { Description = "Exit after the table: 0 when every line is as it should be, 1 otherwise." };
         var command = new Command("demo", "Show the main job with nothing else installed: an app, the gateway, and four providers' webhooks, good and bad.") { once };
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(once), cancellationToken));
+        command.SetAction((parsed, cancellationToken) => ServeCommand.SayWhyNotAsync("the demo", RunAsync(parsed.GetValue(once), cancellationToken)));
         return command;
     }
 
     private static async Task<int> RunAsync(bool once, CancellationToken cancellationToken)
     {
-        var folder = Directory.CreateTempSubdirectory("webhookedge-demo-");
+        var folder = DemoFolder.Create();
         try
         {
             await using var app = await DemoApp.StartAsync(cancellationToken);

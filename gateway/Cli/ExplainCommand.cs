@@ -81,8 +81,12 @@ internal static class ExplainCommand
             peer = header.PeerBehind(peer);
         }
 
-        var client = question.From is null ? null : policy.Addresses.Explain(peer, HeadersOf(recorded));
-        var rows = await DecideAsync(policy, recorded, peer, judgeAddress: question.From is not null, cancellationToken);
+        IHeaderDictionary head = HeadersOf(recorded);
+        var target = RawTarget.OriginForm(recorded.Target, head.Host.Count > 0 ? head.Host.ToString() : Uri.TryCreate(recorded.Target, UriKind.Absolute, out var uri) ? uri.Authority : "");
+        var onTarget = JudgeTarget(policy, recorded.Method, target);
+        recorded = recorded with { Target = target ?? recorded.Target };
+        var client = question.From is null ? null : policy.Addresses.Explain(peer, head);
+        var rows = await DecideAsync(policy, recorded, onTarget, peer, judgeAddress: question.From is not null, cancellationToken);
         Print(question, policy, recorded, now, rows, client);
         var refused = rows.Exists(static row => row.Outcome == Outcome.Refused);
         if (rows.Exists(static row => row.Outcome is Outcome.Refused or Outcome.Observed && row.IsSignature))
@@ -118,18 +122,14 @@ internal static class ExplainCommand
         }
     }
 
-    private static async Task<List<Row>> DecideAsync(RoutePolicy policy, RecordedRequest recorded, IPAddress? peer, bool judgeAddress, CancellationToken cancellationToken)
+    private static async Task<List<Row>> DecideAsync(RoutePolicy policy, RecordedRequest recorded, Row onTarget, IPAddress? peer, bool judgeAddress, CancellationToken cancellationToken)
     {
         var headers = HeadersOf(recorded);
         var delivery = new Delivery();
         var client = policy.Addresses.Resolve(peer, headers);
         delivery.Open(policy, recorded.Method, recorded.Target, client, headers, recorded.Body.Length, PipeReader.Create(new(recorded.Body)));
-        var rows = new List<Row>
-        {
-            RawTarget.Matches(policy, recorded.Target)
-                ? new("Route", "path", Outcome.Passed, "", "the target is the route's")
-                : new("Route", "path", Outcome.Refused, RejectReason.RouteUnknown.Describe().Slug, $"the target is not {policy.Path}{(policy.IsPrefix ? "…" : "")}, compared byte by byte"),
-        };
+        delivery.Ambiguous = RequestFraming.IsAmbiguous(recorded.Method, headers, isHttp2: false) || headers["Content-Length"].Any(static length => length.AsSpan().ContainsAnyExceptInRange('0', '9'));
+        var rows = new List<Row> { onTarget };
         var stopped = false;
         foreach (var check in policy.Checks)
         {
@@ -161,6 +161,22 @@ internal static class ExplainCommand
         }
 
         return rows;
+    }
+
+    private static Row JudgeTarget(RoutePolicy policy, string method, string? target)
+    {
+        var verdict = RawTarget.Judge(policy, method, target);
+        if (verdict.Passed)
+        {
+            return new("Route", "path", Outcome.Passed, "", "the target is the route's");
+        }
+
+        // Routing decodes the path, and ignores case and a final slash; what it would not bring to this route is no route's.
+        var path = Uri.UnescapeDataString((target ?? "").Split('?')[0]);
+        var near = policy.IsPrefix ? path.StartsWith(policy.Path, StringComparison.OrdinalIgnoreCase) : path.TrimEnd('/').Equals(policy.Path.TrimEnd('/'), StringComparison.OrdinalIgnoreCase);
+        return verdict.Reason == RejectReason.PathRefused && !near
+            ? new("Route", "path", Outcome.Refused, RejectReason.RouteUnknown.Describe().Slug, $"the target is not {policy.Path}{(policy.IsPrefix ? "…" : "")}, compared byte by byte")
+            : new("Route", "path", Outcome.Refused, verdict.Reason.Describe().Slug, verdict.Detail ?? "");
     }
 
     private static Row RowOf(IGateCheck check, string stage, string what, Verdict verdict, RejectReason observed)

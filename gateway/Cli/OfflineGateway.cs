@@ -23,6 +23,8 @@ internal sealed class OfflineGateway(TimeProvider? time = null) : IAsyncDisposab
 
     public RoutesLoader Loader => _services.GetRequiredService<RoutesLoader>();
 
+    public RouteCompiler Compiler => _services.GetRequiredService<RouteCompiler>();
+
     public Capacity Capacity => _services.GetRequiredService<Capacity>();
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();

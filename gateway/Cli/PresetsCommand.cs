@@ -68,7 +68,7 @@ internal static class PresetsCommand
         foreach (var preset in Presets.All.Values.OrderBy(static p => p.Name, StringComparer.Ordinal))
         {
             table.AddRow(
-                preset.Name, preset.Title, Proof(preset.Scheme), preset.Scheme.Timestamp is null && preset.Scheme.Claims?.MaxAgeSeconds is null ? "" : "signed or checked", string.Join(" + ", preset.Replay?.Key ?? ["body"]),
+                preset.Name, preset.Title, Proof(preset.Scheme), preset.Scheme.Timestamp is null && preset.Scheme.Claims?.MaxAgeSeconds is null ? "" : "signed or checked", ReplayKeyOf(preset),
                 preset.Allow is { } allow ? Sources(allow) : "", preset.Handshake ?? "", preset.Status);
         }
 
@@ -95,7 +95,7 @@ internal static class PresetsCommand
         Row("Signed", preset.Scheme.Signed ?? (preset.Scheme.Kind is null or "hmac" or "digest" ? "{body}" : null));
         Row("Header", preset.Scheme.Header is { } header ? string.Join(", ", header.Values) : null);
         Row("Time", preset.Scheme.Timestamp is { } time ? $"{time.From} within {time.ToleranceSeconds ?? 300} s of now, both ways" : null);
-        Row("Replay key", string.Join(" + ", preset.Replay?.Key ?? ["body"]));
+        Row("Replay key", ReplayKeyOf(preset));
         Row("Addresses", preset switch
         {
             { Allow: { } allow } => string.Join(", ", allow),
@@ -125,6 +125,9 @@ internal static class PresetsCommand
         { ComesWithProvider: true } => $"{name}, answered by the gateway",
         _ => $"{name}, answered where the route names it",
     };
+
+    private static string ReplayKeyOf(PresetSpec preset) =>
+        ResolvedReplay.Of(null, preset) is { IsOff: false } replay ? string.Join(" + ", replay.KeyOf(signsId: false)) : "off";
 
     private static HandshakeKind? HandshakeOf(PresetSpec preset) => HandshakeKinds.All.GetValueOrDefault(preset.Handshake ?? "");
 

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace WebhookEdge.Cli;
 
 /// <summary>
-/// A request from a file: raw HTTP (request line, headers, empty line, body byte for byte), the <c>&gt;</c> lines of <c>curl -v</c>, or an entry of a HAR
+/// A request from a file, with the target as it stands there: raw HTTP (request line, headers, empty line, body byte for byte), the <c>&gt;</c> lines of <c>curl -v</c>, or an entry of a HAR
 /// file. Header lines may end in LF or CRLF; the body is never touched.
 /// </summary>
 internal sealed record RecordedRequest(string Method, string Target, IReadOnlyList<KeyValuePair<string, string>> Headers, byte[] Body)
@@ -145,11 +145,6 @@ internal sealed record RecordedRequest(string Method, string Target, IReadOnlyLi
         if (lines.Count == 0 || lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries) is not [var method, var target, ..] || !method.All(char.IsAsciiLetterUpper))
         {
             return null;
-        }
-
-        if (Uri.TryCreate(target, UriKind.Absolute, out var uri) && uri.Scheme.StartsWith("http", StringComparison.Ordinal))
-        {
-            target = uri.PathAndQuery;
         }
 
         var headers = new List<KeyValuePair<string, string>>();

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace WebhookEdge.Configuration;
@@ -8,6 +10,9 @@ namespace WebhookEdge.Configuration;
 internal static partial class Grammar
 {
     private const string Rest = "/{**rest}";
+
+    /// <summary>What a path may hold besides letters and digits.</summary>
+    private const string PathPunctuation = "-._~/:@!$&'()*+,=";
     private const RegexOptions Strict = RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking;
 
     public static bool IsRouteId(string text) => RouteIdPattern().IsMatch(text);
@@ -22,6 +27,15 @@ internal static partial class Grammar
     public static bool IsSecretReference(string text) =>
         SecretReference.TryParse(text, out var reference)
         && (reference.IsFile ? !string.IsNullOrWhiteSpace(reference.Target) && !reference.Target.Any(char.IsControl) : VariablePattern().IsMatch(reference.Target));
+
+    /// <summary>What is wrong with a reference to a secret, and the way out; null when nothing is. Holds not a word of it: it may be the secret.</summary>
+    public static (string Message, string? Hint)? SecretFault(string text) => text switch
+    {
+        _ when IsSecretReference(text) => null,
+        ['e', 'n', 'v', ':', ..] => ("what follows env: is not the name of an environment variable", "letters, digits and _, at most 128, no digit first; or write \"file:PATH\""),
+        ['f', 'i', 'l', 'e', ':', ..] => ("what follows file: is not a path", "write for example \"file:/run/secrets/NAME\""),
+        _ => ("literal secrets are refused", "write \"env:NAME\" or \"file:PATH\""),
+    };
 
     /// <summary>JSON pointer, RFC 6901: empty, or segments after slashes with ~ only as ~0 and ~1.</summary>
     public static bool IsPointer(string text) => PointerPattern().IsMatch(text);
@@ -42,16 +56,36 @@ internal static partial class Grammar
     /// <summary>A name that could be taken for an address where sources are listed.</summary>
     public static bool LooksLikeAddress(string text) => AddressLikePattern().IsMatch(text) || text.Contains(':', StringComparison.Ordinal) || text.Contains('/', StringComparison.Ordinal);
 
-    /// <summary>Host name with an optional port; <c>*.</c> in front stands for every name below. Unicode names as such, not in punycode: YARP wants them so.</summary>
+    /// <summary>Host name with an optional port; <c>*.</c> in front stands for every name below. In its own letters or in punycode.</summary>
     public static bool IsHost(string text)
     {
         var match = HostPattern().Match(text);
         return match.Success && (!match.Groups["port"].Success || ushort.TryParse(match.Groups["port"].ValueSpan, out var port) && port > 0);
     }
 
+    /// <summary>The host as it stands in a request: in ASCII, names with other letters in punycode (RFC 5891). What has no such form is left as it is: no request names it.</summary>
+    public static string AsciiHost(string text)
+    {
+        if (Ascii.IsValid(text))
+        {
+            return text;
+        }
+
+        var start = text.StartsWith("*.", StringComparison.Ordinal) ? 2 : 0;
+        var end = text.IndexOf(':', StringComparison.Ordinal) is >= 0 and var colon ? colon : text.Length;
+        try
+        {
+            return string.Concat(text.AsSpan(0, start), new IdnMapping().GetAscii(text, start, end - start), text.AsSpan(end));
+        }
+        catch (ArgumentException)
+        {
+            return text;
+        }
+    }
+
     /// <summary>
     /// What is wrong with a route's path, or null. The raw request target is compared with it byte by byte, so it may hold nothing that has a second
-    /// spelling: no percent-encoding, no empty or dot segments.
+    /// spelling or meaning: of a path's characters (RFC 3986 §3.3) no percent-encoding and no ; (parameters), no empty or dot segments.
     /// </summary>
     public static string? PathFault(string path)
     {
@@ -68,7 +102,7 @@ internal static partial class Grammar
 
         foreach (var c in literal)
         {
-            if (c is '{' or '}' or '*')
+            if (c is '{' or '}')
             {
                 return $"the only pattern is {Rest} at the end";
             }
@@ -78,10 +112,16 @@ internal static partial class Grammar
                 return "a query or fragment is not part of a path; queries are forwarded as they come";
             }
 
-            if (!char.IsAsciiLetterOrDigit(c) && c is not ('-' or '.' or '_' or '~' or '/'))
+            if (!char.IsAsciiLetterOrDigit(c) && !PathPunctuation.Contains(c, StringComparison.Ordinal))
             {
-                return "a path holds letters, digits and - . _ ~ / only";
+                return $"a path holds letters, digits and {string.Join(' ', PathPunctuation.ToCharArray())} only";
             }
+        }
+
+        // A star in a name is a star; one that stands alone was meant as a pattern.
+        if (literal.Split('/').Any(static segment => segment is "*" or "**"))
+        {
+            return $"the only pattern is {Rest} at the end";
         }
 
         if (literal.Contains("//", StringComparison.Ordinal))

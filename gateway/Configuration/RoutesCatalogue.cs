@@ -19,6 +19,9 @@ internal sealed record RoutesCatalogue
     /// <summary>What is wrong with the text of an address or CIDR, or null: the strict parser of the address lists.</summary>
     public required Func<string, string?> AddressFault { get; init; }
 
+    /// <summary>Why a route cannot have a sender's header forwarded that the gateway removes, or null; and whether the gateway removes it at all.</summary>
+    public Func<string, (string? Fault, bool IsRemoved)> ForwardHeader { get; init; } = static _ => (null, true);
+
     /// <summary>The type clusters are read into (YARP's ClusterConfig), whose properties are the keys a cluster may have; null = any.</summary>
     public Type? ClusterType { get; init; }
 }

@@ -31,16 +31,16 @@ internal sealed record EdgeSpec
     [Description("Where a client's address is read from.")]
     public ClientAddressSpec? ClientAddress { get; init; }
 
-    [Description("The URL under which senders reach the gateway, for schemes that sign the URL.")]
+    [Description("The URL under which senders reach the gateway, for schemes that sign the URL and for what the app is told of scheme and host.")]
     public string? PublicUrl { get; init; }
 
-    [Description("Reference (env:NAME or file:PATH) to a StackExchange.Redis connection string; absent = replay memory in this process.")]
+    [Description("Reference (env:NAME or file:PATH) to a StackExchange.Redis connection string or a redis://, rediss:// or unix:// URL; absent = replay memory in this process.")]
     public string? Redis { get; init; }
 
     [Description("Where AWS publishes its address ranges.")]
     public AwsRangesSpec? AwsRanges { get; init; }
 
-    [Description("Folder for last-known-good address lists; absent = they are not kept over a restart.")]
+    [Description("Folder for last-known-good address lists and fetched signing keys; absent = they are not kept over a restart.")]
     public string? StateDirectory { get; init; }
 
     [Description("Bounds of the gateway as a whole.")]
@@ -78,6 +78,9 @@ internal sealed record LimitsSpec
 
     [Description("Requests in flight, all routes together; default 4096. Beyond it: 503 + Retry-After.")]
     public int? ConcurrentRequests { get; init; }
+
+    [Description("Delivered events this process remembers at most, about 100 bytes each; default 1000000. The oldest are forgotten beyond it, with a warning, a metric and a number on the page.")]
+    public int? RememberedEvents { get; init; }
 }
 
 /// <summary>Exactly one of the three is written.</summary>
@@ -264,6 +267,9 @@ internal sealed record RouteSpec
     [Description("Body cap, enforced without Content-Length too.")]
     public ByteSize? MaxBody { get; init; }
 
+    [Description("Content codings of bodies that are let through as they are, e.g. [\"gzip\"]; signatures are checked over the encoded bytes. Absent = an encoded body is refused.")]
+    public IReadOnlyList<string>? Encodings { get; init; }
+
     [Description("From the last body byte to the answer; default 8.5s, or 85 % of the time the provider waits where that is less.")]
     public Duration? Timeout { get; init; }
 
@@ -275,6 +281,9 @@ internal sealed record RouteSpec
 
     [Description("Leave Basic, Bearer and token headers on the forwarded request; default false.")]
     public bool? ForwardCredentials { get; init; }
+
+    [Description("Headers of the sender that say who the client or the user is, or which path or method is meant, and that are to reach the app all the same.")]
+    public IReadOnlyList<string>? ForwardHeaders { get; init; }
 
     [Description("Status to answer instead, by reason slug.")]
     public Dictionary<string, int>? Refuse { get; init; }
@@ -352,7 +361,11 @@ internal sealed record PresetSpec
     /// </summary>
     public AddressSetSpec? Sources { get; init; }
 
-    public ReplayOptions? Replay { get; init; }
+    /// <summary>
+    /// What tells the sender's events apart: the default of a route's <c>replay</c>, key by key (<see cref="ResolvedReplay"/>). <c>"off"</c> for a sender
+    /// whose events carry nothing that does.
+    /// </summary>
+    public ReplaySpec? Replay { get; init; }
 
     /// <summary>The challenge that the sender poses when a URL is registered, by name; null = none.</summary>
     public string? Handshake { get; init; }

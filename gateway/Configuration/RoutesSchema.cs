@@ -13,9 +13,9 @@ namespace WebhookEdge.Configuration;
 /// </summary>
 internal static class RoutesSchema
 {
-    private const string DurationPattern = @"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$";
+    private const string DurationPattern = @"^(?=[0-9.]*[1-9])[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$";
     private const string SizePattern = "^[0-9]+(B|KiB|MiB|GiB)$";
-    private const string SecretPattern = "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$";
+    private const string SecretPattern = "^(env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:.+)$";
 
     private static readonly Dictionary<(Type Owner, string Property), IReadOnlyList<string>> WordLists = new()
     {
@@ -52,6 +52,7 @@ internal static class RoutesSchema
         var type = Nullable.GetUnderlyingType(context.TypeInfo.Type) ?? context.TypeInfo.Type;
         var schema = Shape(type, exported);
         NotNull(schema);
+        SchemaRules.OfType(type, schema);
         if (context.PropertyInfo is not { AttributeProvider: MemberInfo member } property)
         {
             return schema;
@@ -79,11 +80,13 @@ internal static class RoutesSchema
             // Open, since code verifiers have names of their own; editors still offer these.
             schema = new JsonObject { ["type"] = "string", ["examples"] = Array(Words.Kinds) };
         }
-        else if (member.Name == nameof(RouteSpec.Methods))
+        else if (member.Name is nameof(RouteSpec.Methods) or nameof(RouteSpec.Encodings))
         {
-            schema = new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["enum"] = Array(Words.Methods) }, ["minItems"] = 1 };
+            var known = member.Name == nameof(RouteSpec.Methods) ? Words.Methods : Words.ContentCodings;
+            schema = new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["enum"] = Array(known) }, ["minItems"] = 1 };
         }
 
+        SchemaRules.OfProperty(property.DeclaringType, member.Name, schema);
         if (schema is JsonObject written && member.GetCustomAttribute<DescriptionAttribute>() is { } description)
         {
             written.Insert(0, "description", description.Description);

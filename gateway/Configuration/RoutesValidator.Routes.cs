@@ -34,13 +34,16 @@ internal sealed partial class RoutesValidator
             Freshness(path, route, schemes);
             RateLimit(path, route);
             BodyCap($"{path}.maxBody", route.MaxBody);
+            Encodings(path, route, preset, schemes);
             Timeout(path, route, preset);
             Word($"{path}.mode", route.Mode, Words.Modes);
             Transforms(path, route);
+            ForwardHeaders(path, route);
             Refuse(path, route);
             Handshake(path, route, preset);
         }
 
+        RoutesByBodyAlone();
         SamePlace(routes);
     }
 
@@ -68,7 +71,7 @@ internal sealed partial class RoutesValidator
             }
 
             var place = written.Length > 1 ? written.TrimEnd('/').ToLowerInvariant() : written;
-            foreach (var host in route.Hosts is { Count: > 0 } hosts ? hosts.Distinct(StringComparer.OrdinalIgnoreCase) : [""])
+            foreach (var host in route.Hosts is { Count: > 0 } hosts ? hosts.Select(Grammar.AsciiHost).Distinct(StringComparer.OrdinalIgnoreCase) : [""])
             {
                 if (taken.TryAdd((place, host.ToLowerInvariant()), (id, written)))
                 {
@@ -93,11 +96,7 @@ internal sealed partial class RoutesValidator
         {
             for (var i = 0; i < route.Hosts?.Count; i++)
             {
-                if (route.Hosts[i].Contains("xn--", StringComparison.OrdinalIgnoreCase))
-                {
-                    Error(JsonPath.Item($"{path}.hosts", i), "a host name in punycode", "write the name in its own letters");
-                }
-                else if (!Grammar.IsHost(route.Hosts[i]))
+                if (!Grammar.IsHost(route.Hosts[i]))
                 {
                     Error(JsonPath.Item($"{path}.hosts", i), "not a host name", "a name, *.name, or either with :port; no scheme, no path");
                 }
@@ -253,10 +252,9 @@ internal sealed partial class RoutesValidator
 
         for (var i = 0; i < secrets?.Count; i++)
         {
-            if (!Grammar.IsSecretReference(secrets[i]))
+            if (Grammar.SecretFault(secrets[i]) is { } fault)
             {
-                // Not a word of what was written: it may be the secret.
-                Error(JsonPath.Item(path, i), "literal secrets are refused", "write \"env:NAME\" or \"file:PATH\"");
+                Error(JsonPath.Item(path, i), fault);
             }
         }
 
@@ -384,10 +382,60 @@ internal sealed partial class RoutesValidator
             Repeats($"{place}.key", written?.Key);
         }
 
-        // The provider's key was made for the provider's scheme; verify may have put another in its place.
-        if (written?.Key is null && preset?.Replay?.Key is { } inherited && inherited.Contains("id") && schemes is not null && !schemes.Exists(SignsId))
+        var replay = ResolvedReplay.Of(route.Replay, preset);
+        BodyAlone(place, route, replay, preset, schemes);
+        if (replay.IsOffByPreset)
         {
-            Error(place, $"the replay key of {Quote(preset.Name)} is a signed id, and no check of this route signs one", "write \"key\": [\"body\"]");
+            if (route.Replay is not null)
+            {
+                Warn(place, $"has no effect: nothing tells the events of {Quote(preset!.Name)} apart, so its preset has replay off", "name a key of your own with it, or leave it out");
+            }
+
+            return;
+        }
+
+        // The provider's key was made for the provider's scheme; verify may have put another in its place.
+        if (written?.Key is null && replay.Key is { } inherited && inherited.Contains("id") && schemes is not null && !schemes.Exists(SignsId))
+        {
+            Error(place, $"the replay key of {Quote(preset!.Name)} is a signed id, and no check of this route signs one", "write \"key\": [\"body\"]");
+        }
+    }
+
+    /// <summary>
+    /// A key of the body alone makes one event of all that have the same bytes, which some senders mean to repeat. Nobody is told who has said that it is right: the
+    /// route by writing it, or the sender's preset.
+    /// </summary>
+    private void BodyAlone(string place, RouteSpec route, ResolvedReplay replay, PresetSpec? preset, List<SchemeSpec>? schemes)
+    {
+        if (replay.IsOff || replay.IsVouchedFor || replay.Observes || route.Mode == "observe" || schemes is null || replay.KeyOf(schemes.Exists(SignsId)) is not ["body"])
+        {
+            return;
+        }
+
+        if (replay.Key is null)
+        {
+            _routesByBodyAlone.Add((place, place.Split('.')[1]));
+        }
+        else if (preset?.Replay is { } known && schemes.Contains(preset.Scheme))
+        {
+            Warn(
+                $"{place}.key",
+                $"{preset.Title} sends different events with the same body, and all but the first would be lost",
+                known.Options?.Key is { } key ? $"leave it out for the preset's own key, {string.Join(" + ", key)}" : "leave it out: its preset has replay off");
+        }
+    }
+
+    /// <summary>Said once, however many routes it is about.</summary>
+    private void RoutesByBodyAlone()
+    {
+        const int Named = 10;
+        if (_routesByBodyAlone is [var (first, _), ..])
+        {
+            var names = string.Join(", ", _routesByBodyAlone.Take(Named).Select(static r => Quote(r.Id))) + (_routesByBodyAlone.Count > Named ? $" and {_routesByBodyAlone.Count - Named} more" : "");
+            Warn(
+                first,
+                $"events with the same body count as one event on {names}: a sender that repeats itself on purpose, as some monitors and devices do, loses all but the first",
+                "write \"replay\": { \"key\": [\"body\"] } if that is right, name what else tells events apart (header:NAME, json:/pointer, id), or write \"replay\": \"off\"");
         }
     }
 
@@ -505,6 +553,27 @@ internal sealed partial class RoutesValidator
         }
     }
 
+    private void ForwardHeaders(string path, RouteSpec route)
+    {
+        for (var i = 0; i < route.ForwardHeaders?.Count; i++)
+        {
+            var place = JsonPath.Item($"{path}.forwardHeaders", i);
+            var name = route.ForwardHeaders[i];
+            if (!Grammar.IsToken(name))
+            {
+                Error(place, "not the name of a header", "e.g. \"X-User\"");
+            }
+            else if (_catalogue.ForwardHeader(name) is { Fault: { } fault })
+            {
+                Error(place, $"{name} {fault}", "leave it out");
+            }
+            else if (!_catalogue.ForwardHeader(name).IsRemoved)
+            {
+                Warn(place, $"{name} reaches the app anyway", "leave it out, or is it spelt otherwise?");
+            }
+        }
+    }
+
     private void Transforms(string path, RouteSpec route)
     {
         for (var i = 0; i < route.Transforms?.Count; i++)
@@ -551,10 +620,9 @@ internal sealed partial class RoutesValidator
             Error($"{place}.verifyToken", $"means nothing with the handshake {Quote(name)}", "remove it");
         }
 
-        if (handshake.VerifyToken is { } token && !Grammar.IsSecretReference(token))
+        if (handshake.VerifyToken is { } token && Grammar.SecretFault(token) is { } fault)
         {
-            // Not a word of what was written: it may be the secret.
-            Error($"{place}.verifyToken", "literal secrets are refused", "write \"env:NAME\" or \"file:PATH\"");
+            Error($"{place}.verifyToken", fault);
         }
     }
 

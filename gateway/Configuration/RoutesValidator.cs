@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace WebhookEdge.Configuration;
@@ -22,6 +23,7 @@ internal sealed partial class RoutesValidator
     private readonly HashSet<string> _usedSchemes = [];
     private readonly HashSet<string> _usedClusters = [];
     private readonly List<string> _routesWithAddressRule = [];
+    private readonly List<(string Place, string Id)> _routesByBodyAlone = [];
 
     private RoutesValidator(RoutesFile file, RoutesCatalogue catalogue)
     {
@@ -114,9 +116,10 @@ internal sealed partial class RoutesValidator
             Error("edge.publicUrl", "not an absolute http or https URL without user, query and fragment", "write for example https://hooks.example.com");
         }
 
-        if (edge.Redis is { } redis && !Grammar.IsSecretReference(redis))
+        if (edge.Redis is { } redis && Grammar.SecretFault(redis) is { } redisFault)
         {
-            Error("edge.redis", "a connection string may hold a password, so literal ones are refused", "write \"env:NAME\" or \"file:PATH\"");
+            var literal = !SecretReference.TryParse(redis, out _);
+            Error("edge.redis", literal ? "a connection string may hold a password, so literal ones are refused" : redisFault.Message, redisFault.Hint);
         }
 
         if (edge.StateDirectory is { } directory && (string.IsNullOrWhiteSpace(directory) || directory.Any(char.IsControl)))
@@ -141,6 +144,7 @@ internal sealed partial class RoutesValidator
         if (edge.Limits is { } limits)
         {
             Between("edge.limits.concurrentRequests", limits.ConcurrentRequests, 1, 1_000_000);
+            Between("edge.limits.rememberedEvents", limits.RememberedEvents, 10_000, 100_000_000);
             BodyCap("edge.limits.maxBody", limits.MaxBody);
             if (limits.MaxBody is null && limits.BufferedBodies is { } buffered && buffered.Bytes < DefaultMaxBody.Bytes)
             {
@@ -340,8 +344,28 @@ internal sealed partial class RoutesValidator
             }
 
             ClusterId(path, cluster);
+            ConnectTimeout(path, cluster);
             Destinations(path, cluster);
             Certificates(path, cluster);
+        }
+    }
+
+    private void ConnectTimeout(string path, JsonElement cluster)
+    {
+        if (Member(cluster, "Metadata") is not { Value.ValueKind: JsonValueKind.Object } metadata || Member(metadata.Value, "ConnectTimeout") is not { } written)
+        {
+            return;
+        }
+
+        var place = JsonPath.Key(JsonPath.Key(path, metadata.Name), written.Name);
+        if (written.Value.ValueKind != JsonValueKind.String
+            || written.Value.GetString() is not { } text
+            || !text.Contains(':', StringComparison.Ordinal)
+            || !TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var timeout)
+            || timeout < TimeSpan.FromMilliseconds(50)
+            || timeout > TimeSpan.FromMinutes(1))
+        {
+            Error(place, "not a time to connect in", "write hours:minutes:seconds between 00:00:00.05 and 00:01:00, e.g. \"00:00:03\"; the default is one second");
         }
     }
 

@@ -3,8 +3,8 @@ using System.Text;
 namespace WebhookEdge.Configuration;
 
 /// <summary>
-/// Where a secret is found: <c>env:NAME</c> or <c>file:/path</c> (contents without one final newline). The text of the reference is safe to show;
-/// what it points to never is.
+/// Where a secret is found: <c>env:NAME</c> or <c>file:/path</c> (contents without one final newline). What it points to is never shown. Its own text is safe to
+/// show once it has led to something; before that it may be a secret that somebody put behind <c>env:</c>, so messages say <see cref="Plausible"/> parts only.
 /// </summary>
 internal readonly record struct SecretReference(string Text)
 {
@@ -15,6 +15,17 @@ internal readonly record struct SecretReference(string Text)
 
     /// <summary>The variable's name or the file's path.</summary>
     public string Target => Text[(Text.IndexOf(':', StringComparison.Ordinal) + 1)..];
+
+    /// <summary>
+    /// The variable's name or the file's path where it looks like nothing else, for messages; null for what could just as well be the secret itself: names with
+    /// anything but capitals, digits and _, longer than 64, and paths that do not begin as one.
+    /// </summary>
+    public string? Plausible => IsFile
+        ? Target.Length <= 255 && (Target.StartsWith('/') || Target.StartsWith("./", StringComparison.Ordinal) || Target.StartsWith("../", StringComparison.Ordinal) || Path.IsPathRooted(Target)) ? Target : null
+        : Target.Length <= 64 && Target.All(static c => char.IsAsciiLetterUpper(c) || char.IsAsciiDigit(c) || c == '_') ? Target : null;
+
+    /// <summary>How to bring about what is missing.</summary>
+    public string Remedy => IsFile ? "mount the file, or name another" : Plausible is { } name ? $"set it, e.g. export {name}=…" : "set the variable; if this is the secret itself, it does not belong here";
 
     public static bool TryParse(string? text, out SecretReference reference)
     {
@@ -69,19 +80,20 @@ internal readonly record struct SecretReference(string Text)
             var value = Environment.GetEnvironmentVariable(Target);
             if (value is null)
             {
-                fault = $"the environment variable {Target} is not set";
+                fault = Plausible is { } name ? $"the environment variable {name} is not set" : "the environment variable is not set";
                 return null;
             }
 
             return Encoding.UTF8.GetBytes(value);
         }
 
+        var file = Plausible is { } path ? $"the file {path}" : "the file";
         try
         {
             // A device or a log named by mistake must not be read to its end, twice a second at that.
             if (ReadSmallFile(Target) is not { } bytes)
             {
-                fault = $"the file {Target} is not a secret (it is no regular file, or larger than {LargestFile / 1024} KiB)";
+                fault = $"{file} is not a secret (it is no regular file, or larger than {LargestFile / 1024} KiB)";
                 return null;
             }
 
@@ -99,7 +111,7 @@ internal readonly record struct SecretReference(string Text)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            fault = $"the file {Target} cannot be read ({(e is FileNotFoundException or DirectoryNotFoundException ? "it does not exist" : e is UnauthorizedAccessException ? "permission denied" : "input/output error")})";
+            fault = $"{file} cannot be read ({FileFault.Of(Target, e)})";
             return null;
         }
     }

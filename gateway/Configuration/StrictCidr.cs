@@ -50,7 +50,7 @@ internal static class StrictCidr
         var start = Truncate(address, length);
         if (!start.Equals(address))
         {
-            fault = $"{Quote(text)} has bits set beyond its prefix length; write {start}/{length} for the network, or {address}/{width} for the one address";
+            fault = $"{Quote(text)} has bits set beyond its prefix length; write {start}/{length} for the network of {Counted(address, length)}, or {address}/{width} for the one address";
             return false;
         }
 
@@ -84,6 +84,13 @@ internal static class StrictCidr
             && !text.ContainsAnyExceptInRange('0', '9')
             && length <= width
             && (text is ['0'] || text[0] != '0');
+
+    /// <summary>How many addresses the network holds around the address, so that the writer sees what the suggestion would let in.</summary>
+    private static string Counted(IPAddress address, int length)
+    {
+        var total = new IPNetwork2(address, (byte)length).Total;
+        return total <= 16_777_216 ? string.Create(CultureInfo.InvariantCulture, $"{total:#,0} addresses") : $"2^{(address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128) - length} addresses";
+    }
 
     private static IPAddress Truncate(IPAddress address, int length)
     {

@@ -13,8 +13,6 @@ internal sealed class DeliveryContent(Delivery delivery) : HttpContent
     // Larger bodies come in segments; one write, and so one system call, for each would cost more than this copy.
     private const int CoalesceUpTo = 64 * 1024;
 
-    public Delivery Delivery => delivery;
-
     protected override bool TryComputeLength(out long length)
     {
         length = delivery.Body.Length;
@@ -25,35 +23,51 @@ internal sealed class DeliveryContent(Delivery delivery) : HttpContent
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        delivery.BeginSending();
+        var given = delivery.BeginSending();
         try
         {
             var body = delivery.Body;
             if (body.IsSingleSegment)
             {
-                await GatheringStream.WriteAsync(stream, body.First, cancellationToken);
+                await WriteAsync(stream, body.First, given, cancellationToken);
                 return;
             }
 
             var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(body.Length, CoalesceUpTo));
-            try
+            while (body.Length > 0)
             {
-                while (body.Length > 0)
-                {
-                    var part = body.Slice(0, Math.Min(body.Length, buffer.Length));
-                    part.CopyTo(buffer);
-                    await GatheringStream.WriteAsync(stream, buffer.AsMemory(0, (int)part.Length), cancellationToken);
-                    body = body.Slice(part.End);
-                }
+                var part = body.Slice(0, Math.Min(body.Length, buffer.Length));
+                part.CopyTo(buffer);
+                await WriteAsync(stream, buffer.AsMemory(0, (int)part.Length), given, cancellationToken);
+                body = body.Slice(part.End);
             }
-            finally
-            {
-                ArrayPool<byte>.Shared.Return(buffer);
-            }
+
+            // Not after a fault: a write that was given up may still be reading it.
+            ArrayPool<byte>.Shared.Return(buffer);
         }
         finally
         {
             delivery.EndSending();
+        }
+    }
+
+    /// <summary>
+    /// The token that ends a write is the delivery's own. That of the HTTP client is gone with the answer: an upstream over HTTP/2 may answer in full, read no
+    /// more and never reset the stream, and such a write would wait for ever. Only a write that has to wait listens to the client's as well.
+    /// </summary>
+    private static async ValueTask WriteAsync(Stream stream, ReadOnlyMemory<byte> part, CancellationTokenSource given, CancellationToken clients)
+    {
+        clients.ThrowIfCancellationRequested();
+        var pending = GatheringStream.WriteAsync(stream, part, given.Token);
+        if (pending.IsCompletedSuccessfully)
+        {
+            pending.GetAwaiter().GetResult();
+            return;
+        }
+
+        using (clients.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), given))
+        {
+            await pending;
         }
     }
 }

@@ -10,8 +10,8 @@ using Yarp.ReverseProxy.Transforms.Builder;
 namespace WebhookEdge.Forwarding;
 
 /// <summary>
-/// What every route's forwarded request and answer go through, around the transforms that its author configured: first the verified body and the
-/// sender's headers without those that would lie; last our own headers, so that nothing configured or sent can stand in for them.
+/// What every route's forwarded request and answer go through, around the transforms that its author configured: first the sender's headers without those
+/// that would lie; last our own headers, so that nothing configured or sent can stand in for them.
 /// </summary>
 internal sealed class ForwardTransforms : ITransformProvider
 {
@@ -30,50 +30,70 @@ internal sealed class ForwardTransforms : ITransformProvider
         var configured = context.RequestTransforms.Count > 0;
         context.CopyRequestHeaders = false;
         context.UseDefaultForwarders = false;
-        context.RequestTransforms.Insert(0, new OpenRequest(copyHeaders));
+        if (context.RequestTransforms.IndexOf(RequestHeaderOriginalHostTransform.OriginalHost) is >= 0 and var asked)
+        {
+            // YARP's own would send the decoded name; where there is a Host already it leaves that.
+            context.RequestTransforms.Insert(asked, new OriginalHost());
+        }
+
+        context.RequestTransforms.Insert(0, new OpenRequest(copyHeaders, configured));
         context.RequestTransforms.Add(new SealRequest(configured));
         context.ResponseTransforms.Insert(0, new OpenAnswer(context.CopyResponseHeaders is not false));
         context.CopyResponseHeaders = false;
     }
 
-    /// <param name="request">Once the first transform has run: its content knows the delivery, and asking it costs less.</param>
-    private static Delivery Admitted(HttpContext context, HttpRequestMessage? request = null) =>
-        (request?.Content as DeliveryContent)?.Delivery
-        ?? Admission.Of(context.Features)
-        ?? throw new InvalidOperationException("the request was not admitted by the gate and is not forwarded");
+    private static OutgoingRequest Admitted(HttpContext context) =>
+        OutgoingRequest.Of(context) ?? throw new InvalidOperationException("the request was not admitted by the gate and is not forwarded");
 
-    /// <summary>Hands over the body and copies the sender's headers in one pass.</summary>
-    private sealed class OpenRequest(bool copyHeaders) : RequestTransform
+    /// <summary>Copies the sender's headers in one pass.</summary>
+    /// <param name="copyHeaders">False when the route lists the headers it wants.</param>
+    /// <param name="configured">Transforms of the route's author follow, which look for headers about the body where YARP has them.</param>
+    private sealed class OpenRequest(bool copyHeaders, bool configured) : RequestTransform
     {
         public override ValueTask ApplyAsync(RequestTransformContext context)
         {
-            var delivery = Admitted(context.HttpContext);
-            var request = context.ProxyRequest;
-            var content = new DeliveryContent(delivery);
-            request.Content = content;
             if (!copyHeaders)
             {
                 return default;
             }
 
-            foreach (var (name, values) in delivery.HeaderLines)
+            var outgoing = Admitted(context.HttpContext);
+            var headers = context.ProxyRequest.Headers;
+            foreach (var (name, values) in outgoing.Delivery.HeaderLines)
             {
-                if (ForwardedHeaders.IsDropped(name, delivery))
+                if (ForwardedHeaders.IsDropped(name, outgoing.Delivery))
                 {
-                    continue;
-                }
-
-                if (values.Count == 1)
-                {
-                    if (!request.Headers.TryAddWithoutValidation(name, values[0]))
+                    if (ForwardedHeaders.IsIdempotencyKey(name))
                     {
-                        content.Headers.TryAddWithoutValidation(name, values[0]);
+                        outgoing.SenderIdempotencyKey = values.ToString();
                     }
                 }
-                else if (!request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
+                else if (values.Count == 1 ? headers.TryAddWithoutValidation(name, values[0]) : headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
                 {
-                    content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
                 }
+                else if (configured)
+                {
+                    AddHeader(context, name, values);
+                }
+                else
+                {
+                    outgoing.ContentHeaders.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+                }
+            }
+
+            return default;
+        }
+    }
+
+    /// <summary>For <c>RequestHeaderOriginalHost</c>: the Host as the sender wrote it.</summary>
+    private sealed class OriginalHost : RequestTransform
+    {
+        public override ValueTask ApplyAsync(RequestTransformContext context)
+        {
+            var host = Admitted(context.HttpContext).Delivery.Host;
+            if (host.Length > 0 && !context.ProxyRequest.Headers.NonValidated.Contains("Host"))
+            {
+                context.ProxyRequest.Headers.TryAddWithoutValidation("Host", host);
             }
 
             return default;
@@ -88,7 +108,8 @@ internal sealed class ForwardTransforms : ITransformProvider
         public override ValueTask ApplyAsync(RequestTransformContext context)
         {
             var http = context.HttpContext;
-            var delivery = Admitted(http, context.ProxyRequest);
+            var outgoing = Admitted(http);
+            var delivery = outgoing.Delivery;
             var headers = context.ProxyRequest.Headers;
             if (configured)
             {
@@ -113,6 +134,11 @@ internal sealed class ForwardTransforms : ITransformProvider
                 Set(headers, ForwardedHeaders.IdempotencyKey, key);
             }
 
+            if (outgoing.SenderIdempotencyKey is { } senders)
+            {
+                Set(headers, ForwardedHeaders.SenderIdempotencyKey, senders);
+            }
+
             if (delivery.ReplayStoreSkipped)
             {
                 Set(headers, ForwardedHeaders.ReplayStore, "unavailable");
@@ -124,10 +150,10 @@ internal sealed class ForwardTransforms : ITransformProvider
                 Set(headers, "X-Forwarded-For", ClientAddressText.Of(delivery.Client));
             }
 
-            Set(headers, "X-Forwarded-Proto", http.Request.Scheme);
-            if (http.Request.Host.HasValue)
+            Set(headers, "X-Forwarded-Proto", SendersUrl.Scheme(delivery, http.Request.Scheme));
+            if (SendersUrl.Host(delivery, delivery.Host) is { Length: > 0 } host)
             {
-                Set(headers, "X-Forwarded-Host", http.Request.Host.Value);
+                Set(headers, "X-Forwarded-Host", host);
             }
 
             delivery.Watch?.Propagate(headers);
@@ -194,7 +220,7 @@ internal sealed class ForwardTransforms : ITransformProvider
                 return default;
             }
 
-            Admitted(context.HttpContext, response.RequestMessage).UpstreamStatus = (int)response.StatusCode;
+            Admitted(context.HttpContext).Delivery.UpstreamStatus = (int)response.StatusCode;
             if (response.StatusCode is < HttpStatusCode.OK or (>= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest))
             {
                 context.SuppressResponseBody = true;

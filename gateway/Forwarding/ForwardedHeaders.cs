@@ -1,4 +1,4 @@
-using System.Collections.Frozen;
+using System.Collections.Immutable;
 using WebhookEdge.Gate;
 
 namespace WebhookEdge.Forwarding;
@@ -18,39 +18,27 @@ internal static class ForwardedHeaders
     public const string RequestId = "X-Request-Id";
     public const string IdempotencyKey = "Idempotency-Key";
 
-    private const string TrustPrefix = "X-Webhook-";
-
-    /// <summary>-For, -Host, -Proto, -User, -Client-Cert, …: what a proxy says of a request, and the proxy is us.</summary>
-    private const string ForwardedPrefix = "X-Forwarded-";
-
-    /// <summary>Hop by hop (RFC 9110 §7.6.1). Names that a sender lists in Connection are not removed: they could name the headers we set.</summary>
-    private static readonly string[] HopByHop =
-    [
-        "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Authentication-Info", "TE", "Trailer",
-        "Transfer-Encoding", "Upgrade", "HTTP2-Settings", "Upgrade-Insecure-Requests", "Alt-Svc",
-    ];
-
-    private static readonly FrozenSet<string> DroppedFromAnswers = HopByHop.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
-
-    private static readonly FrozenSet<string> Dropped = new[]
-    {
-        // Set anew for the destination. With Expect the HTTP client would count the request as repeatable and silently send it twice.
-        "Host", "Content-Length", "X-Content-Length", "Expect",
-
-        // Set by us.
-        RequestId,
-
-        // Other spellings of "the client is …", which only we may say.
-        "Forwarded", "X-Forwarded", "Forwarded-For", "X-Real-IP", "X-Client-IP", "Client-IP",
-        "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "True-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP", "X-Original-Forwarded-For",
-        "X-Original-URL", "Proxy", "Remote-User", "Remote-Addr", "X-Remote-User", "X-Auth-Request-User", "X-Auth-Request-Email", "SSL-Client-Cert", "X-SSL-Client-Cert", "X-Client-Cert", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
-    }.Concat(HopByHop).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    /// <summary>Where a sender's own Idempotency-Key travels on: the name itself says what the gateway knows of the event.</summary>
+    public const string SenderIdempotencyKey = "X-Webhook-Sender-Idempotency-Key";
 
     /// <summary>True when a header of the upstream's answer must not reach the sender.</summary>
-    public static bool IsDroppedFromAnswer(string name) => DroppedFromAnswers.Contains(name);
+    public static bool IsDroppedFromAnswer(string name) => HeaderFamilies.Of(name) == HeaderFamily.HopByHop;
 
     /// <summary>True when the server can send <paramref name="value"/>; it throws at control characters.</summary>
     public static bool IsSendable(string value) => !value.AsSpan().ContainsAny(HeaderText.ControlCharacters);
+
+    /// <summary>Whether a route may list <paramref name="name"/> under <c>forwardHeaders</c>: why not, or null; and whether the header is removed without that.</summary>
+    public static (string? Fault, bool IsRemoved) Describe(string name)
+    {
+        var family = HeaderFamilies.Of(Normalise(name));
+        return family switch
+        {
+            HeaderFamily.HopByHop => ("means one connection only and is never passed on", true),
+            HeaderFamily.WrittenAnew => ("is written anew for the app", true),
+            HeaderFamily.Gateway => ("is said by the gateway, and by nobody else", true),
+            _ => (null, family != HeaderFamily.None),
+        };
+    }
 
     /// <summary>True when <paramref name="name"/> must not reach the upstream. <paramref name="delivery"/> decides about its credential headers and its key.</summary>
     public static bool IsDropped(string name, Delivery delivery)
@@ -65,11 +53,25 @@ internal static class ForwardedHeaders
             name = Normalise(name);
         }
 
-        return Dropped.Contains(name) || name.StartsWith(ForwardedPrefix, StringComparison.OrdinalIgnoreCase) || IsReservedName(name, delivery);
+        var family = HeaderFamilies.Of(name);
+        return (family != HeaderFamily.None && !(HeaderFamilies.MayBeForwarded(family) && IsListed(delivery.Policy.ForwardHeaders, name))) || IsCredential(name, delivery);
     }
 
     /// <summary>True for names that only the gateway may set and for this route's credentials, whoever put them there.</summary>
-    public static bool IsReserved(string name, Delivery delivery) => IsReservedName(IsUnusual(name) ? Normalise(name) : name, delivery);
+    public static bool IsReserved(string name, Delivery delivery)
+    {
+        if (IsUnusual(name))
+        {
+            name = Normalise(name);
+        }
+
+        // A key that a transform sets stands where the gateway knows of none.
+        var family = HeaderFamilies.Of(name);
+        return (family == HeaderFamily.Gateway && (delivery.EventKey is not null || !name.Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase))) || IsCredential(name, delivery);
+    }
+
+    /// <summary>True for a sender's own <c>Idempotency-Key</c>, in whatever spelling.</summary>
+    public static bool IsIdempotencyKey(string name) => name.Length == IdempotencyKey.Length && (IsUnusual(name) ? Normalise(name) : name).Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The name under which a header and its aliases are compared: every character but letters and digits is a hyphen.</summary>
     public static string Normalise(string name) =>
@@ -81,22 +83,15 @@ internal static class ForwardedHeaders
             }
         });
 
-    private static bool IsReservedName(string name, Delivery delivery)
-    {
-        if (name.StartsWith(TrustPrefix, StringComparison.OrdinalIgnoreCase)
-            || (delivery.EventKey is not null && name.Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase)))
-        {
-            return true;
-        }
+    private static bool IsCredential(string name, Delivery delivery) => !delivery.Policy.ForwardCredentials && IsListed(delivery.Policy.CredentialHeaders, name);
 
-        if (!delivery.Policy.ForwardCredentials)
+    private static bool IsListed(ImmutableArray<string> names, string name)
+    {
+        foreach (var one in names)
         {
-            foreach (var credential in delivery.Policy.CredentialHeaders)
+            if (name.Equals(one, StringComparison.OrdinalIgnoreCase))
             {
-                if (name.Equals(credential, StringComparison.OrdinalIgnoreCase))
-                {
-                    return true;
-                }
+                return true;
             }
         }
 

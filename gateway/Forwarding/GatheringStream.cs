@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net.Sockets;
 
 namespace WebhookEdge.Forwarding;
 
@@ -27,6 +28,9 @@ internal sealed class GatheringStream(Stream connection) : Stream
 
     private byte[]? _buffer;
     private int _length;
+
+    // The peer takes no more: it has answered before it had read everything, and closed. See SendAsync.
+    private bool _refused;
 
     /// <summary>Writes <paramref name="part"/> of a request's body to <paramref name="content"/>, the stream that the HTTP client gave for it.</summary>
     public static ValueTask WriteAsync(Stream content, ReadOnlyMemory<byte> part, CancellationToken cancellationToken)
@@ -62,7 +66,7 @@ internal sealed class GatheringStream(Stream connection) : Stream
     private static async ValueTask FinishAsync(GatheringStream gathered, Task rest, CancellationToken cancellationToken)
     {
         // First what was gathered: whatever the client still has to write comes after it.
-        await gathered.SendAsync(cancellationToken);
+        await gathered.SendGatheredAsync(cancellationToken);
         await rest;
     }
 
@@ -91,7 +95,7 @@ internal sealed class GatheringStream(Stream connection) : Stream
             return default;
         }
 
-        return _length == 0 ? connection.WriteAsync(buffer, cancellationToken) : SendBothAsync(buffer, cancellationToken);
+        return _length == 0 ? SendAsync(buffer, cancellationToken) : SendBothAsync(buffer, cancellationToken);
     }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
@@ -125,18 +129,52 @@ internal sealed class GatheringStream(Stream connection) : Stream
 
     private async ValueTask SendBothAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
     {
-        await SendAsync(cancellationToken);
-        await connection.WriteAsync(buffer, cancellationToken);
+        await SendGatheredAsync(cancellationToken);
+        await SendAsync(buffer, cancellationToken);
     }
 
-    private async ValueTask SendAsync(CancellationToken cancellationToken)
+    private ValueTask SendAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+    {
+        if (_refused)
+        {
+            return default;
+        }
+
+        var writing = connection.WriteAsync(buffer, cancellationToken);
+        if (writing.IsCompletedSuccessfully)
+        {
+            writing.GetAwaiter().GetResult();
+            return default;
+        }
+
+        return AwaitAsync(writing);
+    }
+
+    /// <summary>
+    /// An app may say no (413, 401) before it has read a large body, and close; the rest of the body cannot be written then, but the answer is there to be read.
+    /// The HTTP client would give up at the failed write. So it is told that all is well, reads the answer, or finds that there is none. The connection is not
+    /// used again: it is at its end, which the client sees when it looks for the next request's connection.
+    /// </summary>
+    private async ValueTask AwaitAsync(ValueTask writing)
+    {
+        try
+        {
+            await writing;
+        }
+        catch (IOException e) when (e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.Shutdown or SocketError.ConnectionAborted })
+        {
+            _refused = true;
+        }
+    }
+
+    private async ValueTask SendGatheredAsync(CancellationToken cancellationToken)
     {
         if (_buffer is { } buffer)
         {
             var length = _length;
             _buffer = null;
             _length = 0;
-            await connection.WriteAsync(buffer.AsMemory(0, length), cancellationToken);
+            await SendAsync(buffer.AsMemory(0, length), cancellationToken);
 
             // Not after a fault: see Dispose.
             ArrayPool<byte>.Shared.Return(buffer);

@@ -5,14 +5,19 @@ namespace WebhookEdge.Gate;
 /// <summary>
 /// Left on a request when the gate said yes, in the place of the request's lifetime: from here on the delivery hangs on the route's time and not on the
 /// sender's connection. Forwarding refuses to send a request without it, so a pipeline that was put together without the gate forwards nothing. Only a
-/// delivery has one. One feature for both: each that is set makes the server's context forget the features it has looked up.
+/// delivery has one. One object for all of it: each feature that is set makes the server's context forget those it has looked up.
+/// <para>
+/// It also says that the request has no body, which is true by then: the gate has read it, and what is forwarded are the verified bytes. YARP would read the
+/// sender's body otherwise.
+/// </para>
 /// <para>
 /// An abort is kept until <see cref="End"/>: YARP aborts when the upstream breaks off in its answer, and after an abort the server takes no body back.
 /// </para>
 /// </summary>
-internal sealed class Admission : IHttpRequestLifetimeFeature
+internal sealed class Admission : IHttpRequestLifetimeFeature, IHttpRequestBodyDetectionFeature
 {
     private IHttpRequestLifetimeFeature? _server;
+    private IHttpRequestBodyDetectionFeature? _serversDetection;
     private volatile bool _aborted;
 
     internal Admission(Delivery delivery) => Delivery = delivery;
@@ -24,6 +29,8 @@ internal sealed class Admission : IHttpRequestLifetimeFeature
 
     public CancellationToken RequestAborted { get; set; }
 
+    public bool CanHaveBody => false;
+
     public void Abort() => _aborted = true;
 
     /// <summary>The delivery the gate has admitted; null for a request it has not.</summary>
@@ -34,7 +41,9 @@ internal sealed class Admission : IHttpRequestLifetimeFeature
         _server = features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
         _aborted = false;
         RequestAborted = routesTime;
+        _serversDetection = features.Get<IHttpRequestBodyDetectionFeature>();
         features.Set<IHttpRequestLifetimeFeature>(this);
+        features.Set<IHttpRequestBodyDetectionFeature>(this);
     }
 
     /// <summary>Gives the server its own back, and the abort if there was one. Nothing happens when the request was never forwarded.</summary>
@@ -48,6 +57,8 @@ internal sealed class Admission : IHttpRequestLifetimeFeature
         _server = null;
         RequestAborted = default;
         features.Set(server);
+        features.Set(_serversDetection);
+        _serversDetection = null;
         if (_aborted)
         {
             server.Abort();

@@ -37,6 +37,7 @@ internal sealed class CidrSet
             AddressCountV6 = UInt128.MaxValue;
         }
 
+        MergedCount = v4.Sum(static block => Networks(block)) + v6.Sum(static block => Networks(block));
         _v4 = Build(v4);
         _v6 = Build(v6);
     }
@@ -45,6 +46,9 @@ internal sealed class CidrSet
 
     /// <summary>Distinct networks the set was made from, before overlapping ones were merged.</summary>
     public int PrefixCount { get; }
+
+    /// <summary>The fewest networks that hold the same addresses.</summary>
+    public int MergedCount { get; }
 
     /// <summary>Distinct IPv4 addresses in the set.</summary>
     public ulong AddressCountV4 { get; }
@@ -150,6 +154,31 @@ internal sealed class CidrSet
         {
             blocks.RemoveRange(kept + 1, blocks.Count - kept - 1);
         }
+    }
+
+    /// <summary>How many networks it takes to write a run of addresses: the largest that begins at its first address and ends within it, and so on.</summary>
+    private static int Networks(Block block)
+    {
+        var count = 0;
+        var first = block.First;
+        while (true)
+        {
+            count++;
+            var free = first == 0 ? 128 : (int)UInt128.TrailingZeroCount(first);
+            while (Last(first, free) > block.Last)
+            {
+                free--;
+            }
+
+            if (Last(first, free) == block.Last)
+            {
+                return count;
+            }
+
+            first = Last(first, free) + 1;
+        }
+
+        static UInt128 Last(UInt128 first, int free) => free == 128 ? UInt128.MaxValue : first | ((UInt128.One << free) - 1);
     }
 
     /// <summary>Breadth first, so that the children of one slot stand side by side and a count of bits finds them.</summary>

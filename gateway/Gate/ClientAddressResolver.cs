@@ -41,6 +41,9 @@ internal sealed class ClientAddressResolver
     /// <summary>The peers whose connections begin with a PROXY header; null when none do.</summary>
     public CidrSet? ProxyPeers { get; }
 
+    /// <summary>True when the connection's peer is one of the trusted proxies, whichever way they name their client.</summary>
+    public bool IsTrustedProxy(IPAddress? peer) => (ProxyPeers ?? _trustedProxies)?.Contains(ProxiedAddress.SocketPeerOf(peer)) ?? false;
+
     /// <summary>
     /// A peer that is no trusted proxy is the client, whatever headers it sends. From a trusted proxy: no header, and the proxy itself is the client
     /// (its own health probe, say); only trusted addresses, and the left-most is; a hop that is not an address, and nobody is.

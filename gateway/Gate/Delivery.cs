@@ -16,6 +16,7 @@ internal sealed class Delivery
     private bool _bodyHeld;
     private int _sending;
     private TaskCompletionSource? _sent;
+    private CancellationTokenSource? _stopSending;
     private readonly byte[] _eventKeyDigest = new byte[EventKeyLength];
     private bool _hasEventKey;
     private string? _eventKey;
@@ -51,16 +52,28 @@ internal sealed class Delivery
 
     public ClientAddress Client { get; set; }
 
+    /// <summary>The connection is a trusted proxy's: what it says of its client's connection is believed.</summary>
+    public bool FromTrustedProxy { get; set; }
+
     public IHeaderDictionary Headers { get; private set; } = EmptyHeaders;
+
+    /// <summary>The Host header's own text; empty without one.</summary>
+    public string Host { get; private set; } = "";
 
     /// <summary>The declared length, or null for chunked and HTTP/2 bodies without one.</summary>
     public long? DeclaredLength { get; private set; }
 
-    /// <summary>Set when the body came with Transfer-Encoding and Content-Length at once, CONNECT or Upgrade: what no webhook sender needs.</summary>
+    /// <summary>Set when the body came with Transfer-Encoding and Content-Length at once, CONNECT or an upgrade to another protocol: what no webhook sender needs.</summary>
     public bool Ambiguous { get; set; }
+
+    /// <summary>Other requests of the same connection go on beside this one (HTTP/2), and all of them share one window for what the server has not yet looked at.</summary>
+    public bool SharesConnection { get; set; }
 
     /// <summary>The whole raw body, in the server's own buffers; empty before <see cref="Stage.Payload"/> has run.</summary>
     public ReadOnlySequence<byte> Body { get; private set; }
+
+    /// <summary>What the delivery holds of the gateway's bounds beside its bytes. Owned by <see cref="Capacity"/>.</summary>
+    public Holding Holding { get; } = new();
 
     /// <summary>Bytes reserved from the budget of buffered bodies; given back when the delivery ends.</summary>
     public long ReservedBytes { get; set; }
@@ -70,6 +83,9 @@ internal sealed class Delivery
 
     /// <summary>The server gave up on the body; the connection cannot be used for another request.</summary>
     public bool BodyBroken { get; set; }
+
+    /// <summary>Besides, the server would fail to drain what is left of it.</summary>
+    public bool BodyUnreadable { get; set; }
 
     public SignatureProof? Proof { get; set; }
 
@@ -91,6 +107,9 @@ internal sealed class Delivery
 
     /// <summary>Working memory of the signature stage, kept with the pooled delivery so that verifying allocates nothing. Owned by Signatures.</summary>
     public object? SignatureScratch { get; set; }
+
+    /// <summary>What the way out keeps with the pooled delivery. Owned by Forwarding.</summary>
+    public object? ForwardScratch { get; set; }
 
     /// <summary>
     /// The headers as a list. The server's dictionary can be walked only through an enumerator that it allocates, so it is walked once a request
@@ -129,6 +148,7 @@ internal sealed class Delivery
         RawTarget = rawTarget;
         Client = client;
         Headers = headers;
+        Host = headers.Host.ToString();
         DeclaredLength = declaredLength;
         _reader = reader;
     }
@@ -200,6 +220,9 @@ internal sealed class Delivery
         _hasEventKey = true;
     }
 
+    /// <summary>Every check that asks for proof has passed: what is held counts against no stranger's share any more.</summary>
+    public void HasPassed() => Holding.In?.Prove(this);
+
     public void RaiseTrust(TrustLevel level)
     {
         if (level > Trust)
@@ -234,11 +257,16 @@ internal sealed class Delivery
     }
 
     /// <summary>The upstream connection begins to read <see cref="Body"/>.</summary>
-    public void BeginSending()
+    /// <returns>Cancelled when the body must not be read any more; <see cref="StopSending"/>.</returns>
+    public CancellationTokenSource BeginSending()
     {
         Sent = true;
         Interlocked.Increment(ref _sending);
+        return _stopSending ??= new();
     }
+
+    /// <summary>Ends writes of the body that still wait for the upstream to read.</summary>
+    public Task StopSending() => _stopSending?.CancelAsync() ?? Task.CompletedTask;
 
     /// <summary>The upstream connection will not touch <see cref="Body"/> again.</summary>
     public void EndSending()
@@ -266,33 +294,34 @@ internal sealed class Delivery
         return Volatile.Read(ref _sending) == 0 ? Task.CompletedTask : waiting.Task;
     }
 
+    /// <summary>Takes a delivery whose body may still be read out of use: what is counted of it ends, and everything else is left as it is.</summary>
+    public void Abandon()
+    {
+        EndCounts();
+        Body = default;
+    }
+
     /// <summary>Forgets the request; the delivery goes back to the pool.</summary>
     public void Reset()
     {
-        if (_watched)
-        {
-            _watched = false;
-            _watch.Close();
-        }
-
-        if (_held)
-        {
-            _held = false;
-            Policy.Numbers?.HoldEnds();
-        }
-
+        EndCounts();
         StartedAt = 0;
         FirstTrace = default;
         Policy = RoutePolicy.None;
         Method = RawTarget = "";
         Client = default;
+        FromTrustedProxy = false;
         Headers = EmptyHeaders;
+        Host = "";
         DeclaredLength = null;
         Ambiguous = false;
+        SharesConnection = false;
         Body = default;
         ReservedBytes = 0;
+        Holding.Reset();
         BodyCompletedAt = 0;
         BodyBroken = false;
+        BodyUnreadable = false;
         Proof = null;
         Trust = TrustLevel.Observed;
         Claim = null;
@@ -307,10 +336,31 @@ internal sealed class Delivery
         _sent = null;
         _reader = null;
         _bodyHeld = false;
+        if (_stopSending is { } stop && !stop.TryReset())
+        {
+            stop.Dispose();
+            _stopSending = null;
+        }
+
         if (Deadline is { } deadline && !deadline.TryReset())
         {
             deadline.Dispose();
             Deadline = null;
+        }
+    }
+
+    private void EndCounts()
+    {
+        if (_watched)
+        {
+            _watched = false;
+            _watch.Close();
+        }
+
+        if (_held)
+        {
+            _held = false;
+            Policy.Numbers?.HoldEnds();
         }
     }
 }

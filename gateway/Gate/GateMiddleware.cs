@@ -1,8 +1,8 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.ObjectPool;
-using Microsoft.Extensions.Primitives;
-using Microsoft.Net.Http.Headers;
 using WebhookEdge.Observability;
 using WebhookEdge.Verdicts;
 using Yarp.ReverseProxy.Forwarder;
@@ -14,39 +14,57 @@ namespace WebhookEdge.Gate;
 /// The request path, top to bottom: route, open, decide, refuse or admit, forward (holding while the upstream refuses connections), settle, record.
 /// First step inside YARP's pipeline, so every proxied endpoint passes here and no route can skip it.
 /// </summary>
-internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, Capacity capacity, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
+internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, LastResort lastResort, Capacity capacity, UnroutedBudget unrouted, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long an upload that was told to stop may take to do so.</summary>
+    private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(5);
+
     private readonly ObjectPool<Delivery> _deliveries = new DefaultObjectPool<Delivery>(new DeliveryPoolPolicy(), maximumRetained: 1024);
 
+    // With its stack trace the line is long; the line of the refusal itself names each request.
+    private readonly LogInterval _checkFaults = new(time, TimeSpan.FromSeconds(10));
+
+    /// <summary>Lets no exception out: <see cref="OutermostStep"/> relies on it.</summary>
     public async Task InvokeAsync(HttpContext context)
     {
         var startedAt = time.GetTimestamp();
-
-        // The rules of the very route that matched, of the revision it matched in.
-        var policy = context.GetEndpoint()?.Metadata.GetMetadata<RoutePolicy>();
-        var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
-        if (policy is null || !RawTarget.Matches(policy, request.RawTarget))
-        {
-            await writer.RejectAsync(context, null, RawTarget.Refuse(request.Method, request.RawTarget), startedAt);
-            return;
-        }
-
-        var delivery = _deliveries.Get();
+        Delivery? delivery = null;
         var entered = false;
         try
         {
-            Open(context, request, delivery, policy);
+            // The rules of the very route that matched, of the revision it matched in.
+            var policy = context.GetEndpoint()?.Metadata.GetMetadata<RoutePolicy>();
+            var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
+            if (policy is null)
+            {
+                await writer.RejectAsync(context, null, unrouted.Judge(context, RawTarget.Refuse(request.Method, request.RawTarget)), startedAt);
+                return;
+            }
+
+            delivery = _deliveries.Get();
+            var target = RawTarget.OriginForm(request.RawTarget, request.Headers.Host.ToString());
+            Open(context, request, target ?? request.RawTarget, delivery, policy);
             delivery.Begin(metrics, time, startedAt);
-            entered = capacity.TryEnter();
-            var verdict = entered
-                ? await DecideAsync(context, delivery)
-                : Verdict.Reject(RejectReason.Overloaded, "concurrent requests", RetryAfter);
+            var verdict = RawTarget.Judge(policy, request.Method, target);
             if (verdict.Passed)
             {
+                entered = capacity.TryEnter(delivery);
+                verdict = entered
+                    ? await DecideAsync(context, delivery)
+                    : Verdict.Reject(RejectReason.Overloaded, delivery.Holding.Shortage, RetryAfter);
+            }
+            else
+            {
+                verdict = unrouted.Judge(context, verdict);
+            }
+
+            if (verdict.Passed)
+            {
+                delivery.HasPassed();
                 verdict = await ForwardAsync(context, delivery);
             }
 
@@ -63,27 +81,42 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
                 await writer.RejectAsync(context, delivery, verdict, startedAt);
             }
         }
+        catch (Exception e)
+        {
+            await lastResort.AnswerAsync(context, delivery, e, startedAt);
+        }
         finally
         {
-            await CloseAsync(context, delivery, entered);
+            try
+            {
+                if (delivery is not null)
+                {
+                    await CloseAsync(context, delivery, entered);
+                }
+            }
+            catch (Exception e)
+            {
+                lastResort.CloseFailed(context, e);
+            }
         }
     }
 
-    private static void Open(HttpContext context, IHttpRequestFeature request, Delivery delivery, RoutePolicy policy)
+    private static void Open(HttpContext context, IHttpRequestFeature request, string target, Delivery delivery, RoutePolicy policy)
     {
         var headers = request.Headers;
 #pragma warning disable RS0030 // The resolver is asked right here; this is the peer it starts from.
-        var client = policy.Addresses.Resolve(context.Connection.RemoteIpAddress, headers);
+        var peer = context.Connection.RemoteIpAddress;
 #pragma warning restore RS0030
-        delivery.Open(policy, request.Method, request.RawTarget, client, headers, headers.ContentLength, context.Request.BodyReader);
 
-        // Kestrel moves a Content-Length that came beside Transfer-Encoding to X-Content-Length (RFC 9112 §6.3 lets it); one of the two servers
-        // that read such a request is always wrong, so it goes no further. Neither does a coding besides chunked, which Kestrel would leave on the
-        // body, nor Connection: upgrade, after which it takes everything that follows for the body.
-        delivery.Ambiguous = headers.ContainsKey(HeaderNames.Upgrade)
-            || (headers.TransferEncoding.Count > 0 && (headers.ContentLength is not null || headers.ContainsKey("X-Content-Length") || !IsChunkedAlone(headers.TransferEncoding)))
-            || (headers.Connection.Count > 0 && context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true })
-            || HttpMethods.IsConnect(request.Method);
+        // Kestrel takes everything that follows Connection: upgrade for the body. Nothing is upgraded here, so such a request has no body, and what follows is the
+        // next request.
+        var bodyless = headers.Connection.Count > 0 && context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
+        delivery.Open(
+            policy, request.Method, target, policy.Addresses.Resolve(peer, headers), headers,
+            bodyless ? 0 : headers.ContentLength, bodyless ? PipeReader.Create(ReadOnlySequence<byte>.Empty) : context.Request.BodyReader);
+        delivery.FromTrustedProxy = policy.Addresses.IsTrustedProxy(peer);
+        delivery.SharesConnection = HttpProtocol.IsHttp2(context.Request.Protocol);
+        delivery.Ambiguous = RequestFraming.IsAmbiguous(request.Method, headers, delivery.SharesConnection);
 
         // YARP's own per-route limit has no effect once a middleware has read the body; the server's has.
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
@@ -93,8 +126,6 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         }
     }
 
-    private static bool IsChunkedAlone(StringValues codings) => codings.Count == 1 && string.Equals(codings[0], "chunked", StringComparison.OrdinalIgnoreCase);
-
     private async ValueTask<Verdict> DecideAsync(HttpContext context, Delivery delivery)
     {
         try
@@ -103,11 +134,16 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            return Verdict.Reject(RejectReason.BodyIncomplete, "the sender hung up");
+            // The body is PayloadCheck's affair: whoever comes here left while the request waited for something else.
+            return Verdict.Reject(RejectReason.SenderHungUp);
         }
         catch (Exception e)
         {
-            logger.CheckFailed(e, delivery.Policy.RouteId, context.TraceIdentifier);
+            if (_checkFaults.TryEnter(out var unsaid))
+            {
+                logger.CheckFailed(e, delivery.Policy.RouteId, context.TraceIdentifier, unsaid);
+            }
+
             return Verdict.Reject(RejectReason.CheckFailed, e.GetType().Name);
         }
     }
@@ -127,6 +163,12 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         // From here on the delivery does not hang on the sender's connection: one that hangs up must not cancel work the upstream has begun.
         // YARP takes RequestAborted as its reason to stop; now that is the route's time alone.
         delivery.Admission.Begin(context.Features, deadline.Token);
+
+        // What follows is YARP's, which asks for the decoded name: a name that cannot be decoded makes it throw. It is told none; the app is told the name as sent.
+        if (delivery.Host.Contains("xn--", StringComparison.OrdinalIgnoreCase))
+        {
+            context.Request.Headers.Host = default;
+        }
 
         List<DestinationState>? refused = null;
         while (true)
@@ -161,7 +203,10 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
 
             if (StartOver(context, refused))
             {
-                logger.TryingAnother(tried?.DestinationId, delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
+                if (throttle.Allows(delivery.Policy.LogLines.TryingAnother(delivery.Policy.RouteId)))
+                {
+                    logger.TryingAnother(tried?.DestinationId, delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
+                }
             }
             else
             {
@@ -243,36 +288,19 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
 
     private static ForwardOutcome OutcomeOf(Delivery delivery) => new(delivery.UpstreamStatus, delivery.Watch?.Trace ?? default);
 
+    /// <summary>Gives back what the delivery took. None of the steps can keep another from being taken.</summary>
     private async ValueTask CloseAsync(HttpContext context, Delivery delivery, bool entered)
     {
-        if (delivery.Sent)
-        {
-            var sent = delivery.WhenSent();
-            if (!sent.IsCompleted)
-            {
-                await delivery.Deadline!.CancelAsync();
-                await sent;
-            }
-        }
-
-        // Settled without any token of the request: a sender that hangs up mid-forward must not leave its key pending until the lease ends.
-        if (delivery.Claim is { } claim)
-        {
-            delivery.Claim = null;
-            try
-            {
-                await claim.SettleAsync(OutcomeOf(delivery));
-            }
-            catch (Exception e)
-            {
-                logger.SettleFailed(e, delivery.Policy.RouteId, delivery.EventKey);
-            }
-        }
+        await SettleAsync(delivery);
+        var reusable = await EndSendingAsync(context, delivery);
 
         // Kestrel cannot drain a body that is still being read: the next request on the connection would fail.
         try
         {
-            delivery.ReturnBody();
+            if (reusable)
+            {
+                delivery.ReturnBody();
+            }
         }
         catch (Exception e)
         {
@@ -283,11 +311,64 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         capacity.Release(delivery);
         if (entered)
         {
-            capacity.Leave();
+            capacity.Leave(delivery);
         }
 
         delivery.Admission.End(context.Features);
-        _deliveries.Return(delivery);
+        if (reusable)
+        {
+            _deliveries.Return(delivery);
+        }
+        else
+        {
+            // The buffers may be read yet: the connection they came on ends, and nobody else is given the delivery.
+            delivery.Abandon();
+            context.Abort();
+        }
+    }
+
+    /// <summary>
+    /// An upstream may answer before it has read everything; the buffers must not go back to the server, and from there to another request, while they are
+    /// still being sent. False when that could not be ended within <see cref="LongestFarewell"/>.
+    /// </summary>
+    private async ValueTask<bool> EndSendingAsync(HttpContext context, Delivery delivery)
+    {
+        if (!delivery.Sent || delivery.WhenSent() is not { IsCompleted: false } sent)
+        {
+            return true;
+        }
+
+        try
+        {
+            await delivery.StopSending();
+            await sent.WaitAsync(LongestFarewell, time);
+            return true;
+        }
+        catch (Exception e)
+        {
+            logger.SendingNotEnded(e, delivery.Policy.RouteId, context.TraceIdentifier);
+            return false;
+        }
+    }
+
+    /// <summary>Settles without any token of the request: a sender that hangs up mid-forward must not leave its key pending until the lease ends.</summary>
+    private async ValueTask SettleAsync(Delivery delivery)
+    {
+        if (delivery.Claim is { } claim)
+        {
+            delivery.Claim = null;
+            try
+            {
+                await claim.SettleAsync(OutcomeOf(delivery));
+            }
+            catch (Exception e)
+            {
+                if (throttle.Allows(delivery.Policy.LogLines.SettleFailed(delivery.Policy.RouteId)))
+                {
+                    logger.SettleFailed(e, delivery.Policy.RouteId, delivery.EventKey);
+                }
+            }
+        }
     }
 
     private sealed class DeliveryPoolPolicy : PooledObjectPolicy<Delivery>

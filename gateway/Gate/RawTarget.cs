@@ -10,9 +10,10 @@ namespace WebhookEdge.Gate;
 /// </summary>
 internal static class RawTarget
 {
-    // RFC 3986 §2.3 unreserved, and the separator. Nothing here can be encoded, decoded or normalised into something else.
+    // RFC 3986 §3.3 pchar, and the separator, without % and ;. Nothing here is decoded or normalised into something else, and none of it ends a segment: some
+    // servers cut off what follows a ; before they look at the path.
     private static readonly SearchValues<char> PathCharacters =
-        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/");
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:@!$&'()*+,=");
 
     /// <summary>
     /// Visible ASCII, 0x21 to 0x7E: all that a request target may hold (RFC 9112 §3.2, RFC 3986 §2). HTTP/1.1 servers mostly refuse anything else; over
@@ -22,6 +23,52 @@ internal static class RawTarget
 
     /// <summary>What is wrong with a target that is not visible, for the operator.</summary>
     public const string Fault = "a blank, a control character or one outside ASCII in the request target";
+
+    /// <summary>
+    /// <paramref name="target"/> in origin form (path and query, RFC 9112 §3.2.1), which is matched, signed and forwarded. Of the absolute form (§3.2.2), which every
+    /// server has to take, scheme and authority are cut off, nothing else is touched. Null when that authority is not the one of <paramref name="host"/>, the Host
+    /// header: one of two servers would go by the one, one by the other.
+    /// </summary>
+    public static string? OriginForm(string target, ReadOnlySpan<char> host)
+    {
+        if (target.Length == 0 || target[0] == '/')
+        {
+            return target;
+        }
+
+        var scheme = target.StartsWith("http://", StringComparison.OrdinalIgnoreCase) ? "http://".Length : target.StartsWith("https://", StringComparison.OrdinalIgnoreCase) ? "https://".Length : 0;
+        if (scheme == 0)
+        {
+            return target;
+        }
+
+        var rest = target.AsSpan(scheme);
+        var end = rest.IndexOfAny("/?#");
+        var authority = end < 0 ? rest : rest[..end];
+        var port = scheme == "http://".Length ? ":80" : ":443";
+        if (authority.IsEmpty || !WithoutPort(authority, port).Equals(WithoutPort(host, port), StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        return end < 0 ? "/" : rest[end] == '/' ? rest[end..].ToString() : $"/{rest[end..]}";
+    }
+
+    /// <summary>Whether a request whose path routing has led to <paramref name="policy"/> may have it.</summary>
+    /// <param name="target">In origin form; null when there is none.</param>
+    public static Verdict Judge(RoutePolicy policy, string method, string? target)
+    {
+        if (target is null)
+        {
+            return Verdict.Reject(RejectReason.RequestMalformed, "the request target names another host than the Host header");
+        }
+
+        return Matches(policy, target) ? Verdict.Pass
+            : HttpMethods.IsConnect(method) || !IsVisible(target) ? Refuse(method, target)
+            : policy.IsPrefix && target.StartsWith(policy.Path, StringComparison.Ordinal)
+                ? Verdict.Reject(RejectReason.PathRefused, "the rest of the path has an escape, a ; or another character that servers read in different ways, an empty or a dot segment")
+                : Verdict.Reject(RejectReason.PathRefused, "the path differs from the route's in case, a final slash, escapes or dot segments");
+    }
 
     /// <summary>True when nothing in <paramref name="text"/> could be read as anything but a part of one request target, by whatever server.</summary>
     public static bool IsVisible(ReadOnlySpan<char> text) => !text.ContainsAnyExcept(Visible);
@@ -49,6 +96,8 @@ internal static class RawTarget
         HttpMethods.IsConnect(method) ? Verdict.Reject(RejectReason.RequestMalformed, "CONNECT")
         : IsVisible(target) ? Verdict.Reject(RejectReason.RouteUnknown)
         : Verdict.Reject(RejectReason.RequestMalformed, Fault);
+
+    private static ReadOnlySpan<char> WithoutPort(ReadOnlySpan<char> authority, string port) => authority.EndsWith(port, StringComparison.Ordinal) ? authority[..^port.Length] : authority;
 
     private static bool IsPlain(ReadOnlySpan<char> path)
     {

@@ -53,7 +53,7 @@ internal sealed class RouteAttempts(string routeId, GiveUpRules rules, RouteMetr
     {
         var authentic = reason is RejectReason.TooManyForRoute or RejectReason.Duplicate or RejectReason.DuplicateInFlight or RejectReason.ReplayStoreDown
             or RejectReason.UpstreamUnreachable or RejectReason.UpstreamTimeout or RejectReason.UpstreamFailed
-            || (reason == RejectReason.CheckFailed && !delivery.EventKeyDigest.IsEmpty);
+            || (reason is RejectReason.CheckFailed or RejectReason.SenderHungUp && !delivery.EventKeyDigest.IsEmpty);
         if (authentic)
         {
             Forwarded(delivery, status is >= 200 and < 300);

@@ -12,13 +12,22 @@ internal sealed record RoutePolicy
 
     public required string RouteId { get; init; }
 
-    /// <summary>Digest of everything compiled, secrets by digest: two policies with the same fingerprint decide alike.</summary>
+    /// <summary>
+    /// Digest of everything compiled: what was written, what every reference to a secret resolved to, and which objects of <see cref="Uses"/> are held. Two
+    /// policies with the same fingerprint decide alike.
+    /// </summary>
     public required string Fingerprint { get; init; }
+
+    /// <summary>Budgets, address lists and the replay store that the checks hold; whoever owns them keeps them for as long as an endpoint carries this policy.</summary>
+    public ImmutableArray<object> Uses { get; init; } = [];
 
     /// <summary>The literal path, or the prefix (ending in <c>/</c>) when <see cref="IsPrefix"/>.</summary>
     public required string Path { get; init; }
 
     public bool IsPrefix { get; init; }
+
+    /// <summary>The hosts the route answers to; empty = any.</summary>
+    public ImmutableArray<HostRule> Hosts { get; init; } = [];
 
     /// <summary>The preset's name, forwarded as <c>X-Webhook-Provider</c>; null without one.</summary>
     public string? Provider { get; init; }
@@ -34,6 +43,15 @@ internal sealed record RoutePolicy
 
     /// <summary>Headers that carried a credential, lower case, with hyphens for anything but letters and digits; they and their aliases are removed before forwarding unless <see cref="ForwardCredentials"/>.</summary>
     public ImmutableArray<string> CredentialHeaders { get; init; } = [];
+
+    /// <summary>Headers that say who the client or the user is and may pass all the same, normalised as <see cref="CredentialHeaders"/>.</summary>
+    public ImmutableArray<string> ForwardHeaders { get; init; } = [];
+
+    /// <summary>Scheme of the URL that senders use (<c>publicUrl</c>); null when it is not written.</summary>
+    public string? PublicScheme { get; init; }
+
+    /// <summary>Host, with a port that is not the scheme's own, of the URL that senders use; null when it is not written.</summary>
+    public string? PublicHost { get; init; }
 
     /// <summary>Status to answer instead of the table's, by reason; 0 = the table's.</summary>
     public ImmutableArray<int> StatusOverrides { get; init; } = [];
@@ -87,9 +105,13 @@ internal sealed record RoutePolicy
         foreach (var check in Checks)
         {
             // In observe mode an unproved request comes this far; budgets, keys and stores stay untouched on its behalf.
-            if (check.Stage >= Stage.RouteRate && delivery.WouldRefuse != RejectReason.NotDecided)
+            if (check.Stage >= Stage.RouteRate)
             {
-                return Verdict.Pass;
+                delivery.HasPassed();
+                if (delivery.WouldRefuse != RejectReason.NotDecided)
+                {
+                    return Verdict.Pass;
+                }
             }
 
             verdict = await check.CheckAsync(delivery, cancellationToken);
@@ -108,9 +130,13 @@ internal sealed record RoutePolicy
         var verdict = default(Verdict);
         foreach (var check in Checks)
         {
-            if (check.Stage >= Stage.RouteRate && delivery.WouldRefuse != RejectReason.NotDecided)
+            if (check.Stage >= Stage.RouteRate)
             {
-                return Verdict.Pass;
+                delivery.HasPassed();
+                if (delivery.WouldRefuse != RejectReason.NotDecided)
+                {
+                    return Verdict.Pass;
+                }
             }
 
             var wouldRefuse = delivery.WouldRefuse;

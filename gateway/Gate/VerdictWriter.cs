@@ -35,7 +35,7 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         if (logger.IsEnabled(row.Level) && throttle.Allows((delivery?.Policy.LogLines ?? throttle.Unrouted).Refused(route, verdict.Reason)))
         {
             logger.Refused(
-                row.Level, context.Request.Method, PathOf(context), route, delivery is null ? "unknown" : delivery.Client.ToString(), row.Slug, verdict.Detail ?? "no more to say", status, context.TraceIdentifier, delivery?.EventKey ?? "none");
+                row.Level, MethodOf(context), PathOf(context), route, delivery is null ? "unknown" : delivery.Client.ToString(), row.Slug, verdict.Detail ?? "no more to say", status, context.TraceIdentifier, delivery?.EventKey ?? "none");
         }
 
         var response = context.Response;
@@ -49,7 +49,8 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         response.Clear();
         response.StatusCode = status;
         response.Headers[RequestIdHeader] = context.TraceIdentifier;
-        if ((verdict.Reason == RejectReason.BodyTooLarge || delivery is { BodyBroken: true }) && HttpProtocol.IsHttp11(context.Request.Protocol))
+        var closes = (verdict.Reason == RejectReason.BodyTooLarge || delivery is { BodyBroken: true }) && (HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol));
+        if (closes)
         {
             // The server will not read the rest of this body. Said out loud, so that the sender's pool does not put its next event on a dying connection.
             response.Headers.Connection = "close";
@@ -60,16 +61,24 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
             response.Headers.RetryAfter = retryAfter <= TimeSpan.FromSeconds(1) ? OneSecond : ((long)Math.Ceiling(retryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         }
 
-        if (verdict.Reason == RejectReason.Duplicate && status == StatusCodes.Status200OK)
+        if (verdict.Reason == RejectReason.Duplicate && status is >= 200 and < 300)
         {
             response.Headers["X-Webhook-Duplicate"] = "true";
+        }
+
+        // RFC 9110 §15.3.5 and §15.3.6: these two have no content.
+        if (verdict.Reason == RejectReason.Duplicate && status is >= 200 and < 300 and not (StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent))
+        {
             response.ContentType = "application/json";
             response.ContentLength = DuplicateBody.Length;
             return response.BodyWriter.WriteAsync(DuplicateBody).AsTask();
         }
 
         response.ContentLength = 0;
-        return Task.CompletedTask;
+
+        // Where the sender has left, the server begins no answer by itself, and does not read that the connection is to be closed: it would take what is left of
+        // the body for the next request, or find its own read of it still open and log that as a fault.
+        return !closes ? Task.CompletedTask : delivery is { BodyUnreadable: true } ? EndAsync(context) : response.StartAsync();
     }
 
     /// <summary>Answers a sender's challenge. Whatever its type says, no browser may take it for a page of ours.</summary>
@@ -82,7 +91,7 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         delivery.EndWatch("handshake", "none", answer.Status, context.TraceIdentifier);
         if (throttle.Allows(delivery.Policy.LogLines.Challenge(route)))
         {
-            logger.ChallengeAnswered(context.Request.Method, PathOf(context), route, delivery.Client.ToString(), answer.Status, context.TraceIdentifier);
+            logger.ChallengeAnswered(MethodOf(context), PathOf(context), route, delivery.Client.ToString(), answer.Status, context.TraceIdentifier);
         }
 
         var response = context.Response;
@@ -116,12 +125,12 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         delivery.Policy.Attempts?.Forwarded(delivery, outcome.Accepted);
         if (!outcome.Accepted && throttle.Allows(delivery.Policy.LogLines.UpstreamRefused(delivery.Policy.RouteId)))
         {
-            logger.UpstreamRefused(context.Request.Method, PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier, delivery.EventKey);
+            logger.UpstreamRefused(MethodOf(context), PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier, delivery.EventKey);
         }
 
         if (logger.IsEnabled(LogLevel.Debug))
         {
-            logger.Forwarded(context.Request.Method, PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier, delivery.EventKey);
+            logger.Forwarded(MethodOf(context), PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier, delivery.EventKey);
         }
     }
 
@@ -134,16 +143,25 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         delivery.Policy.Numbers?.WouldRefuse(delivery.WouldRefuse);
         if (throttle.Allows(delivery.Policy.LogLines.WouldRefuse(delivery.Policy.RouteId, delivery.WouldRefuse)))
         {
-            logger.WouldRefuse(context.Request.Method, PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), row.Slug, context.TraceIdentifier);
+            logger.WouldRefuse(MethodOf(context), PathOf(context), delivery.Policy.RouteId, delivery.Client.ToString(), row.Slug, context.TraceIdentifier);
         }
     }
+
+    /// <summary>Sends the answer and ends the connection, before the server comes to read on.</summary>
+    private static async Task EndAsync(HttpContext context)
+    {
+        await context.Response.CompleteAsync();
+        context.Abort();
+    }
+
+    private static string MethodOf(HttpContext context) => LogText.Printable(context.Request.Method);
 
     private static string PathOf(HttpContext context)
     {
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var end = target.IndexOf('?', StringComparison.Ordinal);
         end = Math.Min(end < 0 ? target.Length : end, LongestLoggedPath);
-        return end == target.Length ? target : target[..end];
+        return LogText.Printable(end == target.Length ? target : target[..end]);
     }
 
     private void Record(HttpContext context, Delivery? delivery, RejectReason reason, string? detail, int status, string route, bool observed)

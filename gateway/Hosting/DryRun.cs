@@ -33,6 +33,11 @@ internal static class DryRun
         {
             await loader.AppliedAsync(loaded);
             await LoadListsAsync(services, problems, cancellationToken);
+            if (StateDirectory.Fault(snapshot.Settings.StateDirectory) is { } fault)
+            {
+                problems.Add(fault);
+            }
+
             await AskRedisAsync(loaded.Resources.Replay, snapshot.Settings, services.GetRequiredService<TimeProvider>(), problems, cancellationToken);
             application.Logger.Summarise(snapshot, problems);
             application.Logger.WarnOfObserving(snapshot);
@@ -43,13 +48,20 @@ internal static class DryRun
 
     private static void CheckListeners(WebApplication application, List<ConfigProblem> problems)
     {
+        var (unusable, untimely) = application.Services.GetRequiredService<TlsCertificates>().Check();
+        problems.AddRange(unusable);
+        problems.AddRange(untimely);
         try
         {
             application.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.ConfigurationLoader?.Load();
         }
-        catch (Exception e) when (e is InvalidOperationException or CryptographicException or IOException or UnauthorizedAccessException or FormatException or ArgumentException)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
-            problems.Add(new("Kestrel", e.Message, "see Kestrel__Endpoints__… and Kestrel__Certificates__… in the environment or appsettings.json"));
+            // Of a certificate that cannot be used the server says less than was said above.
+            if (unusable.Count == 0)
+            {
+                problems.Add(new("Kestrel", StartupFaults.Message(e), "see Kestrel__Endpoints__… and Kestrel__Certificates__… in the environment or appsettings.json"));
+            }
         }
 
         foreach (var url in (application.Configuration["urls"] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Append(application.Configuration["Admin:Url"] ?? Admin.AdminEndpoints.DefaultUrl))
@@ -81,6 +93,10 @@ internal static class DryRun
             if (list.Current is null)
             {
                 problems.Add(new("", $"address list {list.Name} could not be loaded from {list.Source}: {list.LastError ?? "no answer in time"}", "its routes answer 503 until it is"));
+            }
+            else if (list.Note.Length > 0 && list.LastError == list.Note)
+            {
+                problems.Add(new("", $"address list {list.Name}: {list.Note}", "the list is taken as it is; if that is not what you meant, look at its URL and pointer, or regions and services", IsWarning: true));
             }
             else if (list.LastError is { } fault)
             {

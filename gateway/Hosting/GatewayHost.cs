@@ -1,8 +1,8 @@
-using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -82,6 +82,8 @@ internal sealed class GatewayHost : IAsyncDisposable
                 throw new ConfigurationException(problems, LogForMachines(application, problems));
             }
 
+            ((BoundedLoggers)application.Services.GetRequiredService<ILoggerFactory>()).BoundBy(application.Services.GetRequiredService<LogThrottle>());
+            problems = [.. problems, .. CheckSurroundings(application)];
             MapPipeline(application);
             UnroutedRequests.Watch(application.Services);
             await application.StartAsync(cancellationToken);
@@ -91,16 +93,16 @@ internal sealed class GatewayHost : IAsyncDisposable
             application.Logger.Summarise(application.Services.GetRequiredService<SnapshotProvider>().Current, problems);
             return host;
         }
-        catch (Exception e) when (e is IOException or FormatException && ConsoleFormat.IsJson(application.Configuration))
+        catch (Exception e) when (e is not (ConfigurationException or OperationCanceledException) && ConsoleFormat.IsJson(application.Configuration))
         {
-            application.Logger.NotStarted(e.Message);
+            application.Logger.NotStarted(StartupFaults.Say(e));
             e.Data[ConsoleFormat.Logged] = true;
-            await application.DisposeAsync();
+            await AbandonAsync(application);
             throw;
         }
         catch
         {
-            await application.DisposeAsync();
+            await AbandonAsync(application);
             throw;
         }
     }
@@ -134,11 +136,10 @@ internal sealed class GatewayHost : IAsyncDisposable
             .AddReplay()
             .AddForwarding()
             .AddRoutes(options.RoutesPath)
-            .AddAdmin(admin);
+            .AddAdmin(admin)
+            .AddSingleton<TlsCertificates>();
         options.Services?.Invoke(builder.Services);
-
-        // YARP registers it, and the host then puts the authorization middleware before every request; no route here names a policy.
-        builder.Services.RemoveAll<IAuthorizationHandlerProvider>();
+        builder.Services.RemoveUnused();
         return builder.Build();
     }
 
@@ -163,6 +164,62 @@ internal sealed class GatewayHost : IAsyncDisposable
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// Ends a host that did not start. What did start of it, such as the watcher of routes.json, is waited for: it would find its services disposed, and tell so
+    /// with a stack trace.
+    /// </summary>
+    private static async Task AbandonAsync(WebApplication application)
+    {
+        try
+        {
+            foreach (var running in application.Services.GetServices<IHostedService>().OfType<BackgroundService>())
+            {
+                await running.StopAsync(CancellationToken.None);
+            }
+        }
+        catch (Exception e) when (e is FormatException or InvalidOperationException or IOException)
+        {
+            // What kept the gateway from starting keeps its services from being made here too; the first time is what the caller tells.
+        }
+
+        await application.DisposeAsync();
+    }
+
+    /// <summary>
+    /// What serving needs beside routes.json. A certificate that cannot be used stops the start with one line; one that is out of its time, and a state
+    /// directory that keeps nothing, are told and served with: a restart must not make an outage of them.
+    /// </summary>
+    private static List<ConfigProblem> CheckSurroundings(WebApplication application)
+    {
+        var certificates = application.Services.GetRequiredService<TlsCertificates>();
+        var (unusable, untimely) = certificates.Check();
+        if (unusable.Count > 0)
+        {
+            throw new StartupException(string.Join(" | ", unusable));
+        }
+
+        application.Services.GetRequiredService<GatewayMetrics>().Certificates.Watch(certificates.Read);
+        var told = new List<ConfigProblem>(untimely);
+        if (StateDirectory.Fault(application.Services.GetRequiredService<SnapshotProvider>().Current.Settings.StateDirectory) is { } fault)
+        {
+            told.Add(fault with { IsWarning = true });
+        }
+
+        foreach (var problem in told)
+        {
+            if (problem.IsWarning)
+            {
+                application.Logger.RoutesWarning(problem.ToString());
+            }
+            else
+            {
+                application.Logger.RoutesError(problem.ToString());
+            }
+        }
+
+        return told;
     }
 
     public Task WaitForShutdownAsync(CancellationToken cancellationToken = default) => _application.WaitForShutdownAsync(cancellationToken);
@@ -210,6 +267,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         kestrel.AddServerHeader = false;
         kestrel.AllowResponseHeaderCompression = false;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
+        kestrel.RequestHeaderEncodingSelector = DigitsAlone.For;
 
         var limits = kestrel.Limits;
         limits.MaxRequestHeadersTotalSize = 32 * 1024;
@@ -231,11 +289,14 @@ internal sealed class GatewayHost : IAsyncDisposable
         {
             var proxyProtocol = endpoint.ApplicationServices.GetRequiredService<ProxyProtocolMiddleware>();
             endpoint.Use(next => connection => proxyProtocol.OnConnectionAsync(connection, next));
+            endpoint.Use(static next => connection => HalfClosedConnections.OnConnectionAsync(connection, next));
         });
     }
 
     private static void MapPipeline(WebApplication application)
     {
+        application.UseMiddleware<OutermostStep>();
+        application.UseRouting();
         application.MapReverseProxy(static proxy =>
             {
                 proxy.UseMiddleware<GateMiddleware>();
@@ -245,7 +306,13 @@ internal sealed class GatewayHost : IAsyncDisposable
             .ConfigureEndpoints((endpoint, route) => endpoint.WithMetadata(application.Services.GetRequiredService<SnapshotProvider>().PolicyOf(route)));
 
         // With the pattern, so that a path that ends in an extension does not slip past.
-        application.MapFallback("{*path}", static (HttpContext context, VerdictWriter writer, TimeProvider time) =>
-            writer.RejectAsync(context, null, RawTarget.Refuse(context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget), time.GetTimestamp()));
+        // The budget stands before this endpoint alone: routes have their own.
+        var writer = application.Services.GetRequiredService<VerdictWriter>();
+        var time = application.Services.GetRequiredService<TimeProvider>();
+        var unrouted = new CountedRefusal(
+            application.Services.GetRequiredService<UnroutedBudget>().Limiter,
+            context => writer.RejectAsync(context, null, RawTarget.Refuse(context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget), time.GetTimestamp()),
+            (context, lease) => writer.RejectAsync(context, null, UnroutedBudget.Refuse(lease), time.GetTimestamp()));
+        application.MapFallback("{*path}", unrouted.AnswerAsync);
     }
 }

@@ -1,4 +1,6 @@
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using WebhookEdge.Admin;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Forwarding;
@@ -10,6 +12,7 @@ using WebhookEdge.Replay;
 using WebhookEdge.Routes;
 using WebhookEdge.Signatures.Verifiers;
 using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace WebhookEdge.Hosting;
 
@@ -17,10 +20,16 @@ namespace WebhookEdge.Hosting;
 internal static class ServiceRegistrations
 {
     public static IServiceCollection AddObservability(this IServiceCollection services) =>
-        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton(static s => s.GetRequiredService<GatewayMetrics>().Secrets).AddSingleton<Telemetry>().AddSingleton<LogThrottle>().AddSingleton<RouteActivities>();
+        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton(static s => s.GetRequiredService<GatewayMetrics>().Secrets).AddSingleton<Telemetry>().AddSingleton<LogThrottle>().AddSingleton<RouteActivities>()
+            .Replace(ServiceDescriptor.Singleton<ILoggerFactory>(static s => new BoundedLoggers(new LoggerFactory(
+                s.GetServices<ILoggerProvider>(), s.GetRequiredService<IOptionsMonitor<LoggerFilterOptions>>(), s.GetService<IOptions<LoggerFactoryOptions>>(), s.GetService<IExternalScopeProvider>()))));
 
     public static IServiceCollection AddGate(this IServiceCollection services) =>
-        services.AddSingleton(CreateCapacity).AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<RateLimiterPool>().AddSingleton<AttemptWatch>();
+        services.AddSingleton(CreateCapacity).AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<LastResort>().AddSingleton<MatcherPolicy, HostPolicy>().AddSingleton<RateLimiterPool>().AddSingleton(static s =>
+        {
+            var snapshots = s.GetRequiredService<SnapshotProvider>();
+            return new UnroutedBudget(() => snapshots.Current.Settings.Addresses);
+        }).AddSingleton<AttemptWatch>();
 
     public static IServiceCollection AddIngress(this IServiceCollection services) =>
         services.AddSingleton(static s =>
@@ -45,7 +54,12 @@ internal static class ServiceRegistrations
 
     public static IServiceCollection AddForwarding(this IServiceCollection services)
     {
-        services.AddReverseProxy().ConfigureHttpClient(UpstreamClients.Configure).AddTransforms<ForwardTransforms>();
+        services.AddReverseProxy().AddTransforms<ForwardTransforms>();
+        services.Replace(ServiceDescriptor.Singleton<IForwarderHttpClientFactory, UpstreamClientFactory>());
+
+        // YARP's own class is not public; what it registered says which it is.
+        var yarp = services.Last(static service => service.ServiceType == typeof(IHttpForwarder)).ImplementationType!;
+        services.Replace(ServiceDescriptor.Singleton<IHttpForwarder>(s => new WebhookForwarder((IHttpForwarder)ActivatorUtilities.CreateInstance(s, yarp))));
         return services;
     }
 
@@ -55,8 +69,10 @@ internal static class ServiceRegistrations
             .AddSingleton<IProxyConfigProvider>(static s => s.GetRequiredService<SnapshotProvider>())
             .AddSingleton<IConfigChangeListener>(static s => s.GetRequiredService<SnapshotProvider>())
             .AddSingleton(static s => new RemoteKeys(RemoteKeys.CreateClient(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<RemoteKeys>>()))
+            .AddHostedService<KeyRefresher>()
             .AddSingleton<RouteCompiler>()
             .AddSingleton<RoutesLoader>()
+            .AddSingleton<PublishedEndpoints>()
             .AddSingleton(s => ActivatorUtilities.CreateInstance<RoutesReloader>(s, path))
             .AddHostedService(static s => s.GetRequiredService<RoutesReloader>());
 
@@ -73,8 +89,8 @@ internal static class ServiceRegistrations
 
     private static Capacity CreateCapacity(IServiceProvider services)
     {
-        var capacity = new Capacity();
-        services.GetRequiredService<GatewayMetrics>().Requests.WatchCapacity(() => new(capacity.Requests, capacity.MaxRequests, capacity.BufferedBytes, capacity.MaxBufferedBytes));
+        var capacity = new Capacity(services.GetRequiredService<TimeProvider>());
+        services.GetRequiredService<GatewayMetrics>().Requests.WatchCapacity(() => new(capacity.Requests, capacity.MaxRequests, capacity.BufferedBytes, capacity.MaxBufferedBytes, capacity.Bodies.Shed));
         return capacity;
     }
 }

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Http;
 using WebhookEdge.Gate;
 using WebhookEdge.Verdicts;
 
@@ -30,23 +29,28 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
         {
             pending = delivery.BodyReader.ReadAsync(CancellationToken.None);
         }
-        catch (BadHttpRequestException e)
+        catch (Exception e) when (BrokenBody.Is(e))
         {
-            return new(Refuse(delivery, e));
+            return new(BrokenBody.Refuse(delivery, e));
         }
 
         if (!pending.IsCompletedSuccessfully)
         {
-            return ReadRestAsync(delivery, pending, cancellationToken);
+            return ReadRestAsync(delivery, pending);
         }
 
         var result = pending.Result;
-        return result.IsCompleted && result.Buffer.Length <= LargestInline ? new(Accept(delivery, result.Buffer)) : ReadRestAsync(delivery, new(result), cancellationToken);
+        return result.IsCompleted && result.Buffer.Length <= LargestInline ? new(Accept(delivery, result.Buffer)) : ReadRestAsync(delivery, new(result));
     }
 
     private Verdict Accept(Delivery delivery, ReadOnlySequence<byte> body)
     {
         var verdict = Count(delivery, body.Length);
+        if (verdict.Passed && delivery.SharesConnection && !TryExamine(delivery.BodyReader, ref body))
+        {
+            return Verdict.Reject(RejectReason.BodyIncomplete, "the sender hung up");
+        }
+
         if (verdict.Passed)
         {
             delivery.HoldBody(body);
@@ -54,10 +58,41 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
         }
         else
         {
-            delivery.BodyReader.AdvanceTo(body.End);
+            GiveBack(delivery, body);
         }
 
         return verdict;
+    }
+
+    /// <summary>
+    /// Tells the server that all of a complete body was looked at, and opens the same read anew. Over HTTP/2 the sender may send on what was looked at alone,
+    /// for all requests of the connection together: held without this, 64 bodies of 16 KB would stop every other one until your app has answered.
+    /// </summary>
+    private static bool TryExamine(PipeReader reader, ref ReadOnlySequence<byte> body)
+    {
+        if (body.IsEmpty)
+        {
+            return true;
+        }
+
+        reader.AdvanceTo(body.Start, body.End);
+        var read = reader.TryRead(out var again);
+        body = again.Buffer;
+        return read;
+    }
+
+    /// <summary>Lets go of what was read of a body that is refused, so that the server can drain the rest.</summary>
+    private static void GiveBack(Delivery delivery, ReadOnlySequence<byte> body)
+    {
+        try
+        {
+            delivery.BodyReader.AdvanceTo(body.End);
+        }
+        catch (Exception e) when (BrokenBody.Is(e))
+        {
+            // The server counts what is given back, and the sender may have left meanwhile; refused it is already.
+            delivery.BodyBroken = true;
+        }
     }
 
     private Verdict Count(Delivery delivery, long length)
@@ -70,31 +105,20 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
 
         return capacity.TryReserve(delivery, length - delivery.ReservedBytes)
             ? Verdict.Pass
-            : Verdict.Reject(RejectReason.Overloaded, "budget of buffered bodies", TimeSpan.FromSeconds(1));
+            : Verdict.Reject(RejectReason.Overloaded, delivery.Holding.Shortage, TimeSpan.FromSeconds(1));
     }
 
-    private static Verdict Refuse(Delivery delivery, BadHttpRequestException e)
-    {
-        delivery.BodyBroken = true;
-        return e.StatusCode switch
-        {
-            StatusCodes.Status413PayloadTooLarge => Verdict.Reject(RejectReason.BodyTooLarge, "counted length"),
-
-            // A body of a declared length has no framing of its own that could be wrong: it can only end too early.
-            StatusCodes.Status400BadRequest when delivery.DeclaredLength is not null => Verdict.Reject(RejectReason.BodyIncomplete, "the body was cut off"),
-            StatusCodes.Status400BadRequest => Verdict.Reject(RejectReason.RequestMalformed, "chunk framing, or the body was cut off"),
-            _ => Verdict.Reject(RejectReason.BodyIncomplete, "the body came too slowly"),
-        };
-    }
-
-    private async ValueTask<Verdict> ReadRestAsync(Delivery delivery, ValueTask<ReadResult> pending, CancellationToken cancellationToken)
+    private async ValueTask<Verdict> ReadRestAsync(Delivery delivery, ValueTask<ReadResult> pending)
     {
         var reader = delivery.BodyReader;
 
-        // CancelPendingRead rather than a token: it can be aimed at a read that is under way already.
+        // CancelPendingRead rather than a token: it can be aimed at a read that is under way already. None is needed for a sender that leaves: the server
+        // ends the read then, and says how the body broke.
         using var deadline = new CancellationTokenSource(BodyDeadline, time);
-        using var onDeadline = deadline.Token.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), reader);
-        using var onAbort = cancellationToken.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), reader);
+        using var onDeadline = deadline.Token.UnsafeRegister(static state => BrokenBody.EndRead((PipeReader)state!), reader);
+
+        // From here on it may be given up to make room, by way of the deadline.
+        capacity.Bodies.Begin(delivery.Holding, deadline);
         try
         {
             while (true)
@@ -102,6 +126,7 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
                 var result = await pending;
                 if (result.IsCompleted)
                 {
+                    capacity.Bodies.End(delivery.Holding);
                     if (result.Buffer.Length > LargestInline)
                     {
                         // What follows hashes the whole body. This may be a thread that other connections' bytes arrive on.
@@ -111,31 +136,34 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
                     return Accept(delivery, result.Buffer);
                 }
 
-                if (result.IsCanceled || deadline.IsCancellationRequested || cancellationToken.IsCancellationRequested)
+                if (result.IsCanceled || deadline.IsCancellationRequested)
                 {
-                    reader.AdvanceTo(result.Buffer.End);
+                    GiveBack(delivery, result.Buffer);
                     delivery.BodyBroken = true;
-                    return Verdict.Reject(RejectReason.BodyIncomplete, "body deadline");
+                    return delivery.Holding.IsShed
+                        ? Verdict.Reject(RejectReason.Overloaded, Capacity.GivenUp, TimeSpan.FromSeconds(1))
+                        : Verdict.Reject(RejectReason.BodyIncomplete, "body deadline");
                 }
 
                 var verdict = Count(delivery, result.Buffer.Length);
                 if (!verdict.Passed)
                 {
-                    reader.AdvanceTo(result.Buffer.End);
+                    GiveBack(delivery, result.Buffer);
                     return verdict;
                 }
 
+                delivery.Holding.Received = delivery.ReservedBytes;
                 reader.AdvanceTo(result.Buffer.Start, result.Buffer.End);
                 pending = reader.ReadAsync(CancellationToken.None);
             }
         }
-        catch (BadHttpRequestException e)
+        catch (Exception e) when (BrokenBody.Is(e))
         {
-            return Refuse(delivery, e);
+            return BrokenBody.Refuse(delivery, e);
         }
-        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or IOException or OperationCanceledException)
+        finally
         {
-            return Verdict.Reject(RejectReason.BodyIncomplete, "the sender hung up");
+            capacity.Bodies.End(delivery.Holding);
         }
     }
 }

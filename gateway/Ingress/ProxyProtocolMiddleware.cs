@@ -78,7 +78,7 @@ internal sealed class ProxyProtocolMiddleware(Func<CidrSet?> peers, ConnectionMe
         {
             return (closing.IsCancellationRequested ? Outcome.Draining : Outcome.TooSlow, default);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or ConnectionAbortedException)
         {
             return (begun ? Outcome.BrokenOff : Outcome.Empty, default);
         }

@@ -14,8 +14,12 @@ internal sealed class ReceiveBuffersFactory(TimeProvider time) : IMemoryPoolFact
 /// Blocks of 16 KiB where the server's own pool has 4 KiB: a webhook with a body of up to 15 KB arrives in one read, lies in one piece, is hashed in
 /// one call and sent in one write. A connection holds a block only while bytes are under way, so what senders can make us hold is bounded by the
 /// number of connections. Blocks go out in the reverse order of coming back: the newest is still in the processor's cache.
+/// <para>
+/// Renting and returning cost the same however many blocks there are. Letting go of those that nobody wants is a timer's work, on the thread pool and a few
+/// at a time; it runs while there are any, so memory goes back after a burst even if not one byte arrives after it.
+/// </para>
 /// </summary>
-internal sealed class ReceiveBuffers(TimeProvider time) : MemoryPool<byte>
+internal sealed class ReceiveBuffers : MemoryPool<byte>
 {
     public const int BlockSize = 16 * 1024;
 
@@ -25,17 +29,25 @@ internal sealed class ReceiveBuffers(TimeProvider time) : MemoryPool<byte>
     /// <summary>Of the blocks that nobody wanted for so long, half are let go.</summary>
     public static readonly TimeSpan TrimEvery = TimeSpan.FromSeconds(10);
 
-    /// <summary>Returns after which the clock is looked at.</summary>
-    private const int LookEvery = 64;
+    /// <summary>Blocks let go while renting and returning wait: about a microsecond.</summary>
+    private const int TrimAtOnce = 256;
 
-    private readonly Block[] _idle = new Block[MostIdle];
+    /// <summary>A ring, the block that was longest unused at <see cref="_first"/>.</summary>
+    private readonly Block?[] _idle = new Block?[MostIdle];
     private readonly Lock _lock = new();
+    private readonly ITimer _timer;
+    private int _first;
     private int _count;
     private int _leastIdle;
-    private int _returns;
-    private long _trimmedAt = time.GetTimestamp();
+    private bool _isTimed;
+
+    public ReceiveBuffers(TimeProvider time) =>
+        _timer = time.CreateTimer(static state => ((ReceiveBuffers)state!).Trim(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
     public override int MaxBufferSize => BlockSize;
+
+    /// <summary>Blocks kept for later.</summary>
+    public int Idle => Volatile.Read(ref _count);
 
     /// <summary>A block of <see cref="BlockSize"/> bytes, whose contents are what its last user left.</summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="minBufferSize"/> is beyond <see cref="BlockSize"/>.</exception>
@@ -46,7 +58,9 @@ internal sealed class ReceiveBuffers(TimeProvider time) : MemoryPool<byte>
         {
             if (_count > 0)
             {
-                var block = _idle[--_count];
+                ref var place = ref _idle[(_first + --_count) % MostIdle];
+                var block = place!;
+                place = null;
                 block.IsOut = true;
                 _leastIdle = Math.Min(_leastIdle, _count);
                 return block;
@@ -61,6 +75,7 @@ internal sealed class ReceiveBuffers(TimeProvider time) : MemoryPool<byte>
     protected override void Dispose(bool disposing)
     {
         // Blocks that connections still hold come back to a pool that nobody rents from, and are collected with it.
+        _timer.Dispose();
     }
 
     private void Return(Block block)
@@ -68,31 +83,65 @@ internal sealed class ReceiveBuffers(TimeProvider time) : MemoryPool<byte>
         lock (_lock)
         {
             // Returned twice, it would be in two connections' hands.
-            if (block.IsOut)
+            if (!block.IsOut)
             {
-                block.IsOut = false;
-                if (_count < MostIdle)
-                {
-                    _idle[_count++] = block;
-                }
-
-                if (++_returns % LookEvery == 0 && time.GetElapsedTime(_trimmedAt) >= TrimEvery)
-                {
-                    Trim();
-                }
+                return;
             }
+
+            block.IsOut = false;
+            if (_count < MostIdle)
+            {
+                _idle[(_first + _count++) % MostIdle] = block;
+            }
+
+            if (_isTimed)
+            {
+                return;
+            }
+
+            _isTimed = true;
         }
+
+        _timer.Change(TrimEvery, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>After a burst of large bodies memory goes back by half each time, from the end that was longest unused. Under the lock.</summary>
+    /// <summary>After a burst of large bodies memory goes back by half each time, from the end that was longest unused.</summary>
     private void Trim()
     {
-        var drop = (_leastIdle + 1) / 2;
-        Array.Copy(_idle, drop, _idle, 0, _count - drop);
-        Array.Clear(_idle, _count - drop, drop);
-        _count -= drop;
-        _leastIdle = _count;
-        _trimmedAt = time.GetTimestamp();
+        int drop;
+        lock (_lock)
+        {
+            drop = (_leastIdle + 1) / 2;
+        }
+
+        while (drop > 0)
+        {
+            lock (_lock)
+            {
+                // Others go on renting in between: no more than nobody has wanted up to now.
+                var now = Math.Min(Math.Min(drop, TrimAtOnce), _leastIdle);
+                for (var i = 0; i < now; i++)
+                {
+                    _idle[_first] = null;
+                    _first = (_first + 1) % MostIdle;
+                }
+
+                _count -= now;
+                _leastIdle -= now;
+                drop = now == 0 ? 0 : drop - now;
+            }
+        }
+
+        lock (_lock)
+        {
+            _leastIdle = _count;
+            _isTimed = _count > 0;
+        }
+
+        if (Volatile.Read(ref _isTimed))
+        {
+            _timer.Change(TrimEvery, Timeout.InfiniteTimeSpan);
+        }
     }
 
     private sealed class Block(ReceiveBuffers pool) : IMemoryOwner<byte>

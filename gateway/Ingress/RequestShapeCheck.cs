@@ -1,12 +1,12 @@
 using System.Collections.Immutable;
-using Microsoft.Net.Http.Headers;
 using WebhookEdge.Gate;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Ingress;
 
 /// <summary>What can be refused from the head of a request alone: method, framing, header values, content encoding, declared length.</summary>
-internal sealed class RequestShapeCheck(ImmutableArray<string> methods) : IGateCheck
+/// <param name="encodings">Content codings that are let through as they are.</param>
+internal sealed class RequestShapeCheck(ImmutableArray<string> methods, ImmutableArray<string> encodings) : IGateCheck
 {
     public Stage Stage => Stage.Shape;
 
@@ -16,7 +16,7 @@ internal sealed class RequestShapeCheck(ImmutableArray<string> methods) : IGateC
     {
         if (delivery.Ambiguous)
         {
-            return Verdict.Reject(RejectReason.RequestMalformed, "Upgrade, CONNECT, or Content-Length beside Transfer-Encoding");
+            return Verdict.Reject(RejectReason.RequestMalformed, "an upgrade to another protocol, CONNECT, or a body framed in two ways");
         }
 
         // Ordinal: "post" is another method, and forwarding it would let each server read it in its own way.
@@ -48,12 +48,9 @@ internal sealed class RequestShapeCheck(ImmutableArray<string> methods) : IGateC
             }
         }
 
-        // Nothing is decompressed before it is verified, and what is signed is what was sent.
-        if (delivery.Headers.TryGetValue(HeaderNames.ContentEncoding, out var encoding)
-            && encoding.Count > 0
-            && !(encoding.Count == 1 && string.Equals(encoding[0], "identity", StringComparison.OrdinalIgnoreCase)))
+        if (delivery.Headers.ContentEncoding is { Count: > 0 } written && ContentCodings.RefusedOf(written, encodings) is { } coding)
         {
-            return Verdict.Reject(RejectReason.EncodingRefused);
+            return Verdict.Reject(RejectReason.EncodingRefused, coding);
         }
 
         if (delivery.DeclaredLength > delivery.Policy.BodyLimit)

@@ -12,7 +12,7 @@ internal enum RefreshOutcome
 }
 
 /// <summary>One list as the gauges show it; a list that was never loaded has no age.</summary>
-internal readonly record struct AddressListReading(string List, TimeSpan? Age, TimeSpan AlarmAfter, int Prefixes);
+internal readonly record struct AddressListReading(string List, TimeSpan? Age, TimeSpan AlarmAfter, int Prefixes, int LeftOut);
 
 /// <summary>Instruments about address lists. The tag <c>list</c> is bounded by the configuration.</summary>
 internal sealed class AddressMetrics
@@ -26,7 +26,8 @@ internal sealed class AddressMetrics
         meter.CreateLiveGauge("webhookedge.addresses.age", "s", "Time since a list was last fetched or confirmed; absent for a list that was never loaded.", () =>
             Read().Where(static list => list.Age is not null).Select(static list => Of(list, list.Age!.Value.TotalSeconds)));
         meter.CreateLiveGauge("webhookedge.addresses.alarm_after", "s", "Age at which a list is called stale.", () => Read().Select(static list => Of(list, list.AlarmAfter.TotalSeconds)));
-        meter.CreateLiveGauge("webhookedge.addresses.prefixes", "{prefix}", "Networks in a list; 0 for a list that was never loaded.", () => Read().Select(static list => Of(list, list.Prefixes)));
+        meter.CreateLiveGauge("webhookedge.addresses.prefixes", "{prefix}", "Networks in a list; 0 for a list that was never loaded, or that is published empty.", () => Read().Select(static list => Of(list, list.Prefixes)));
+        meter.CreateLiveGauge("webhookedge.addresses.left_out", "{entry}", "Entries of a list that are no sound network and were left out.", () => Read().Select(static list => Of(list, list.LeftOut)));
     }
 
     /// <summary>Tells the gauges where to look; the last caller wins.</summary>

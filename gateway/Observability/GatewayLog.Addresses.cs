@@ -29,4 +29,7 @@ internal static partial class GatewayLog
 
     [LoggerMessage(2008, LogLevel.Warning, "Address list {List} names something AWS does not publish: {Fault}")]
     public static partial void AddressListNameUnknown(this ILogger logger, string list, string fault);
+
+    [LoggerMessage(2009, LogLevel.Warning, "Address list {List} is taken with a remark: {Remark}")]
+    public static partial void AddressListRemark(this ILogger logger, string list, string remark);
 }

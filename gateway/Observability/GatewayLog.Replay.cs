@@ -32,4 +32,13 @@ internal static partial class GatewayLog
 
     [LoggerMessage(3009, LogLevel.Information, "Event {Key} forgotten: its next copy is delivered")]
     public static partial void ReplayForgotten(this ILogger logger, string key);
+
+    [LoggerMessage(3010, LogLevel.Information, "Redis at {EndPoint} does not tell its maxmemory-policy ({Fault}): see to it that it is noeviction or volatile-ttl, or it may evict keys whose loss lets duplicates through")]
+    public static partial void RedisKeepsItsPolicy(this ILogger logger, string endPoint, string fault);
+
+    [LoggerMessage(3011, LogLevel.Warning, "Replay store answered a {Operation} with {Fault}: that event goes on as if the store were away, others are not concerned ({Unsaid} such answers since the last line)")]
+    public static partial void ReplayStoreAnswersNonsense(this ILogger logger, string operation, string fault, long unsaid);
+
+    [LoggerMessage(3012, LogLevel.Warning, "The replay memory is full at {Capacity} events: the oldest are forgotten before their time, and copies of them would be delivered again; raise edge.limits.rememberedEvents (about 100 bytes each), or name a Redis")]
+    public static partial void ReplayMemoryForgets(this ILogger logger, int capacity);
 }

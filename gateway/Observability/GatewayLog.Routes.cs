@@ -28,4 +28,10 @@ internal static partial class GatewayLog
 
     [LoggerMessage(5108, LogLevel.Critical, "Not started: {Fault}")]
     public static partial void NotStarted(this ILogger logger, string fault);
+
+    [LoggerMessage(5109, LogLevel.Information, "Configuration is good again: it is that of revision {Revision}, which stayed in force")]
+    public static partial void RoutesAsBefore(this ILogger logger, string revision);
+
+    [LoggerMessage(5110, LogLevel.Error, "Revision {Revision} was published and requests still meet the rules of an earlier one on {Routes}; restart the gateway")]
+    public static partial void RoutesStray(this ILogger logger, string routes, string revision);
 }

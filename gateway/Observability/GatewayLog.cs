@@ -27,8 +27,8 @@ internal static partial class GatewayLog
     [LoggerMessage(1106, LogLevel.Warning, "Destination {Destination} of route {Route} accepts no connection ({Error}); trying another for request {RequestId}, nothing was sent")]
     public static partial void TryingAnother(this ILogger logger, string? destination, string route, string error, string requestId);
 
-    [LoggerMessage(1104, LogLevel.Error, "A check of route {Route} failed; the request was refused, request {RequestId}")]
-    public static partial void CheckFailed(this ILogger logger, Exception exception, string route, string requestId);
+    [LoggerMessage(1104, LogLevel.Error, "A check of route {Route} failed; the request was refused, request {RequestId}; {Unsaid} more since the last such line")]
+    public static partial void CheckFailed(this ILogger logger, Exception exception, string route, string requestId, long unsaid);
 
     [LoggerMessage(1105, LogLevel.Error, "Settling a replay claim of route {Route} failed, event {EventKey}")]
     public static partial void SettleFailed(this ILogger logger, Exception exception, string route, string? eventKey);
@@ -36,9 +36,15 @@ internal static partial class GatewayLog
     [LoggerMessage(1108, LogLevel.Information, "Answered the challenge {Method} {Path} on route {Route} from {Client}: {Status}, request {RequestId}")]
     public static partial void ChallengeAnswered(this ILogger logger, string method, string path, string route, string client, int status, string requestId);
 
-    [LoggerMessage(1116, LogLevel.Error, "An admin request failed ({Method}), request {RequestId}")]
-    public static partial void AdminFailed(this ILogger logger, Exception exception, string method, string requestId);
+    [LoggerMessage(1116, LogLevel.Error, "An admin request failed ({Method}), request {RequestId}; {Unsaid} more since the last such line")]
+    public static partial void AdminFailed(this ILogger logger, Exception exception, string method, string requestId, long unsaid);
+
+    [LoggerMessage(1117, LogLevel.Error, "A request failed outside of its checks (route {Route}) and was refused, request {RequestId}; {Unsaid} more since the last such line")]
+    public static partial void RequestFailed(this ILogger logger, Exception exception, string route, string requestId, long unsaid);
 
     [LoggerMessage(1107, LogLevel.Debug, "The body of a request on route {Route} could not be given back, its connection is over, request {RequestId}")]
     public static partial void BodyNotReturned(this ILogger logger, Exception exception, string route, string requestId);
+
+    [LoggerMessage(1108, LogLevel.Warning, "An upload to the app of route {Route} could not be ended after its answer, the sender's connection is closed, request {RequestId}")]
+    public static partial void SendingNotEnded(this ILogger logger, Exception exception, string route, string requestId);
 }

@@ -15,6 +15,7 @@ internal sealed class GatewayMetrics : IDisposable
         Meter = factory.Create(MeterName);
         Requests = new(Meter, time);
         Connections = new(Meter);
+        Certificates = new(Meter);
         Configuration = new(Meter, time);
         Addresses = new(Meter);
         Replay = new(Meter);
@@ -27,6 +28,8 @@ internal sealed class GatewayMetrics : IDisposable
     public RequestMetrics Requests { get; }
 
     public ConnectionMetrics Connections { get; }
+
+    public CertificateMetrics Certificates { get; }
 
     public ConfigurationMetrics Configuration { get; }
 

@@ -164,12 +164,18 @@ internal sealed class RouteLogLines
     private ThrottledLine? _challenge;
     private ThrottledLine? _holding;
     private ThrottledLine? _upstreamRefused;
+    private ThrottledLine? _tryingAnother;
+    private ThrottledLine? _settleFailed;
 
     public ThrottledLine Refused(string route, RejectReason reason) => _refused[(int)reason] ??= new(1100, reason.Describe().Level, route, reason.Describe().Slug);
 
     public ThrottledLine WouldRefuse(string route, RejectReason reason) => _wouldRefuse[(int)reason] ??= new(1102, LogLevel.Warning, route, reason.Describe().Slug);
 
     public ThrottledLine Holding(string route) => _holding ??= new(1103, LogLevel.Warning, route, "upstream-unreachable");
+
+    public ThrottledLine TryingAnother(string route) => _tryingAnother ??= new(1106, LogLevel.Warning, route, "upstream-unreachable");
+
+    public ThrottledLine SettleFailed(string route) => _settleFailed ??= new(1105, LogLevel.Error, route, "settle-failed");
 
     public ThrottledLine UpstreamRefused(string route) => _upstreamRefused ??= new(1115, LogLevel.Warning, route, "upstream-refused");
 

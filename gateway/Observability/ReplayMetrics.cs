@@ -15,6 +15,8 @@ internal sealed class ReplayMetrics
     private long _commitFailures;
     private long _writeBackDropped;
     private Func<long> _keys = static () => 0;
+    private Func<long> _keysLimit = static () => 0;
+    private Func<long> _evicted = static () => 0;
     private Func<long> _queued = static () => 0;
     private Func<int> _breaker = static () => 0;
 
@@ -26,13 +28,17 @@ internal sealed class ReplayMetrics
         meter.CreateObservableCounter("webhookedge.replay.commit_failures", () => Volatile.Read(ref _commitFailures), "{commit}", "Accepted deliveries whose marker could not be stored at once.");
         meter.CreateObservableCounter("webhookedge.replay.write_back_dropped", () => Volatile.Read(ref _writeBackDropped), "{marker}", "Markers lost because the write-back queue was full.");
         meter.CreateObservableGauge("webhookedge.replay.memory_keys", () => _keys(), "{key}", "Keys remembered in this process.");
+        meter.CreateObservableGauge("webhookedge.replay.memory_keys_limit", () => _keysLimit(), "{key}", "Keys remembered in this process at most.");
+        meter.CreateObservableCounter("webhookedge.replay.memory_evictions", () => _evicted(), "{key}", "Keys of this process forgotten before their time, because its memory was full.");
         meter.CreateObservableGauge("webhookedge.replay.write_back_queue", () => _queued(), "{marker}", "Markers waiting for the store to come back.");
         meter.CreateObservableGauge("webhookedge.replay.breaker", () => _breaker(), null, "0 closed, 1 half-open, 2 open: the store is not asked.");
     }
 
-    public void Observe(Func<long> memoryKeys, Func<long> writeBackQueue, Func<int> breaker)
+    public void Observe(Func<long> memoryKeys, Func<long> memoryLimit, Func<long> memoryEvictions, Func<long> writeBackQueue, Func<int> breaker)
     {
         _keys = memoryKeys;
+        _keysLimit = memoryLimit;
+        _evicted = memoryEvictions;
         _queued = writeBackQueue;
         _breaker = breaker;
     }

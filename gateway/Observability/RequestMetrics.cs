@@ -4,7 +4,7 @@ using System.Diagnostics.Metrics;
 namespace WebhookEdge.Observability;
 
 /// <summary>What the gateway as a whole holds and may hold, as the gauges show it.</summary>
-internal readonly record struct CapacityReading(long Requests, long MaxRequests, long Bytes, long MaxBytes);
+internal readonly record struct CapacityReading(long Requests, long MaxRequests, long Bytes, long MaxBytes, long GivenUp);
 
 /// <summary>
 /// What became of requests. Tags: <c>route</c> (configured ids and "none"), <c>outcome</c>, <c>reason</c>, <c>stage</c>, <c>status</c> class. Whatever every request
@@ -41,6 +41,7 @@ internal sealed class RequestMetrics
         meter.CreateLiveGauge("webhookedge.observing", null, "1 for a route that is in observe mode, wholly or in one of its checks: it lets through what it would refuse.", () => InForce.Select(static route => Of(route, route.IsObserving ? 1 : 0)));
         meter.CreateObservableGauge("webhookedge.in_flight", () => _capacity().Requests, "{request}", "Requests in the gateway now.");
         meter.CreateObservableGauge("webhookedge.in_flight.limit", () => _capacity().MaxRequests, "{request}", "Requests the gateway takes at once; more are refused as overloaded.");
+        meter.CreateObservableCounter("webhookedge.bodies.given_up", () => _capacity().GivenUp, "{request}", "Bodies that came slowly and were given up to make room; their senders read overloaded.");
         meter.CreateObservableGauge("webhookedge.buffered", () => _capacity().Bytes, "By", "Bytes of bodies held now.");
         meter.CreateObservableGauge("webhookedge.buffered.limit", () => _capacity().MaxBytes, "By", "Bytes of bodies the gateway holds at once; more are refused as overloaded.");
     }

@@ -157,7 +157,7 @@ internal sealed class RouteActivity(TimeProvider time)
         RejectReason.Duplicate => Fate.Duplicate,
         RejectReason.NotDecided or RejectReason.AllowListUnavailable or RejectReason.TooManyForRoute or RejectReason.Overloaded or RejectReason.SigningKeyUnavailable
             or RejectReason.DuplicateInFlight or RejectReason.ReplayStoreDown or RejectReason.UpstreamUnreachable or RejectReason.UpstreamTimeout or RejectReason.UpstreamFailed
-            or RejectReason.CheckFailed => Fate.Failed,
+            or RejectReason.CheckFailed or RejectReason.SenderHungUp => Fate.Failed,
         _ => Fate.Refused,
     };
 

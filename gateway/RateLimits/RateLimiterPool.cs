@@ -36,7 +36,7 @@ internal sealed class RateLimiterPool(TimeProvider time) : IDisposable
 
     /// <summary>The budget of each client address on this route.</summary>
     public AddressBudget Address(string routeId, int permits, TimeSpan window) =>
-        (AddressBudget)Get(new(routeId, Kind.Address, permits, window, 0), key => new AddressBudget(key.Permits, key.Window, time));
+        (AddressBudget)Get(new(routeId, Kind.Address, permits, window, 0), key => new AddressBudget(key.Permits, key.Window));
 
     /// <summary>
     /// Says after a reload which budgets (<see cref="RouteBudget"/> and <see cref="AddressBudget"/>) the published revision holds. Others are

@@ -12,6 +12,9 @@ internal enum ClaimState
 
     /// <summary>The event was delivered and is remembered.</summary>
     Done,
+
+    /// <summary>The store is there and says nothing of use about this key: somebody else's value lies there, say. The key is not the caller's.</summary>
+    Unknown,
 }
 
 /// <summary>What a store says to a claim.</summary>
@@ -23,7 +26,7 @@ internal readonly record struct ClaimAnswer(ClaimState State, ulong Owner = 0, i
 /// <summary>
 /// Remembers deliveries: <c>ABSENT → PENDING(owner, lease) → DONE(ttl)</c>, one key per event. Called by <see cref="ReplayLink"/>
 /// concurrently and never with a request's cancellation token. Every method throws <see cref="ReplayStoreException"/> when the store cannot
-/// be reached or refuses; the outcome is then unknown, and the command may yet take effect.
+/// be reached or refuses; the outcome is then unknown, and the command may yet take effect unless the store answered.
 /// </summary>
 internal interface IReplayStore
 {
@@ -45,6 +48,12 @@ internal interface IReplayStore
 /// <summary>A store could not be reached, or refused. The message is fit for a log: an error code or a constant, no key and no credential.</summary>
 internal sealed class ReplayStoreException : Exception
 {
+    /// <summary>
+    /// False when the store is there and answered, and what it said is of no use: a value that is not ours at one key, say. Such an answer tells nothing of
+    /// other keys.
+    /// </summary>
+    public bool IsAway { get; init; } = true;
+
     public ReplayStoreException(string message)
         : base(message)
     {

@@ -5,8 +5,9 @@ namespace WebhookEdge.Replay;
 
 /// <summary>
 /// The replay memory of this process: first level in front of Redis, and the whole store where none is configured. Holds at most
-/// <c>capacity</c> keys, about 72 bytes each, allocated in blocks as they are needed and reused for ever after. When full, the key delivered
-/// longest ago makes room; one in flight never does. Expired keys go when they are met, or by a hand that looks at two slots with every claim.
+/// <see cref="Capacity"/> keys, about 72 bytes each, allocated in blocks as they are needed and reused for ever after. When full, the key delivered
+/// longest ago makes room, and is counted if it was to be remembered longer; one in flight never does. Expired keys go when they are met, or by a hand that
+/// looks at two slots with every claim.
 /// </summary>
 internal sealed class MemoryReplayStore : IReplayStore
 {
@@ -15,19 +16,40 @@ internal sealed class MemoryReplayStore : IReplayStore
     private readonly TimeProvider _time;
     private readonly Shard[] _shards;
     private readonly int _shardBits;
+    private int _capacity;
+    private long _evicted;
 
     /// <param name="capacity">Keys remembered at most; rounded up to a whole number per shard.</param>
     public MemoryReplayStore(TimeProvider time, int capacity = DefaultCapacity)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         _time = time;
+        _capacity = capacity;
         _shardBits = Math.Clamp(BitOperations.Log2((uint)capacity) - 10, 0, 6);
         _shards = new Shard[1 << _shardBits];
         for (var i = 0; i < _shards.Length; i++)
         {
-            _shards[i] = new((capacity + _shards.Length - 1) >> _shardBits);
+            _shards[i] = new(this, PerShard(capacity));
         }
     }
+
+    /// <summary>Keys remembered at most. When it becomes less, each new key takes the place of two until that is so; slots once allocated stay.</summary>
+    public int Capacity
+    {
+        get => Volatile.Read(ref _capacity);
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            Volatile.Write(ref _capacity, value);
+            foreach (var shard in _shards)
+            {
+                shard.SetCapacity(PerShard(value));
+            }
+        }
+    }
+
+    /// <summary>Delivered keys that made room before their time, since the start.</summary>
+    public long Evicted => Volatile.Read(ref _evicted);
 
     /// <summary>Keys held now, those that expired and were not met since included.</summary>
     public int Count
@@ -44,7 +66,9 @@ internal sealed class MemoryReplayStore : IReplayStore
         }
     }
 
-    /// <summary>As <see cref="IReplayStore.ClaimAsync"/>; false when every slot is held by a delivery in flight, so that the key could not be claimed.</summary>
+    /// <summary>
+    /// As <see cref="IReplayStore.ClaimAsync"/>; false when every slot is held by a delivery in flight, so that the key could not be claimed.
+    /// </summary>
     public bool TryClaim(in ReplayKey key, ulong owner, TimeSpan lease, out ClaimAnswer answer)
     {
         var now = _time.GetTimestamp();
@@ -73,6 +97,8 @@ internal sealed class MemoryReplayStore : IReplayStore
     ValueTask<bool> IReplayStore.ReleaseAsync(ReplayKey key, ulong owner) => new(Release(key, owner));
 
     ValueTask<bool> IReplayStore.ForgetAsync(ReplayKey key) => new(Forget(key));
+
+    private int PerShard(int capacity) => (int)(((long)capacity + _shards.Length - 1) >> _shardBits);
 
     private Shard ShardOf(in ReplayKey key, out int hash)
     {
@@ -104,15 +130,16 @@ internal sealed class MemoryReplayStore : IReplayStore
     }
 
     /// <summary>A hash table under a lock of its own, with its delivered keys in a list from oldest to newest.</summary>
-    private sealed class Shard(int capacity)
+    private sealed class Shard(MemoryReplayStore store, int capacity)
     {
         // 1,024 slots are 64 KB: below the large object heap, and growing copies nothing.
         private const int BlockBits = 10;
 
         private readonly Lock _gate = new();
-        private readonly Slot[]?[] _blocks = new Slot[]?[(capacity + (1 << BlockBits) - 1) >> BlockBits];
+        private Slot[]?[] _blocks = new Slot[]?[BlocksOf(capacity)];
         // Beside the slots and not in them: they stay a cache line, and without tracing there are none.
-        private readonly TraceRef[]?[] _traces = new TraceRef[]?[(capacity + (1 << BlockBits) - 1) >> BlockBits];
+        private TraceRef[]?[] _traces = new TraceRef[]?[BlocksOf(capacity)];
+        private int _capacity = capacity;
         private int[] _buckets = NewBuckets(16);
         private int _everUsed;
         private int _free = -1;
@@ -122,6 +149,19 @@ internal sealed class MemoryReplayStore : IReplayStore
         private int _newest = -1;
 
         public int Count => Volatile.Read(ref _count);
+
+        public void SetCapacity(int value)
+        {
+            lock (_gate)
+            {
+                _capacity = value;
+                if (BlocksOf(value) > _blocks.Length)
+                {
+                    Array.Resize(ref _blocks, BlocksOf(value));
+                    Array.Resize(ref _traces, BlocksOf(value));
+                }
+            }
+        }
 
         public bool TryClaim(in ReplayKey key, int hash, ulong owner, long now, long expiresAt, out ClaimAnswer answer)
         {
@@ -211,6 +251,8 @@ internal sealed class MemoryReplayStore : IReplayStore
             }
         }
 
+        private static int BlocksOf(int capacity) => (int)(((long)capacity + (1 << BlockBits) - 1) >> BlockBits);
+
         private static int[] NewBuckets(int length)
         {
             var buckets = new int[length];
@@ -225,9 +267,10 @@ internal sealed class MemoryReplayStore : IReplayStore
         private void SetTrace(int index, TraceRef trace)
         {
             ref var block = ref _traces[index >> BlockBits];
-            if (block is null && trace.IsKnown)
+            var length = _blocks[index >> BlockBits]!.Length;
+            if (block is null ? trace.IsKnown : block.Length < length)
             {
-                block = new TraceRef[_blocks[index >> BlockBits]!.Length];
+                Array.Resize(ref block, length);
             }
 
             if (block is not null)
@@ -258,16 +301,22 @@ internal sealed class MemoryReplayStore : IReplayStore
         /// <summary>A slot in its bucket, with neither state nor expiry yet; -1 when all are taken by deliveries in flight.</summary>
         private int Add(in ReplayKey key, int hash, long now)
         {
-            if (_count == capacity)
+            if (_count >= _capacity)
             {
                 Sweep(now, 64);
             }
 
-            if (_count == capacity)
+            // Two where the capacity has become less; otherwise one is enough.
+            for (var made = 0; _count >= _capacity && made < 2; made++)
             {
                 if (_oldest < 0)
                 {
                     return -1;
+                }
+
+                if (At(_oldest).ExpiresAt > now)
+                {
+                    Interlocked.Increment(ref store._evicted);
                 }
 
                 Remove(_oldest);
@@ -287,7 +336,12 @@ internal sealed class MemoryReplayStore : IReplayStore
             else
             {
                 index = _everUsed++;
-                _blocks[index >> BlockBits] ??= new Slot[Math.Min(1 << BlockBits, capacity - (index & ~((1 << BlockBits) - 1)))];
+                ref var block = ref _blocks[index >> BlockBits];
+                if (block is null || block.Length <= (index & ((1 << BlockBits) - 1)))
+                {
+                    // The last block is as long as the capacity wants it, and longer when that has grown.
+                    Array.Resize(ref block, Math.Min(1 << BlockBits, _capacity - (index & ~((1 << BlockBits) - 1))));
+                }
             }
 
             ref var slot = ref At(index);

@@ -7,7 +7,7 @@ using WebhookEdge.Observability;
 namespace WebhookEdge.Replay;
 
 /// <summary>
-/// The replay memory that instances share. The only file that knows StackExchange.Redis; it keeps to API that 1.2 and 2.x have in common.
+/// The replay memory that instances share, over StackExchange.Redis, which only the files Redis*.cs of this folder know.
 /// <code>
 /// key      wh:1:&lt;64 hex&gt;          what stands in X-Webhook-Event-Key, so that an operator finds it with redis-cli
 /// pending  P:&lt;16 hex owner&gt;       PX lease
@@ -29,12 +29,15 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
 
     private readonly ConfigurationOptions _options;
     private readonly string _endPoint;
+    private readonly bool _sendsPassword;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly TimeSpan _deadline;
     private readonly Lock _gate = new();
     private Task<ConnectionMultiplexer>? _connecting;
     private volatile bool _claimByScript;
+    private volatile string? _connectingFault;
+    private string? _toldFault;
     private bool _disposed;
 
     private RedisReplayStore(ConfigurationOptions options, TimeProvider time, ILogger logger, TimeSpan deadline, bool claimByScript)
@@ -44,29 +47,43 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         _time = time;
         _logger = logger;
         _claimByScript = claimByScript;
+        _sendsPassword = !string.IsNullOrEmpty(options.Password);
 
         // The first endpoint only: a password with an unescaped comma ends up as a further "endpoint".
-        _endPoint = options.EndPoints[0].ToString() ?? "";
+        _endPoint = RedisAddress.Show(options.EndPoints[0]);
     }
 
     /// <summary>A store that connects in the background, and keeps reconnecting while Redis is away.</summary>
     /// <param name="deadline">What one command may take; <see cref="DefaultDeadline"/> when null.</param>
     /// <param name="claimByScript">Claim as with a server before 7.0; found out by itself otherwise.</param>
-    /// <exception cref="FormatException">Not a connection string. The message does not repeat it, for it may hold a password.</exception>
+    /// <exception cref="FormatException">Neither a connection string nor a URL. The message does not repeat it, for it may hold a password.</exception>
     public static RedisReplayStore Open(string connectionString, TimeProvider time, ILogger logger, TimeSpan? deadline = null, bool claimByScript = false)
     {
-        // What the library says about a string it cannot read quotes the string, so its exception goes no further.
-        if (ParseOrNull(connectionString) is not { EndPoints.Count: > 0 } options)
+        if (!RedisAddress.TryParse(connectionString, out var address, out var fault))
         {
-            throw new FormatException("not a StackExchange.Redis connection string; write HOST:PORT[,password=…][,ssl=true]");
+            throw new FormatException(fault);
         }
 
+        var options = address.Options;
         options.AbortOnConnectFail = false;
         options.ConnectTimeout = Math.Min(options.ConnectTimeout, 1_000);
         options.ReconnectRetryPolicy = new LinearRetry(500);
         options.KeepAlive = 5;
         options.ClientName ??= "webhookedge";
+
+        // The library would keep commands for a connection that is down and send them when it is back. A claim whose delivery was told "no answer" long ago
+        // would then block its event for a
+        // lease; what has to be made up for is in our own queue.
+        options.BacklogPolicy = BacklogPolicy.FailFast;
+
+        // What a server is asked once when it is found (INFO) the library calls administration, and refuses without this: the warning that Redis may evict
+        // our keys would vanish in silence.
+        options.AllowAdmin = true;
+
+        // For one server it would only ask for a key that nobody sets, and which a user limited to our keys may not read.
+        options.TieBreaker = options.EndPoints.Count == 1 ? "" : options.TieBreaker;
         var store = new RedisReplayStore(options, time, logger, deadline ?? DefaultDeadline, claimByScript);
+        options.ConnectionAttemptCompleted += (_, attempt) => store.Attempted(attempt);
         _ = store.StartConnecting();
         return store;
     }
@@ -75,39 +92,41 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
     {
         var name = NameOf(key);
         var value = "P:" + OwnerTokens.Format(owner);
-        RedisResult held;
-        if (_claimByScript)
-        {
-            held = await EvalAsync(ClaimScript, s_claimSha, name, value, Milliseconds(lease));
-        }
-        else
+        if (!_claimByScript)
         {
             try
             {
-                held = await ExecuteAsync("SET", (RedisKey)name, value, "NX", "GET", "PX", Milliseconds(lease));
+                var held = await RunAsync(
+                    static (database, command) => database.StringSetAndGetAsync(command.Key, command.Value, command.Expiry, keepTtl: false, When.NotExists),
+                    new(name, value, AtLeastOne(lease)));
+                return held.IsNull ? new(ClaimState.Claimed) : Parse((string?)held);
             }
-            catch (ReplayStoreException exception) when (exception.Message == "ERR" && exception.InnerException is RedisServerException { Message: var message } && message.Contains("syntax", StringComparison.OrdinalIgnoreCase))
+            catch (ReplayStoreException exception) when (exception.InnerException is RedisServerException { Message: var message }
+                && message.StartsWith("ERR", StringComparison.Ordinal) && message.Contains("syntax", StringComparison.OrdinalIgnoreCase))
             {
                 _claimByScript = true;
                 _logger.RedisClaimsByScript(_endPoint);
-                held = await EvalAsync(ClaimScript, s_claimSha, name, value, Milliseconds(lease));
             }
         }
 
-        return held.IsNull ? new(ClaimState.Claimed) : Parse((string?)held);
+        var answer = await EvalAsync(ClaimScript, s_claimSha, name, value, (long)AtLeastOne(lease).TotalMilliseconds);
+        return answer.IsNull ? new(ClaimState.Claimed) : Parse((string?)answer);
     }
 
     public async ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default)
     {
         var value = string.Create(CultureInfo.InvariantCulture, $"D:{status}:{_time.GetUtcNow().ToUnixTimeSeconds()}");
         value = trace.IsKnown ? $"{value}:{trace}" : value;
-        await ExecuteAsync("SET", (RedisKey)NameOf(key), value, "PX", Milliseconds(ttl));
+        await RunAsync(
+            static (database, command) => database.StringSetAsync(command.Key, command.Value, command.Expiry),
+            new(NameOf(key), value, AtLeastOne(ttl)));
     }
 
     public async ValueTask<bool> ReleaseAsync(ReplayKey key, ulong owner) =>
         (long)await EvalAsync(ReleaseScript, s_releaseSha, NameOf(key), "P:" + OwnerTokens.Format(owner)) == 1;
 
-    public async ValueTask<bool> ForgetAsync(ReplayKey key) => (long)await ExecuteAsync("DEL", (RedisKey)NameOf(key)) == 1;
+    public async ValueTask<bool> ForgetAsync(ReplayKey key) =>
+        await RunAsync(static (database, command) => database.KeyDeleteAsync(command.Key), new(NameOf(key), default, default));
 
     public async ValueTask DisposeAsync()
     {
@@ -135,23 +154,14 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         }
     }
 
-    public static bool IsConnectionString(string text) => ParseOrNull(text) is { EndPoints.Count: > 0 };
-
-    private static ConfigurationOptions? ParseOrNull(string connectionString)
+    private static string NameOf(in ReplayKey key) => string.Create(KeyPrefix.Length + (ReplayKey.Size * 2), key, static (name, key) =>
     {
-        try
-        {
-            return ConfigurationOptions.Parse(connectionString);
-        }
-        catch (Exception)
-        {
-            return null;
-        }
-    }
+        KeyPrefix.CopyTo(name);
+        key.Format(name[KeyPrefix.Length..]);
+    });
 
-    private static string NameOf(in ReplayKey key) => KeyPrefix + key.ToString();
-
-    private static long Milliseconds(TimeSpan span) => Math.Max(1, (long)span.TotalMilliseconds);
+    /// <summary>Redis counts milliseconds, and takes none for an error.</summary>
+    private static TimeSpan AtLeastOne(TimeSpan span) => TimeSpan.FromMilliseconds(Math.Max(1, (long)span.TotalMilliseconds));
 
     private static string Sha(string script)
     {
@@ -175,33 +185,35 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
             return new(ClaimState.Done, Status: status, Trace: TraceRef.TryParse(text[(text.LastIndexOf(':') + 1)..], out var trace) ? trace : default);
         }
 
-        throw new ReplayStoreException("a replay key holds a value that is not ours");
+        throw new ReplayStoreException("a replay key holds a value that is not ours") { IsAway = false };
     }
 
     private async ValueTask<RedisResult> EvalAsync(string script, string sha, string key, params object[] values)
     {
         try
         {
-            return await ExecuteAsync("EVALSHA", [sha, 1, (RedisKey)key, .. values]);
+            return await RunAsync(static (database, words) => database.ExecuteAsync("EVALSHA", words), (object[])[sha, 1, (RedisKey)key, .. values]);
         }
         catch (ReplayStoreException exception) when (exception.Message == "NOSCRIPT")
         {
             // The first time, and after a restart or failover of the server.
-            return await ExecuteAsync("EVAL", [script, 1, (RedisKey)key, .. values]);
+            return await RunAsync(static (database, words) => database.ExecuteAsync("EVAL", words), (object[])[script, 1, (RedisKey)key, .. values]);
         }
     }
 
+    private ValueTask<T> RunAsync<T>(Func<IDatabase, Command, Task<T>> send, in Command command) => RunAsync<T, Command>(send, command);
+
     /// <summary>One command, one deadline. Whatever goes wrong is a <see cref="ReplayStoreException"/>.</summary>
-    private async ValueTask<RedisResult> ExecuteAsync(string command, params object[] arguments)
+    private async ValueTask<T> RunAsync<T, TCommand>(Func<IDatabase, TCommand, Task<T>> send, TCommand command)
     {
-        Task<RedisResult>? pending = null;
+        Task<T>? pending = null;
         try
         {
             var begin = _time.GetTimestamp();
             var connecting = StartConnecting();
             var connection = connecting.IsCompletedSuccessfully ? connecting.Result : await connecting.WaitAsync(_deadline, _time);
             var left = _deadline - _time.GetElapsedTime(begin);
-            pending = connection.GetDatabase().ExecuteAsync(command, arguments);
+            pending = send(connection.GetDatabase(), command);
             return await pending.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, _time);
         }
         catch (Exception exception)
@@ -211,18 +223,9 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
 
             // A connection that breaks may fail its commands on the library's own threads: what a caller does next must not hold those up.
             await Task.Yield();
-            throw new ReplayStoreException(Describe(exception), exception);
+            throw RedisFault.Of(exception, _connectingFault);
         }
     }
-
-    private static string Describe(Exception exception) => exception switch
-    {
-        // READONLY, LOADING, OOM, MOVED, CLUSTERDOWN, NOAUTH, NOSCRIPT, …: the code alone, the rest may name keys or addresses.
-        RedisServerException { Message: var message } => message.Split(' ', 2)[0],
-        TimeoutException => "no answer in time",
-        RedisConnectionException { FailureType: var type } => type.ToString(),
-        _ => exception.GetType().Name,
-    };
 
     private Task<ConnectionMultiplexer> StartConnecting()
     {
@@ -243,50 +246,96 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
     private async Task<ConnectionMultiplexer> ConnectAsync()
     {
         var connection = await ConnectionMultiplexer.ConnectAsync(_options);
-
-        // Each answer continues its own delivery on the pool, instead of all of them in turn on one thread: one that takes its time holds up nobody, and
-        // no answer changes threads twice. Nothing here depends on the order of answers.
-        connection.PreserveAsyncOrder = false;
         connection.ConnectionFailed += (_, e) =>
         {
             if (e.ConnectionType == ConnectionType.Interactive)
             {
-                _logger.RedisConnectionFailed(_endPoint, e.FailureType.ToString());
+                Tell(e.EndPoint, RedisFault.Of(e, _sendsPassword));
             }
         };
         connection.ConnectionRestored += (_, e) =>
         {
-            if (e.ConnectionType == ConnectionType.Interactive)
+            if (e.ConnectionType == ConnectionType.Interactive && e.EndPoint is { } restored)
             {
-                _ = Task.Run(() => GreetAsync(connection));
+                _ = Task.Run(() => GreetAsync(connection.GetServer(restored)));
             }
         };
-        if (connection.IsConnected)
+        foreach (var server in connection.GetServers())
         {
-            _ = Task.Run(() => GreetAsync(connection));
+            if (server.IsConnected)
+            {
+                _ = Task.Run(() => GreetAsync(server));
+            }
         }
 
         return connection;
     }
 
-    /// <summary>Looks at how a server just connected to is set up; after a failover it may be another one. Advice only: no fault here is the store's.</summary>
-    private async Task GreetAsync(ConnectionMultiplexer connection)
+    /// <summary>Each attempt to connect, of which the library repeats one that fails about twice a second.</summary>
+    private void Attempted(ConnectionAttemptCompletedEventArgs attempt)
     {
-        _logger.RedisConnected(_endPoint);
+        if (attempt.ConnectionType != ConnectionType.Interactive)
+        {
+            return;
+        }
+
+        if (attempt.IsSuccess)
+        {
+            _connectingFault = null;
+            Volatile.Write(ref _toldFault, null);
+        }
+        else if (RedisFault.Of(attempt, _sendsPassword) is { } fault)
+        {
+            _connectingFault = fault;
+            Tell(attempt.EndPoint, fault);
+        }
+    }
+
+    /// <summary>A line for each cause, not for each attempt.</summary>
+    private void Tell(System.Net.EndPoint? endPoint, string fault)
+    {
+        if (Interlocked.Exchange(ref _toldFault, fault) != fault)
+        {
+            _logger.RedisConnectionFailed(RedisAddress.Show(endPoint), fault);
+        }
+    }
+
+    /// <summary>Looks at how a server just connected to is set up; after a failover it may be another one. Advice only: no fault here is the store's.</summary>
+    private async Task GreetAsync(IServer server)
+    {
+        var endPoint = RedisAddress.Show(server.EndPoint);
+        _logger.RedisConnected(endPoint);
         try
         {
             // A claim nobody makes: finds out here, not in a delivery, whether the server knows SET with NX and GET.
             await ClaimAsync(new(RandomNumberGenerator.GetBytes(ReplayKey.Size)), 0, TimeSpan.FromMilliseconds(1));
-            var answer = await connection.GetDatabase().ExecuteAsync("CONFIG", "GET", "maxmemory-policy");
-            var policy = (string[]?)answer is [_, var value] ? value : "noeviction";
-            if (policy is not ("noeviction" or "volatile-ttl"))
+        }
+        catch (ReplayStoreException)
+        {
+            // Deliveries will say so.
+        }
+
+        try
+        {
+            // Not CONFIG GET, which managed services forbid.
+            var memory = await server.InfoRawAsync("memory");
+            var at = memory?.IndexOf("maxmemory_policy:", StringComparison.Ordinal) ?? -1;
+            var policy = at < 0 ? "" : memory![(at + "maxmemory_policy:".Length)..].Split('\r', '\n')[0];
+            if (policy.Length == 0)
             {
-                _logger.RedisMayEvict(_endPoint, policy);
+                _logger.RedisKeepsItsPolicy(endPoint, "INFO does not name it");
+            }
+            else if (policy is not ("noeviction" or "volatile-ttl"))
+            {
+                _logger.RedisMayEvict(endPoint, policy);
             }
         }
-        catch (Exception)
+        catch (Exception exception)
         {
-            // Managed services forbid CONFIG.
+            _logger.RedisKeepsItsPolicy(endPoint, RedisFault.Of(exception, _connectingFault).Message);
         }
     }
+
+    /// <summary>What a command needs, so that none captures anything.</summary>
+    private readonly record struct Command(RedisKey Key, RedisValue Value, TimeSpan Expiry);
 }

@@ -11,7 +11,9 @@ namespace WebhookEdge.Replay;
 /// <param name="Stores">Shared stores in use; 0 = this process's memory alone.</param>
 /// <param name="Breaker">The worst of them: 0 closed, 1 half-open, 2 open.</param>
 /// <param name="Queued">Markers waiting for a store to come back.</param>
-internal readonly record struct ReplayState(int MemoryKeys, int Stores, int Breaker, int Queued);
+/// <param name="MemoryLimit">Events remembered in this process at most.</param>
+/// <param name="Forgotten">Events forgotten before their time, because the memory was full.</param>
+internal readonly record struct ReplayState(int MemoryKeys, int Stores, int Breaker, int Queued, int MemoryLimit, long Forgotten);
 
 /// <summary>How a route treats duplicates.</summary>
 /// <param name="Ttl">How long a delivered event is remembered.</param>
@@ -41,6 +43,9 @@ internal sealed class ReplayGuard : IAsyncDisposable
 
     // Timers count milliseconds: a shorter wait would not wait at all.
     private static readonly TimeSpan s_shortestWait = TimeSpan.FromMilliseconds(1);
+
+    // Whoever waited so long that less is left would be given up on before the app can have answered, and nobody would know whether it acted.
+    private static readonly TimeSpan s_leastToTakeOver = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_retryInFlight = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_retryStore = TimeSpan.FromSeconds(1);
 
@@ -60,6 +65,9 @@ internal sealed class ReplayGuard : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (ReplayLink Link, long? UnusedSince)> _links = [];
 
+    // More keys forgotten early than these are worth a line; the greatest number once it is written.
+    private long _forgottenUntold;
+
     /// <param name="processSeed">Distinguishes this process from the others on the same Redis; null draws one.</param>
     public ReplayGuard(MemoryReplayStore memory, TimeProvider time, ReplayMetrics metrics, ILogger<ReplayGuard> logger, ulong? processSeed = null)
     {
@@ -69,14 +77,24 @@ internal sealed class ReplayGuard : IAsyncDisposable
         _logger = logger;
         _owners = new(processSeed ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)));
         _claims = new DefaultObjectPool<ReplayClaim>(new ClaimPolicy(this), 4096);
-        metrics.Observe(() => _memory.Count, () => Sum(static link => link.Queued), WorstBreaker);
+        metrics.Observe(() => _memory.Count, () => _memory.Capacity, () => _memory.Evicted, () => Sum(static link => link.Queued), WorstBreaker);
     }
 
-    /// <summary>Whether <see cref="Connect"/> would take it; says nothing of whether anybody listens there.</summary>
-    public static bool IsConnectionString(string text) => RedisReplayStore.IsConnectionString(text);
+    /// <summary>Why <see cref="Connect"/> would not take it, without repeating it; null when it would. Says nothing of whether anybody listens there.</summary>
+    public static string? AddressFault(string connectionString) => RedisAddress.TryParse(connectionString, out _, out var fault) ? null : fault;
+
+    /// <summary>How many events this process remembers at most, from now on; what is too much goes little by little.</summary>
+    public void Remember(int events)
+    {
+        if (events != _memory.Capacity)
+        {
+            _memory.Capacity = events;
+            Volatile.Write(ref _forgottenUntold, _memory.Evicted);
+        }
+    }
 
     /// <summary>The link to a Redis by its connection string, shared by all who name the same one and opened in the background.</summary>
-    /// <exception cref="FormatException">Not a StackExchange.Redis connection string. The message does not repeat it.</exception>
+    /// <exception cref="FormatException">Neither a StackExchange.Redis connection string nor a URL. The message does not repeat it.</exception>
     public ReplayLink Connect(string connectionString)
     {
         lock (_gate)
@@ -142,7 +160,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         {
             ClaimState.Done => new(Duplicate(delivery, answer.Trace)),
             ClaimState.Claimed when link is null => new(Admit(delivery, key, owner, rules, null)),
-            ClaimState.Claimed => ClaimRemotelyAsync(delivery, key, owner, rules, link, cancellationToken),
+            ClaimState.Claimed => ClaimRemotelyAsync(delivery, key, owner, rules, link, waited: false, cancellationToken),
             _ when !rules.Waits => new(InFlight("a copy is being delivered")),
             _ => WaitAsync(delivery, key, rules, link, cancellationToken),
         };
@@ -196,7 +214,13 @@ internal sealed class ReplayGuard : IAsyncDisposable
             var breaker = WorstBreaker();
             lock (_gate)
             {
-                return new(_memory.Count, _links.Count(static entry => entry.Value.UnusedSince is null), breaker, _links.Values.Sum(static entry => entry.Link.Queued));
+                return new(
+                    _memory.Count,
+                    _links.Count(static entry => entry.Value.UnusedSince is null),
+                    breaker,
+                    _links.Values.Sum(static entry => entry.Link.Queued),
+                    _memory.Capacity,
+                    _memory.Evicted);
             }
         }
     }
@@ -222,6 +246,11 @@ internal sealed class ReplayGuard : IAsyncDisposable
             // Unconditional, whoever holds the key by now. The memory comes first: from here on copies are answered, whatever the store does.
             _memory.TryCommit(key, outcome.Status, rules.Ttl, outcome.Trace);
             _waiting.WakeAll(key);
+            if (link is null && _memory.Evicted > Volatile.Read(ref _forgottenUntold))
+            {
+                SayFull();
+            }
+
             return link is null ? default : link.CommitAsync(key, outcome.Status, rules.Ttl, outcome.Trace);
         }
 
@@ -252,6 +281,12 @@ internal sealed class ReplayGuard : IAsyncDisposable
             var owner = _owners.Next();
             if (!_waiting.TryClaimOrSit(_memory, key, owner, rules.Lease, out var answer, out var seat))
             {
+                if (rules.Closed)
+                {
+                    // Refused below without a claim whose end would wake the next.
+                    _waiting.WakeOne(key);
+                }
+
                 return WithoutRoom(delivery, key, owner, rules, link);
             }
 
@@ -262,9 +297,15 @@ internal sealed class ReplayGuard : IAsyncDisposable
 
             if (answer.State == ClaimState.Claimed)
             {
+                if (IsTooLate(begin, rules))
+                {
+                    GiveUp(key, owner);
+                    return TooLate();
+                }
+
                 return link is null
                     ? Admit(delivery, key, owner, rules, null)
-                    : await ClaimRemotelyAsync(delivery, key, owner, rules, link, cancellationToken);
+                    : await ClaimRemotelyAsync(delivery, key, owner, rules, link, waited: true, cancellationToken);
             }
 
             if (seat is null)
@@ -301,7 +342,8 @@ internal sealed class ReplayGuard : IAsyncDisposable
     }
 
     /// <summary>The key is ours in this process; is it in the store?</summary>
-    private async ValueTask<Verdict> ClaimRemotelyAsync(Delivery delivery, ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link, CancellationToken cancellationToken)
+    private async ValueTask<Verdict> ClaimRemotelyAsync(
+        Delivery delivery, ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link, bool waited, CancellationToken cancellationToken)
     {
         var answer = await link.ClaimAsync(key, owner, rules.Lease);
         if (answer is { State: ClaimState.InFlight } held && _owners.IsOurs(held.Owner))
@@ -312,13 +354,21 @@ internal sealed class ReplayGuard : IAsyncDisposable
             answer = await link.ClaimAsync(key, owner, rules.Lease);
         }
 
+        if (waited && answer is null or { State: ClaimState.Claimed or ClaimState.Unknown } && IsTooLate(Begin(delivery), rules))
+        {
+            // Asking the store took what was left.
+            await GiveUpAsync(key, owner, rules, link, alsoInStore: true);
+            return TooLate();
+        }
+
         return answer switch
         {
             { State: ClaimState.Claimed } => Admit(delivery, key, owner, rules, link),
             { State: ClaimState.Done } done => DeliveredElsewhere(delivery, key, done),
-            { } => await PollAsync(delivery, key, owner, rules, link, cancellationToken),
-            null when rules.Closed => await RefuseAsync(key, owner, rules, link),
-            null => AdmitWithoutStore(delivery, key, owner, rules, link),
+            { State: ClaimState.InFlight } => await PollAsync(delivery, key, owner, rules, link, cancellationToken),
+            _ when !rules.Closed => AdmitWithoutStore(delivery, key, owner, rules, link),
+            null => await RefuseAsync(key, owner, rules, link, "the replay store is away and the route is closed then"),
+            _ => await RefuseAsync(key, owner, rules, link, "what the replay store holds under this event's key is not ours, and the route is closed then"),
         };
     }
 
@@ -328,6 +378,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         var begin = Begin(delivery);
         var pause = s_firstPoll;
         var unsure = false;
+        var tooLate = false;
         _metrics.Waited();
         try
         {
@@ -339,7 +390,13 @@ internal sealed class ReplayGuard : IAsyncDisposable
                 if (answer?.State == ClaimState.Claimed || answer is { State: ClaimState.InFlight } held && held.Owner == owner)
                 {
                     // The second case: an earlier poll took the key and its answer was lost.
-                    return Admit(delivery, key, owner, rules, link);
+                    if (!IsTooLate(begin, rules))
+                    {
+                        return Admit(delivery, key, owner, rules, link);
+                    }
+
+                    tooLate = unsure = true;
+                    break;
                 }
 
                 if (answer is { State: ClaimState.Done } done)
@@ -359,15 +416,15 @@ internal sealed class ReplayGuard : IAsyncDisposable
         }
 
         await GiveUpAsync(key, owner, rules, link, unsure);
-        return InFlight("another instance is delivering it and did not finish in time");
+        return tooLate ? TooLate() : InFlight("another instance is delivering it and did not finish in time");
     }
 
-    private async ValueTask<Verdict> RefuseAsync(ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link)
+    private async ValueTask<Verdict> RefuseAsync(ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link, string detail)
     {
         // The claim may yet arrive, and would block the event for a lease.
         await GiveUpAsync(key, owner, rules, link, alsoInStore: true);
         _metrics.Claim("store_down");
-        return Verdict.Reject(RejectReason.ReplayStoreDown, "the replay store is away and the route is closed then", s_retryStore);
+        return Verdict.Reject(RejectReason.ReplayStoreDown, detail, s_retryStore);
     }
 
     private async ValueTask GiveUpAsync(ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link, bool alsoInStore)
@@ -438,6 +495,18 @@ internal sealed class ReplayGuard : IAsyncDisposable
         return Verdict.Reject(RejectReason.DuplicateInFlight, detail, s_retryInFlight);
     }
 
+    private Verdict TooLate() => InFlight("the copy before it failed, and too little time is left to deliver this one");
+
+    private bool IsTooLate(long begin, ReplayRules rules) => rules.Timeout - _time.GetElapsedTime(begin) < s_leastToTakeOver;
+
+    private void SayFull()
+    {
+        if (Interlocked.Exchange(ref _forgottenUntold, long.MaxValue) != long.MaxValue)
+        {
+            _logger.ReplayMemoryForgets(_memory.Capacity);
+        }
+    }
+
     private long Begin(Delivery delivery) => delivery.BodyCompletedAt != 0 ? delivery.BodyCompletedAt : _time.GetTimestamp();
 
     private long Sum(Func<ReplayLink, long> of)
@@ -452,7 +521,8 @@ internal sealed class ReplayGuard : IAsyncDisposable
     {
         lock (_gate)
         {
-            return _links.Values.Select(static entry => entry.Link.BreakerState).DefaultIfEmpty(0).Max();
+            // A link that is only waiting for its end, after its server or password changed, is nobody's fault any more.
+            return _links.Values.Where(static entry => entry.UnusedSince is null).Select(static entry => entry.Link.BreakerState).DefaultIfEmpty(0).Max();
         }
     }
 
@@ -461,36 +531,5 @@ internal sealed class ReplayGuard : IAsyncDisposable
         public ReplayClaim Create() => new(guard);
 
         public bool Return(ReplayClaim obj) => true;
-    }
-}
-
-/// <summary>A held key. Pooled: it goes back when it is settled, so it is settled once and not touched again.</summary>
-internal sealed class ReplayClaim(ReplayGuard guard) : IDeliveryClaim
-{
-    private ReplayKey _key;
-    private ulong _owner;
-    private ReplayRules? _rules;
-    private ReplayLink? _link;
-
-    public void Open(in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
-    {
-        _key = key;
-        _owner = owner;
-        _link = link;
-        _rules = rules;
-    }
-
-    public ValueTask SettleAsync(ForwardOutcome outcome)
-    {
-        // Taking the rules is what makes a second call do nothing.
-        if (Interlocked.Exchange(ref _rules, null) is not { } rules)
-        {
-            return default;
-        }
-
-        var (key, owner, link) = (_key, _owner, _link);
-        _link = null;
-        guard.Return(this);
-        return guard.SettleAsync(key, owner, rules, link, outcome);
     }
 }

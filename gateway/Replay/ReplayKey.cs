@@ -57,6 +57,14 @@ internal readonly struct ReplayKey : IEquatable<ReplayKey>
     // HashCode mixes in a random seed of the process: a sender who can choose bodies cannot choose which keys share a bucket.
     public override int GetHashCode() => HashCode.Combine(_a, _b);
 
+    /// <summary>Writes the 64 hex digits.</summary>
+    public void Format(Span<char> destination)
+    {
+        Span<byte> digest = stackalloc byte[Size];
+        CopyTo(digest);
+        Convert.TryToHexStringLower(digest, destination, out _);
+    }
+
     public override string ToString()
     {
         Span<byte> digest = stackalloc byte[Size];

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Gate;
+using WebhookEdge.Replay;
 using Yarp.ReverseProxy.Configuration;
 
 namespace WebhookEdge.Routes;
@@ -44,7 +45,22 @@ internal sealed class GatewaySnapshot : IProxyConfig
     public IChangeToken ChangeToken { get; }
 
     /// <summary>The same revision with a fresh change token.</summary>
-    public GatewaySnapshot Copy() => new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = Policies, Summaries = Summaries, Settings = Settings };
+    public GatewaySnapshot Copy() => With(Policies);
+
+    /// <summary>
+    /// The same revision with the very policy objects of <paramref name="before"/> wherever the fingerprint is the same. YARP keeps the endpoint of a route that
+    /// did not change, and with it the policy the endpoint was made with; so what is on the endpoints and what is said to be in force are the same objects.
+    /// </summary>
+    public GatewaySnapshot Keeping(GatewaySnapshot before) => With(Policies.Values.Select(policy =>
+        before.Policies.GetValueOrDefault(policy.RouteId) is { } known && known.Fingerprint == policy.Fingerprint ? known : policy)
+        .ToFrozenDictionary(static policy => policy.RouteId, StringComparer.Ordinal));
+
+    /// <summary>Every route has the policy object it has in <paramref name="other"/>, and there are no others.</summary>
+    public bool HasPoliciesOf(GatewaySnapshot other) =>
+        Policies.Count == other.Policies.Count && Policies.All(entry => ReferenceEquals(entry.Value, other.Policies.GetValueOrDefault(entry.Key)));
+
+    private GatewaySnapshot With(FrozenDictionary<string, RoutePolicy> policies) =>
+        new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = policies, Summaries = Summaries, Settings = Settings };
 
     /// <summary>Tells YARP that a newer revision is to be fetched.</summary>
     public void Supersede() => _superseded.Cancel();
@@ -57,6 +73,9 @@ internal sealed record EdgeSettings
 
     public int ConcurrentRequests { get; init; } = 4096;
 
+    /// <summary>Events this process remembers at most.</summary>
+    public int RememberedEvents { get; init; } = MemoryReplayStore.DefaultCapacity;
+
     /// <summary>Resolved connection string; a secret. Null = replay memory in this process.</summary>
     public string? Redis { get; init; }
 
@@ -68,6 +87,9 @@ internal sealed record EdgeSettings
 
     public string? StateDirectory { get; init; }
 
+    /// <summary>How the address of a client is established where there is no route to say it.</summary>
+    public ClientAddressResolver Addresses { get; init; } = ClientAddressResolver.Connection;
+
     /// <summary>Peers whose new connections begin with a PROXY header; null = none do.</summary>
     public CidrSet? ProxyPeers { get; init; }
 }
@@ -78,6 +100,9 @@ internal sealed class SnapshotProvider : IProxyConfigProvider, IConfigChangeList
     /// <summary>Key of the policy's fingerprint in <c>RouteConfig.Metadata</c>: YARP keeps an endpoint while its RouteConfig is equal, so without it a changed policy would be ignored.</summary>
     public const string FingerprintKey = "WebhookEdge.Fingerprint";
 
+    /// <summary>What YARP may take to run a revision; it takes milliseconds.</summary>
+    public static readonly TimeSpan AppliedWithin = TimeSpan.FromSeconds(30);
+
     private GatewaySnapshot _current = GatewaySnapshot.Empty;
     private Publication? _publication;
 
@@ -86,13 +111,23 @@ internal sealed class SnapshotProvider : IProxyConfigProvider, IConfigChangeList
     public IProxyConfig GetConfig() => Current;
 
     /// <summary>Publishes <paramref name="snapshot"/> and waits until YARP runs it. The fault when YARP refused it; the old revision stays in force then.</summary>
-    public async Task<Exception?> PublishAsync(GatewaySnapshot snapshot, CancellationToken cancellationToken)
+    /// <param name="time">Measures <see cref="AppliedWithin"/>: without a bound a revision that YARP never speaks of would stop reloading for ever, in silence.</param>
+    public async Task<Exception?> PublishAsync(GatewaySnapshot snapshot, TimeProvider time, CancellationToken cancellationToken)
     {
         var publication = new Publication(snapshot);
         Volatile.Write(ref _publication, publication);
         var previous = Interlocked.Exchange(ref _current, snapshot);
         previous.Supersede();
-        var fault = await publication.Done.Task.WaitAsync(cancellationToken);
+        Exception? fault;
+        try
+        {
+            fault = await publication.Done.Task.WaitAsync(AppliedWithin, time, cancellationToken);
+        }
+        catch (TimeoutException e)
+        {
+            fault = new TimeoutException($"the proxy did not take the revision within {AppliedWithin.TotalSeconds} s", e);
+        }
+
         if (fault is not null)
         {
             // Keeps what is said to be running and what is running the same; YARP re-reads an equal revision without effect.

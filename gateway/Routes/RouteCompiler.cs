@@ -1,6 +1,8 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -20,13 +22,9 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace WebhookEdge.Routes;
 
-/// <summary>Feeds and budgets a revision uses. They live outside revisions, keyed by what they are for, so a reload resets none.</summary>
+/// <summary>What a revision uses beside what its policies do (<see cref="RoutePolicy.Uses"/>). It lives outside revisions, keyed by what it is for, so a reload resets none.</summary>
 internal sealed record CompiledResources
 {
-    public HashSet<AddressList> Lists { get; } = [];
-
-    public HashSet<IDisposable> Limiters { get; } = [];
-
     /// <summary>The connection to the shared replay store; null = memory of this process only.</summary>
     public ReplayLink? Replay { get; set; }
 }
@@ -53,22 +51,22 @@ internal sealed record CompiledRoutes(GatewaySnapshot Snapshot, IReadOnlyList<st
 internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, RouteActivities activities, GatewayMetrics metrics, TimeProvider time)
 {
     private const string DefaultAwsUrl = "https://ip-ranges.amazonaws.com/ip-ranges.json";
-    /// <summary>How long a delivered event is remembered when nothing says otherwise.</summary>
-    public static readonly TimeSpan DefaultTtl = TimeSpan.FromHours(72);
     private static readonly ByteSize DefaultMaxBody = new(1024 * 1024);
+    private readonly ObjectNumbers _numbers = new();
 
     public async Task<CompiledRoutes> CompileAsync(RoutesFile file, List<ConfigProblem> problems, CompileMode mode, CancellationToken cancellationToken)
     {
         var work = new Work(file, problems, mode);
         var settings = CompileEdge(work);
+        work.EdgeSecrets = [.. work.SecretDigests];
 
         // Before the first list is asked for: it starts from the last-known-good copy that is kept there.
         lists.StateDirectory = settings.StateDirectory;
         if (settings.Redis is { } redis)
         {
-            if (!ReplayGuard.IsConnectionString(redis))
+            if (ReplayGuard.AddressFault(redis) is { } fault)
             {
-                problems.Add(new("edge.redis", "what the reference points to is not a StackExchange.Redis connection string", "write HOST:PORT[,password=…][,ssl=true]"));
+                problems.Add(new("edge.redis", $"what the reference points to: {fault}"));
             }
             else if (mode == CompileMode.Serve)
             {
@@ -98,7 +96,8 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
                 {
                     RouteId = id,
                     ClusterId = cluster.ClusterId,
-                    Match = new() { Path = route.Path, Hosts = route.Hosts },
+                    // The hosts stand in the policy: see HostPolicy.
+                    Match = new() { Path = route.Path },
                     Transforms = route.Transforms,
                     Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [SnapshotProvider.FingerprintKey] = policy.Fingerprint },
                 });
@@ -107,7 +106,8 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
         await YarpRules.ValidateAsync(routes, [.. used.Values], static c => $"clusters.{c.ClusterId[..c.ClusterId.IndexOf('~', StringComparison.Ordinal)]}", problems);
         cancellationToken.ThrowIfCancellationRequested();
-        var revision = Digest([.. policies.Values.Select(static p => p.Fingerprint), .. used.Keys, JsonSerializer.Serialize(file.Edge), settings.Redis ?? ""]);
+        // Without the numbers of objects: every instance with the same file and the same secrets is at the same revision.
+        var revision = Digest([.. work.Contents, .. used.Keys, JsonSerializer.Serialize(file.Edge), .. work.EdgeSecrets]);
         var snapshot = new GatewaySnapshot
         {
             RevisionId = revision[..12],
@@ -115,7 +115,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             Clusters = [.. used.Values],
             Policies = policies.ToFrozenDictionary(StringComparer.Ordinal),
             Summaries = summaries,
-            Settings = settings with { ProxyPeers = addresses.ProxyPeers },
+            Settings = settings with { ProxyPeers = addresses.ProxyPeers, Addresses = addresses },
         };
         return new(snapshot, [.. work.SecretFiles], work.Resources);
     }
@@ -127,6 +127,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         {
             BufferedBodies = edge?.Limits?.BufferedBodies?.Bytes ?? new EdgeSettings().BufferedBodies,
             ConcurrentRequests = edge?.Limits?.ConcurrentRequests ?? new EdgeSettings().ConcurrentRequests,
+            RememberedEvents = edge?.Limits?.RememberedEvents ?? new EdgeSettings().RememberedEvents,
             Redis = edge?.Redis is { } redis && work.Resolve(redis, "edge.redis") is { } value ? Encoding.UTF8.GetString(value) : null,
             RedisReference = edge?.Redis,
             ClientAddress = edge?.ClientAddress is { From: { } from and not "connection" } client ? $"{from} past {string.Join(", ", client.TrustedProxies ?? [])}" : new EdgeSettings().ClientAddress,
@@ -166,6 +167,8 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         }
 
         var place = $"routes.{id}";
+        var publicUrl = Uri.TryCreate(work.File.Edge?.PublicUrl, UriKind.Absolute, out var url) ? url : null;
+        work.BeginRoute();
         var preset = route.Provider is { } name ? Presets.Find(name) : null;
         var timeout = route.Timeout?.Value ?? PresetSpec.DefaultTimeout(preset);
         var observe = route.Mode == "observe";
@@ -188,7 +191,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             checks.Add(handshake);
         }
 
-        checks.Add(new RequestShapeCheck([.. handshake is { TakesGet: true } ? methods.Append("GET").Distinct() : methods]));
+        checks.Add(new RequestShapeCheck([.. handshake is { TakesGet: true } ? methods.Append("GET").Distinct() : methods], [.. route.Encodings ?? []]));
         if (route.Freshness is { } freshness && FreshnessCheck.Compile(freshness, time, work.Problems, $"{place}.freshness") is { } fresh)
         {
             Add(fresh, shadow: false);
@@ -200,21 +203,30 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
         // Stable, so that checks of one stage keep the order they were written in.
         var ordered = checks.OrderBy(static c => c.Stage).ToImmutableArray();
+
+        // All that was written and may matter, and every value that a reference gave while this route and edge were compiled.
+        var content = Digest([
+            id, JsonSerializer.Serialize(route), JsonSerializer.Serialize(preset), JsonSerializer.Serialize(work.File.Edge), JsonSerializer.Serialize(work.File.Schemes),
+            JsonSerializer.Serialize(work.File.AddressSets), .. work.EdgeSecrets, .. work.SecretDigests,
+        ]);
+        work.Contents.Add(content);
         return new()
         {
             RouteId = id,
-            Fingerprint = Digest([
-                JsonSerializer.Serialize(route), JsonSerializer.Serialize(preset), JsonSerializer.Serialize(work.File.Edge), JsonSerializer.Serialize(work.File.Schemes),
-                JsonSerializer.Serialize(work.File.AddressSets), .. proof.SecretDigests,
-            ]),
+            Fingerprint = $"{content}:{string.Join('.', work.Uses.Select(_numbers.Of))}",
+            Uses = [.. work.Uses],
             Path = literal,
             IsPrefix = isPrefix,
+            Hosts = [.. (route.Hosts ?? []).Select(static host => HostRule.Parse(Grammar.AsciiHost(host)))],
             Provider = route.Provider,
             Addresses = addresses,
             Activity = activities.Of(id),
             BodyLimit = (route.MaxBody ?? work.File.Edge?.Limits?.MaxBody ?? DefaultMaxBody).Bytes,
             Timeout = timeout,
             ForwardCredentials = route.ForwardCredentials ?? false,
+            ForwardHeaders = [.. (route.ForwardHeaders ?? []).Select(ForwardedHeaders.Normalise)],
+            PublicScheme = publicUrl?.Scheme,
+            PublicHost = publicUrl?.Authority,
             CredentialHeaders = [.. proof.CredentialHeaders.Select(ForwardedHeaders.Normalise)],
             Numbers = metrics.Requests.Of(id),
             Secrets = [.. proof.Secrets.Select(static s => s.Id).Distinct().Select(reference => metrics.Secrets.Of(id, reference))],
@@ -259,7 +271,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             }
         }
 
-        work.Resources.Lists.UnionWith(feeds);
+        work.Uses.AddRange(feeds.Distinct());
         return new(CidrSet.Create(networks), [.. feeds.Distinct()]);
     }
 
@@ -330,7 +342,6 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
                 if (work.Resolve(reference, $"{entry.Place}.secrets[{i}]") is { } value)
                 {
                     secrets.Add(new(reference, value));
-                    proof.SecretDigests.Add(Convert.ToHexString(SHA256.HashData(value)));
                     proof.Secrets.Add(secrets[^1]);
                 }
             }
@@ -375,8 +386,6 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             {
                 return null;
             }
-
-            proof.SecretDigests.Add(Convert.ToHexString(SHA256.HashData(token)));
         }
 
         if (work.Mode == CompileMode.ValidateWithoutSecrets || (kind.NeedsToken && token is null))
@@ -394,7 +403,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         if (route.RateLimit?.Address is { Permits: { } permits and > 0, Window: { } window })
         {
             var limiter = limiters.Address(id, permits, window);
-            work.Resources.Limiters.Add(limiter);
+            work.Uses.Add(limiter);
             add(new AddressBudgetCheck(limiter), shadow);
         }
 
@@ -402,7 +411,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         {
             // Who only looks on makes nobody wait.
             var limiter = limiters.Route(id, routePermits, routeWindow, shadow || route.Mode == "observe" ? 0 : budget.Queue ?? 0);
-            work.Resources.Limiters.Add(limiter);
+            work.Uses.Add(limiter);
             add(new RouteBudgetCheck(limiter, timeout, time), shadow);
         }
     }
@@ -449,18 +458,20 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
     /// <summary>The recipe of the route's event keys, also where no check asks for one.</summary>
     private ReplayKeyRecipe CompileReplay(Work work, string place, string id, RouteSpec route, PresetSpec? preset, TimeSpan timeout, bool signsId, Action<IGateCheck, bool> add)
     {
-        if (route.Replay?.Word == "off")
+        var rules = ResolvedReplay.Of(route.Replay, preset);
+        if (rules.IsOff)
         {
             return ReplayKeyRecipe.Compile(id, null, place, work.Problems);
         }
 
-        var written = route.Replay?.Options;
-        var key = written?.Key ?? preset?.Replay?.Key ?? (signsId ? ["id"] : ["body"]);
-        var ttl = written?.Ttl?.Value ?? preset?.Replay?.Ttl?.Value ?? DefaultTtl;
-        var closed = (written?.OnStoreError ?? preset?.Replay?.OnStoreError) == "closed";
-        var recipe = ReplayKeyRecipe.Compile(id, key, $"{place}.replay.key", work.Problems);
-        var shadow = (written is null ? preset?.Replay?.Mode : written.Mode) == "observe";
-        add(new ReplayCheck(recipe, new ReplayRules(ttl, timeout, closed) { Waits = !shadow && route.Mode != "observe" }, replay, work.Resources.Replay), shadow);
+        var recipe = ReplayKeyRecipe.Compile(id, rules.KeyOf(signsId), $"{place}.replay.key", work.Problems);
+        var waits = !rules.Observes && route.Mode != "observe";
+        if (work.Resources.Replay is { } link)
+        {
+            work.Uses.Add(link);
+        }
+
+        add(new ReplayCheck(recipe, new ReplayRules(rules.Ttl.Value, timeout, rules.Closed) { Waits = waits }, replay, work.Resources.Replay), rules.Observes);
         return recipe;
     }
 
@@ -511,10 +522,17 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
+    /// <summary>Numbers objects by identity, from 1, for as long as they live.</summary>
+    private sealed class ObjectNumbers
+    {
+        private readonly ConditionalWeakTable<object, string> _known = [];
+        private int _last;
+
+        public string Of(object held) => _known.GetValue(held, _ => Interlocked.Increment(ref _last).ToString(CultureInfo.InvariantCulture));
+    }
+
     private sealed record CompiledProof
     {
-        public List<string> SecretDigests { get; } = [];
-
         public HashSet<string> CredentialHeaders { get; } = [];
 
         public List<Secret> Secrets { get; } = [];
@@ -531,9 +549,28 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
         public CompiledResources Resources { get; } = new();
 
+        /// <summary>What the references of <c>edge</c> resolved to, by digest; every route depends on it.</summary>
+        public IReadOnlyList<string> EdgeSecrets { get; set; } = [];
+
+        /// <summary>What the references resolved so far for the route being compiled gave, by digest, each with the reference.</summary>
+        public List<string> SecretDigests { get; } = [];
+
+        /// <summary>What the route being compiled holds of the pools.</summary>
+        public List<object> Uses { get; } = [];
+
+        /// <summary>Digests of the routes compiled so far.</summary>
+        public List<string> Contents { get; } = [];
+
+        public void BeginRoute()
+        {
+            SecretDigests.Clear();
+            Uses.Clear();
+        }
+
         public byte[]? Resolve(string text, string place)
         {
-            if (!SecretReference.TryParse(text, out var reference))
+            // What is no reference was refused by the validator, and may be the secret itself.
+            if (!Grammar.IsSecretReference(text) || !SecretReference.TryParse(text, out var reference))
             {
                 return null;
             }
@@ -548,10 +585,12 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
                 return null;
             }
 
+            // Here and nowhere else secrets are looked up, so none can be left out of a fingerprint.
             var value = reference.Resolve(out var fault);
+            SecretDigests.Add($"{text}={(value is null ? "" : Convert.ToHexString(SHA256.HashData(value)))}");
             if (value is null)
             {
-                Problems.Add(new(place, fault!, reference.IsFile ? "mount the file, or name another" : $"set it, e.g. export {reference.Target}=…"));
+                Problems.Add(new(place, fault!, reference.Remedy));
             }
 
             return value;

@@ -1,6 +1,8 @@
 using System.Globalization;
+using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
+using WebhookEdge.Handshakes;
 using WebhookEdge.Signatures;
 using Yarp.ReverseProxy.Configuration;
 
@@ -26,11 +28,25 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
             $"{(spec.Cluster is null ? "" : spec.Cluster + " ")}{string.Join(", ", (cluster.Destinations ?? new Dictionary<string, DestinationConfig>()).Values.Select(static d => Bare(d.Address)))}".Trim(),
             spec.Provider ?? "none",
             ChecksOf(spec, preset),
-            string.Join(", ", spec.Allow?.From ?? preset?.Allow ?? ["any"]),
+            string.Join(", ", spec.Allow?.From ?? preset?.Allow ?? ["any"]) + WrittenOf(policy),
             ReplayOf(spec, preset, policy),
             LimitsOf(spec, policy),
             GivesUpOf(policy),
             policy.Observing.IsEmpty ? "enforce" : $"observe ({string.Join(", ", policy.Observing)})");
+    }
+
+    /// <summary>How many addresses the networks written in the file let in, where one does not see it at a glance.</summary>
+    private static string WrittenOf(RoutePolicy policy)
+    {
+        foreach (var check in policy.Checks)
+        {
+            if ((check is ShadowCheck shadow ? shadow.Inner : check) is AllowListCheck { Literal: { PrefixCount: > 1 } written })
+            {
+                return string.Create(CultureInfo.InvariantCulture, $" ({AddressCount.Say(written)} in {written.PrefixCount} networks of the file{(written.MergedCount == written.PrefixCount ? "" : $", {written.MergedCount} merged")})");
+            }
+        }
+
+        return "";
     }
 
     private static string ChecksOf(RouteSpec spec, PresetSpec? preset)
@@ -50,9 +66,9 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
             checks.Add($"{freshness.At} within {freshness.Within}");
         }
 
-        if (spec.Handshake?.Name is { } handshake ? handshake != "off" : preset?.Handshake is not null)
+        if (HandshakeCompiler.KindOf(spec.Handshake, preset?.Handshake) is { } handshake)
         {
-            checks.Add($"answers {spec.Handshake?.Name ?? preset!.Handshake} challenges");
+            checks.Add($"answers {handshake.Name} challenges");
         }
 
         return checks.Count == 0 ? "none but the address" : string.Join(" + ", checks);
@@ -62,15 +78,8 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
 
     private static string ReplayOf(RouteSpec spec, PresetSpec? preset, RoutePolicy policy)
     {
-        if (spec.Replay?.Word == "off")
-        {
-            return "off";
-        }
-
-        var written = spec.Replay?.Options;
-        var key = written?.Key ?? preset?.Replay?.Key;
-        var closed = (written?.OnStoreError ?? preset?.Replay?.OnStoreError) == "closed";
-        return $"{(key is null ? policy.SignsId ? "id" : "body" : string.Join(" + ", key))} for {written?.Ttl ?? preset?.Replay?.Ttl ?? new Duration(RouteCompiler.DefaultTtl)}{(closed ? ", closed without its store" : "")}";
+        var replay = ResolvedReplay.Of(spec.Replay, preset);
+        return replay.IsOff ? "off" : $"{string.Join(" + ", replay.KeyOf(policy.SignsId))} for {replay.Ttl}{(replay.Closed ? ", closed without its store" : "")}";
     }
 
     private static string LimitsOf(RouteSpec spec, RoutePolicy policy)
@@ -84,6 +93,11 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
         if (spec.RateLimit?.Route is { } route)
         {
             limits.Add($"{route.Permits} per {route.Window} in all");
+        }
+
+        if (spec.Encodings is { } encodings)
+        {
+            limits.Add($"bodies in {string.Join(" or ", encodings)} as they are");
         }
 
         return string.Join(", ", limits);

@@ -1,5 +1,6 @@
 using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
+using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Handshakes;
 using WebhookEdge.Observability;
@@ -22,12 +23,12 @@ internal sealed record LoadedRoutes
     /// <summary>Files whose change is a reason to read again.</summary>
     public IReadOnlyList<string> SecretFiles { get; init; } = [];
 
-    /// <summary>Feeds and budgets the revision uses; the others can go once it is in force.</summary>
+    /// <summary>What the revision uses beside its policies; the rest can go once it is in force.</summary>
     public CompiledResources Resources { get; init; } = new();
 }
 
 /// <summary>Bytes → spec → problems or policies: the one way from a file to a revision, for serving, reloading and <c>validate</c> alike.</summary>
-internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RouteActivities activities, GatewayMetrics metrics)
+internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, RouteActivities activities, GatewayMetrics metrics)
 {
     /// <summary>What the validator must know of the other folders.</summary>
     public static RoutesCatalogue Catalogue { get; } = new()
@@ -35,6 +36,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
         Presets = Presets.All,
         ReasonSlugs = [.. Enum.GetValues<RejectReason>().Select(static r => r.Describe().Slug)],
         AddressFault = static text => StrictCidr.TryParse(text, out _, out var fault) ? null : fault,
+        ForwardHeader = ForwardedHeaders.Describe,
         ClusterType = typeof(ClusterConfig),
         CodeVerifiers = CodeVerifiers.Facts,
         Handshakes = HandshakeKinds.All.ToDictionary(static kind => kind.Key, static kind => kind.Value.NeedsToken, StringComparer.Ordinal),
@@ -49,7 +51,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            var fault = e is FileNotFoundException or DirectoryNotFoundException ? "the file does not exist" : "the file cannot be read";
+            var fault = e is FileNotFoundException or DirectoryNotFoundException ? "the file does not exist" : $"the file cannot be read: {FileFault.Of(path, e)}";
             return new() { Problems = [new("", $"{path}: {fault}", "name another with --config PATH")] };
         }
 
@@ -66,6 +68,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
 
         var unknown = problems.Count;
         problems.AddRange(RoutesValidator.Validate(file, Catalogue));
+        problems.AddRange(NetworkAdvice.Of(file));
 
         // Everything is compiled even when something is wrong already, so that one reading shows every problem.
         var compiled = await compiler.CompileAsync(file, problems, mode, cancellationToken);
@@ -84,14 +87,18 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
     {
         if (loaded.Snapshot is { } snapshot)
         {
+            // What the policies in force hold, whichever compilation made them.
+            var held = snapshot.Policies.Values.SelectMany(static policy => policy.Uses).ToList();
             capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies);
-            lists.Retain(loaded.Resources.Lists);
-            limiters.Retain(loaded.Resources.Limiters);
+            keys.KeepIn(snapshot.Settings.StateDirectory);
+            replay.Remember(snapshot.Settings.RememberedEvents);
+            lists.Retain(held.OfType<AddressList>().ToHashSet());
+            limiters.Retain(held.Where(static o => o is RouteBudget or AddressBudget).Cast<IDisposable>().ToHashSet());
             attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());
             activities.Retain(snapshot.Policies.Keys);
             metrics.Requests.Retain(snapshot.Policies.ToDictionary(static p => p.Key, static p => !p.Value.Observing.IsEmpty));
             metrics.Secrets.Retain(snapshot.Policies.Values.SelectMany(static p => p.Secrets));
-            await replay.RetainAsync(loaded.Resources.Replay is { } link ? [link] : []);
+            await replay.RetainAsync([.. held.OfType<ReplayLink>().Concat(loaded.Resources.Replay is { } link ? [link] : []).Distinct()]);
         }
     }
 }

@@ -10,26 +10,29 @@ namespace WebhookEdge.Routes;
 /// <param name="Problems">What was wrong with it; warnings when it was taken.</param>
 internal sealed record ReloadStatus(string Revision, bool Successful, IReadOnlyList<ConfigProblem> Problems, DateTimeOffset At);
 
+/// <param name="Status">The last reading.</param>
+/// <param name="TakenAt">When the revision in force was taken.</param>
+/// <param name="LastRefusal">The newest file that was refused since the process started, whether or not a good one came after it.</param>
+internal sealed record ReloadHistory(ReloadStatus Status, DateTimeOffset TakenAt, ReloadStatus? LastRefusal);
+
 /// <summary>
 /// Watches routes.json and the secret files it names; reads, validates, compiles and publishes. A bad file changes nothing and is not the end:
 /// the watcher goes on, and the next good one is taken. It compares contents instead of listening for events: renames over the file, writes in
 /// place and Kubernetes' symlink swaps then all look the same, on every file system.
 /// </summary>
-internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotProvider provider, GatewayMetrics metrics, TimeProvider time, ILogger<RoutesReloader> logger) : BackgroundService
+internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotProvider provider, PublishedEndpoints endpoints, GatewayMetrics metrics, TimeProvider time, ILogger<RoutesReloader> logger) : BackgroundService
 {
     private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(500);
 
     private readonly SemaphoreSlim _one = new(1, 1);
     private string _taken = "";
     private IReadOnlyList<string> _secretFiles = [];
+    private ReloadHistory _history = new(new("none", false, [], default), default, null);
 
-    public ReloadStatus Status { get; private set; } = new("none", false, [], default);
+    /// <summary>How reading went, as one object: who looks at two of its values sees them of the same moment.</summary>
+    public ReloadHistory History => Volatile.Read(ref _history);
 
-    /// <summary>When the revision in force was taken.</summary>
-    public DateTimeOffset TakenAt { get; private set; }
-
-    /// <summary>The newest file that was refused since the process started, whether or not a good one came after it.</summary>
-    public ReloadStatus? LastRefusal { get; private set; }
+    public ReloadStatus Status => History.Status;
 
     /// <summary>Reads the first revision. Without one the gateway does not start.</summary>
     public async Task<IReadOnlyList<ConfigProblem>> StartWithAsync(CancellationToken cancellationToken)
@@ -67,24 +70,41 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
             _taken = digest;
             var loaded = await loader.LoadAsync(path, CompileMode.Serve, cancellationToken);
             _secretFiles = loaded.SecretFiles.Count > 0 ? loaded.SecretFiles : _secretFiles;
-            if (loaded.Snapshot is not { } snapshot)
+            if (loaded.Snapshot is not { } compiled)
             {
                 Refuse(loaded.Problems);
                 return false;
             }
 
-            if (snapshot.RevisionId == provider.Current.RevisionId)
+            var snapshot = compiled.Keeping(provider.Current);
+            loaded = loaded with { Snapshot = snapshot };
+            if (snapshot.RevisionId == provider.Current.RevisionId && snapshot.HasPoliciesOf(provider.Current))
             {
                 await loader.AppliedAsync(loaded);
+                if (!Status.Successful)
+                {
+                    logger.RoutesAsBefore(snapshot.RevisionId);
+                    Warn(loaded.Problems);
+                }
+
                 Report(snapshot.RevisionId, successful: true, loaded.Problems);
                 return false;
             }
 
             var changes = RouteChanges.Between(provider.Current, snapshot);
-            if (await provider.PublishAsync(snapshot, cancellationToken) is { } fault)
+            if (await provider.PublishAsync(snapshot, time, cancellationToken) is { } fault)
             {
                 Refuse([.. loaded.Problems, new("routes", fault.Message)]);
                 return false;
+            }
+
+            if (endpoints.Strays(snapshot) is { Count: > 0 } strays)
+            {
+                // Nothing is let go: what the endpoints hold may be of any earlier revision.
+                var names = RouteChanges.Line(strays);
+                logger.RoutesStray(names, snapshot.RevisionId);
+                Report(snapshot.RevisionId, successful: false, [.. loaded.Problems, new("routes", $"requests still meet the rules of an earlier revision on {names}", "restart the gateway")]);
+                return true;
             }
 
             await loader.AppliedAsync(loaded);
@@ -158,9 +178,9 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
     private void Report(string revision, bool successful, IReadOnlyList<ConfigProblem> problems)
     {
         var now = time.GetUtcNow();
-        TakenAt = successful && revision != Status.Revision ? now : TakenAt;
-        Status = new(revision, successful, problems, now);
-        LastRefusal = successful ? LastRefusal : Status;
+        var before = History;
+        var status = new ReloadStatus(revision, successful, problems, now);
+        Volatile.Write(ref _history, new(status, successful && revision != before.Status.Revision ? now : before.TakenAt, successful ? before.LastRefusal : status));
         metrics.Configuration.Reloaded(successful, provider.Current.Routes.Count, revision);
     }
 

@@ -144,8 +144,12 @@ internal static class ProvidersPage
         ? $"`{time.From}` {time.Unit ?? "s"}, {((time.ToleranceSeconds ?? 300) == 0 ? "age not checked" : string.Create(CultureInfo.InvariantCulture, $"± {time.ToleranceSeconds ?? 300} s"))}"
         : "";
 
-    private static string Replay(ReplayOptions? replay) =>
-        replay?.Key is { } key ? string.Join(" + ", key.Select(static part => $"`{part}`")) + (replay.Mode == "observe" ? " (observed)" : "") : "";
+    private static string Replay(ReplaySpec? replay) => replay switch
+    {
+        { Word: { } word } => word,
+        { Options.Key: { } key } => string.Join(" + ", key.Select(static part => $"`{part}`")),
+        _ => "",
+    };
 
     private static string Addresses(PresetSpec preset) => (preset.Allow, preset.Sources) switch
     {

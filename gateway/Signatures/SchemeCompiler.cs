@@ -133,7 +133,7 @@ internal static class SchemeCompiler
             ? null
             : new()
             {
-                Checks = [new CodeHeadCheck(verifier, context.Time), new CodeSignatureCheck(verifier, kind.Trust, context.Time)],
+                Checks = [new CodeHeadCheck(verifier, context.Time), new CodeSignatureCheck(verifier, kind.Trust, context.Time, CodeVerifiers.UsesPublicKeys(kind))],
                 SignsBody = kind.Facts.SignsBody,
                 SignsId = kind.Facts.SignsId || spec.Claims?.Id is not null,
                 SignsTime = kind.Facts.SignsTime || spec.Claims?.MaxAgeSeconds is not null,

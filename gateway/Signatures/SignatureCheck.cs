@@ -36,6 +36,11 @@ internal sealed class SignatureCheck(SignatureScheme scheme, TrustLevel trust, T
 
     public ValueTask<Verdict> CheckAsync(Delivery delivery, CancellationToken cancellationToken)
     {
+        if (scheme.PublicKeys is not null && !Thread.CurrentThread.IsThreadPoolThread)
+        {
+            return CheckOnPoolAsync(delivery, cancellationToken);
+        }
+
         var verdict = scheme.ReadHead(delivery, out var parsed, out var head);
         if (!verdict.Passed)
         {
@@ -79,6 +84,13 @@ internal sealed class SignatureCheck(SignatureScheme scheme, TrustLevel trust, T
 
         Accept(delivery, key, id, SignsTime ? signedTime : null);
         return new(Verdict.Pass);
+    }
+
+    /// <summary>Public-key arithmetic takes tens of microseconds a key: other connections' bytes would wait for it on the thread that they arrive on.</summary>
+    private async ValueTask<Verdict> CheckOnPoolAsync(Delivery delivery, CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        return await CheckAsync(delivery, cancellationToken);
     }
 
     private bool SignsTime => scheme.Time is { Json: not null } || scheme.Template.Has(PartKind.Timestamp);

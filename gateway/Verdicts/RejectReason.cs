@@ -9,13 +9,19 @@ internal enum RejectReason
     /// <summary>No configured route has this path and host.</summary>
     RouteUnknown,
 
-    /// <summary>The request is not one a webhook sender has a reason to send: Upgrade, CONNECT, two framings at once, control bytes.</summary>
+    /// <summary>
+    /// The path leads to a route, but is not written as the route's path must be: another case, a final slash, or, under a prefix, a character that has a second
+    /// spelling or a second meaning. Two servers could read it in two ways.
+    /// </summary>
+    PathRefused,
+
+    /// <summary>The request is not one a webhook sender has a reason to send: another protocol, CONNECT, two framings at once, control bytes.</summary>
     RequestMalformed,
 
     /// <summary>The method is not in the route's list.</summary>
     MethodRefused,
 
-    /// <summary>The body is encoded (gzip, br, …); it is never decoded before it is verified.</summary>
+    /// <summary>The body is encoded (gzip, br, …) and the route does not let that coding through; it is never decoded before it is verified.</summary>
     EncodingRefused,
 
     /// <summary>The body is larger than the route's cap, declared or counted.</summary>
@@ -23,6 +29,9 @@ internal enum RejectReason
 
     /// <summary>The body ended before its declared length, or came too slowly.</summary>
     BodyIncomplete,
+
+    /// <summary>The sender left while its request waited: for its copy in flight, for the route's budget, for a signing key. Nothing was wrong with the request.</summary>
+    SenderHungUp,
 
     /// <summary>No trustworthy client address could be established.</summary>
     AddressUnknown,
@@ -116,11 +125,13 @@ internal static class RejectReasons
     {
         RejectReason.NotDecided => new(500, "not-decided", LogLevel.Error),
         RejectReason.RouteUnknown => new(404, "route-unknown", LogLevel.Debug),
+        RejectReason.PathRefused => new(404, "path-refused", LogLevel.Information),
         RejectReason.RequestMalformed => new(400, "request-malformed", LogLevel.Information),
         RejectReason.MethodRefused => new(405, "method-refused", LogLevel.Information),
         RejectReason.EncodingRefused => new(415, "encoding-refused", LogLevel.Information),
         RejectReason.BodyTooLarge => new(413, "body-too-large", LogLevel.Information),
         RejectReason.BodyIncomplete => new(408, "body-incomplete", LogLevel.Information),
+        RejectReason.SenderHungUp => new(499, "sender-hung-up", LogLevel.Information),
         RejectReason.AddressUnknown => new(403, "address-unknown", LogLevel.Warning),
         RejectReason.AddressNotAllowed => new(403, "address-not-allowed", LogLevel.Information),
         RejectReason.AllowListUnavailable => new(503, "allow-list-unavailable", LogLevel.Error),

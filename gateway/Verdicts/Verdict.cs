@@ -20,7 +20,7 @@ internal readonly record struct Verdict
     /// <summary>Why not; <see cref="RejectReason.NotDecided"/> when passed.</summary>
     public RejectReason Reason { get; }
 
-    /// <summary>For the operator's eyes (log, journal, explain), never for the sender. A constant, so that a refusal allocates nothing; never a secret.</summary>
+    /// <summary>For the operator's eyes (log, journal, explain), never for the sender. A constant, or a short token out of the request, so that a refusal allocates nothing; never a secret.</summary>
     public string? Detail { get; }
 
     /// <summary>When the sender should try again; rounded up to whole seconds on the wire.</summary>

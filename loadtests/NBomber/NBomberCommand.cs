@@ -23,7 +23,7 @@ internal static class NBomberCommand
         var seconds = new Option<int>("--seconds", "-d") { Description = "Length.", DefaultValueFactory = _ => 10 };
         var warmup = new Option<int>("--warmup") { Description = "Seconds before it that do not count.", DefaultValueFactory = _ => 3 };
         var target = new Option<string?>("--target") { Description = "ADDRESS:PORT of a gateway with the routes of `routes`, its secret in " + LoadRoutes.SecretVariable + ". Without it one is started." };
-        var report = new Option<DirectoryInfo>("--report") { Description = "Folder of the HTML report.", DefaultValueFactory = _ => new("artifacts/nbomber") };
+        var report = new Option<DirectoryInfo>("--report") { Description = $"Folder in which the HTML report gets a folder of its own, {ReportFolder.Name}. The page loads scripts from CDNs.", DefaultValueFactory = _ => new("artifacts") };
 
         Arguments.Within(rate, 1);
         Arguments.Within(seconds, 1);
@@ -54,8 +54,14 @@ internal static class NBomberCommand
                 return 1;
             }
 
+            if (ReportFolder.Prepare(parsed.GetValue(report)!.FullName, out var fault) is not { } folder)
+            {
+                await error.WriteLineAsync(fault);
+                return 1;
+            }
+
             using var gateway = address is null ? await LocalTarget.StartAsync(secret, cancellationToken) : LocalTarget.At(address);
-            var stats = Run(chosen, gateway.Address, Encoding.UTF8.GetBytes(secret), parsed.GetValue(rate), TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeSpan.FromSeconds(parsed.GetValue(warmup)), parsed.GetValue(report)!.FullName);
+            var stats = Run(chosen, gateway.Address, Encoding.UTF8.GetBytes(secret), parsed.GetValue(rate), TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeSpan.FromSeconds(parsed.GetValue(warmup)), folder);
             var findings = Judge(chosen, stats, parsed.GetValue(rate));
             foreach (var finding in findings)
             {

@@ -88,9 +88,16 @@ internal sealed class RawHttp2Client : IAsyncDisposable
     public async Task<Http2Answer> ExchangeAsync(IEnumerable<(string Name, string Value)> fields, ReadOnlyMemory<byte> body = default)
     {
         var stream = await OpenAsync(fields, endStream: body.IsEmpty);
-        if (!body.IsEmpty)
+        try
         {
-            await SendDataAsync(stream, body, endStream: true);
+            if (!body.IsEmpty)
+            {
+                await SendDataAsync(stream, body, endStream: true);
+            }
+        }
+        catch (IOException)
+        {
+            // The server has ended the connection; what it said before that is read below.
         }
 
         return await AnswerAsync(stream);

@@ -9,30 +9,68 @@ namespace WebhookEdge.TestKit;
 
 /// <summary>
 /// A real redis-server of the test's own: nothing persisted, loopback, a free port. Can be killed, frozen, emptied and started again on the
-/// same port, which is what the fault tests do to it.
+/// same port, which is what the fault tests do to it. With options it is a replica, a node of a cluster, or listens with TLS or on a socket besides.
 /// </summary>
 internal sealed class RedisServer : IAsyncDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("redis-").FullName;
+    private readonly string[] _options;
+    private readonly string? _sentinelOf;
     private Process? _process;
 
-    private RedisServer(int port)
+    private RedisServer(int port, string[] options, string? sentinelOf = null)
     {
         Port = port;
+        _options = options;
+        _sentinelOf = sentinelOf;
     }
 
     public int Port { get; }
 
+    /// <summary>What <see cref="CommandAsync"/> signs in with; null = nothing. Set it after <c>CONFIG SET requirepass</c>.</summary>
+    public string? Password { get; set; }
+
     public string ConnectionString => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}");
 
+    /// <summary>The path of a file in the server's own folder.</summary>
+    public string PathOf(string name) => Path.Combine(_directory, name);
+
     /// <summary>Returns once the server answers PING.</summary>
+    /// <param name="options">Further arguments of redis-server; <c>{dir}</c> is its own folder, <c>{free}</c> a free port.</param>
     /// <exception cref="InvalidOperationException">redis-server is not installed, or did not come up.</exception>
-    public static async Task<RedisServer> StartAsync()
+    public static Task<RedisServer> StartAsync(params string[] options) => StartAsync(port => new RedisServer(port, options));
+
+    /// <summary>A Sentinel that watches <paramref name="master"/> under the name <c>mymaster</c>, alone.</summary>
+    public static Task<RedisServer> StartSentinelAsync(RedisServer master) => StartAsync(port => new RedisServer(
+        port, [], string.Create(CultureInfo.InvariantCulture, $"sentinel monitor mymaster 127.0.0.1 {master.Port} 1\nsentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 2000\n")));
+
+    /// <summary>Three nodes that share the slots, by redis-cli.</summary>
+    public static async Task<RedisServer[]> StartClusterAsync()
+    {
+        var nodes = new List<RedisServer>();
+        for (var i = 0; i < 3; i++)
+        {
+            nodes.Add(await StartAsync("--cluster-enabled", "yes", "--cluster-port", "{free}", "--cluster-node-timeout", "2000"));
+        }
+
+        var start = new ProcessStartInfo("redis-cli") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var word in (string[])["--cluster", "create", .. nodes.Select(node => node.ConnectionString), "--cluster-yes"])
+        {
+            start.ArgumentList.Add(word);
+        }
+
+        using var create = Process.Start(start) ?? throw new InvalidOperationException("redis-cli did not start");
+        var output = create.StandardOutput.ReadToEndAsync();
+        await create.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System);
+        return create.ExitCode == 0 ? [.. nodes] : throw new InvalidOperationException(await output);
+    }
+
+    private static async Task<RedisServer> StartAsync(Func<int, RedisServer> make)
     {
         // Another process may take the port between our letting it go and redis taking it; the next one is free then.
         for (var attempt = 1; ; attempt++)
         {
-            var server = new RedisServer(FreePort());
+            var server = make(FreePort());
             try
             {
                 await server.SpawnAsync();
@@ -73,6 +111,13 @@ internal sealed class RedisServer : IAsyncDisposable
         using var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, Port, deadline.Token);
         var stream = client.GetStream();
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        if (Password is { } password)
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes($"AUTH {password}\r\n"), deadline.Token);
+            await ReadReplyAsync(reader, deadline.Token);
+        }
+
         var request = new StringBuilder().Append('*').Append(words.Length).Append("\r\n");
         foreach (var word in words)
         {
@@ -80,7 +125,6 @@ internal sealed class RedisServer : IAsyncDisposable
         }
 
         await stream.WriteAsync(Encoding.UTF8.GetBytes(request.ToString()), deadline.Token);
-        using var reader = new StreamReader(stream, Encoding.UTF8);
         return await ReadReplyAsync(reader, deadline.Token);
     }
 
@@ -95,7 +139,8 @@ internal sealed class RedisServer : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
-    private static int FreePort()
+    /// <summary>A port nobody listened on a moment ago.</summary>
+    public static int FreePort()
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();
@@ -128,17 +173,12 @@ internal sealed class RedisServer : IAsyncDisposable
 
     private async Task SpawnAsync()
     {
-        var start = new ProcessStartInfo("redis-server")
+        var start = new ProcessStartInfo("redis-server") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in Arguments())
         {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            ArgumentList =
-            {
-                "--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _directory,
-                "--loglevel", "warning",
-            },
-        };
+            start.ArgumentList.Add(argument.Replace("{dir}", _directory, StringComparison.Ordinal).Replace("{free}", FreePort().ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
+        }
+
         try
         {
             _process = Process.Start(start) ?? throw new InvalidOperationException("redis-server did not start");
@@ -169,6 +209,19 @@ internal sealed class RedisServer : IAsyncDisposable
                 await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
             }
         }
+    }
+
+    private string[] Arguments()
+    {
+        var port = Port.ToString(CultureInfo.InvariantCulture);
+        if (_sentinelOf is null)
+        {
+            return ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _directory, "--loglevel", "warning", .. _options];
+        }
+
+        // A Sentinel writes down what it finds out, so it wants a file.
+        File.WriteAllText(PathOf("sentinel.conf"), $"port {port}\nbind 127.0.0.1\ndir {_directory}\nloglevel warning\n{_sentinelOf}");
+        return [PathOf("sentinel.conf"), "--sentinel"];
     }
 
     private async Task SignalAsync(string signal)

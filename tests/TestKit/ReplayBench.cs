@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics.Metrics;
 using System.IO.Pipelines;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebhookEdge.Gate;
 using WebhookEdge.Observability;
@@ -19,14 +20,17 @@ internal sealed class ReplayBench : IAsyncDisposable
     private readonly Meter _meter = new("ReplayBench");
     private readonly TimeProvider _time;
 
-    public ReplayBench(TimeProvider time, IReplayStore? store = null, bool closed = false, TimeSpan? timeout = null, int memory = 100_000)
+    public ReplayBench(TimeProvider time, IReplayStore? store = null, bool closed = false, TimeSpan? timeout = null, int memory = 100_000, ILogger<ReplayGuard>? logger = null)
     {
         _time = time;
         Memory = new(time, memory);
-        Guard = new(Memory, time, new(_meter), NullLogger<ReplayGuard>.Instance);
+        Guard = new(Memory, time, new(_meter), logger ?? NullLogger<ReplayGuard>.Instance);
         Link = store is null ? null : Guard.Link(store);
         Check = new(ReplayKeyRecipe.Compile("kyc", null, "", []), new(TimeSpan.FromHours(72), timeout ?? TimeSpan.FromSeconds(8.5), closed), Guard, Link);
     }
+
+    /// <summary>Where the guard measures.</summary>
+    public Meter Meter => _meter;
 
     public MemoryReplayStore Memory { get; }
 
@@ -51,6 +55,9 @@ internal sealed class ReplayBench : IAsyncDisposable
         var delivery = Receive(body);
         return (await Check.CheckAsync(delivery, cancellationToken), delivery);
     }
+
+    /// <summary>The key under which a delivery with this body is remembered.</summary>
+    public ReplayKey KeyOf(string body) => ReplayKeyRecipe.Compile("kyc", null, "", []).KeyOf(Receive(body));
 
     /// <summary>Claims and, when passed, settles: what a whole delivery is to this stage.</summary>
     public async Task<Verdict> DeliverAsync(string body, ForwardOutcome outcome)

@@ -380,7 +380,7 @@ function showAddresses(state) {
     const part = list.ageSeconds === null ? 1 : Math.min(1, list.ageSeconds / list.alarmAfterSeconds);
     const level = !list.loaded || list.stale ? 'red' : list.lastError ? '' : part > .5 ? '' : 'green';
     return make('div', { class: 'list', 'data-list': list.name },
-      make('div', { class: 'top' }, make('b', {}, list.name), make('span', {}, list.loaded ? `${counted(list.networks, 'network', 'networks')}, ${compact.format(list.addresses)} IPv4` : make('span', { class: 'tag red' }, 'never loaded'), list.stale && make('span', { class: 'tag red' }, 'stale'))),
+      make('div', { class: 'top' }, make('b', {}, list.name), make('span', {}, list.loaded ? `${counted(list.networks, 'network', 'networks')}${list.merged < list.networks ? ` (${list.merged} merged)` : ''}, ${list.letsIn}` : make('span', { class: 'tag red' }, 'never loaded'), list.stale && make('span', { class: 'tag red' }, 'stale'))),
       make('ul', {}, meter(list.loaded ? `Confirmed ${ago(list.ageSeconds)}` : 'Not loaded', `alarm after ${span(list.alarmAfterSeconds)}`, part, level)),
       make('p', {}, list.changedAt ? `Last change ${agoOf(list.changedAt)} · ` : '', make('span', { class: 'mono' }, list.source), list.usedBy.length > 0 ? ` · used by ${list.usedBy.join(', ')}` : ' · used by no route'),
       list.lastError && make('p', { class: 'fault' }, list.lastError));
@@ -393,7 +393,7 @@ function showSystem(state) {
   const store = state.store, config = state.config;
   const rows = [
     ['Replay store', store.kind === 'memory' ? 'memory of this process' : 'Redis', store.state && [store.state === 'up' ? 'green' : store.state === 'away' ? 'red' : 'yellow', store.state]],
-    ['Events remembered here', `${many(store.memoryKeys)} of ${compact.format(store.memoryLimit)}`],
+    ['Events remembered here', `${many(store.memoryKeys)} of ${compact.format(store.memoryLimit)}`, store.forgottenEarly > 0 && [store.kind === 'memory' ? 'yellow' : 'grey', `${many(store.forgottenEarly)} forgotten early`]],
     store.kind === 'redis' && ['Waiting to be written back', `${many(store.writeBackQueued)} of ${compact.format(store.writeBackLimit)}`],
     ['Revision', config.revision, config.newestFileTaken ? ['green', 'in force'] : ['red', 'newest file refused']],
     ['Taken', `${timeOf(config.inForceSince)}, ${counted(config.routes, 'route', 'routes')}`],

@@ -29,7 +29,7 @@ internal static class CertificateKeys
 
             using var rsa = certificate.GetRSAPublicKey();
             var latest = now + Longest;
-            return rsa is not null && RsaKey.Create("", rsa, algorithm) is { } key ? new(key, until < latest ? until : latest) : null;
+            return rsa is not null && RsaKey.Create("", rsa, algorithm, out _) is { } key ? new(key, until < latest ? until : latest) : null;
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {

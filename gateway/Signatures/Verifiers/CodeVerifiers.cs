@@ -16,6 +16,9 @@ internal static class CodeVerifiers
         JwtVerifier.Kind, PlaidVerifier.Kind, SnsVerifier.Kind, PayPalVerifier.Kind,
     }.ToFrozenDictionary(static kind => kind.Name, StringComparer.Ordinal);
 
+    /// <summary>Whether verifying takes public-key arithmetic, tens of microseconds a key and more: too much for a thread that serves sockets.</summary>
+    public static bool UsesPublicKeys(CodeVerifierKind kind) => kind == PlaidVerifier.Kind || kind == SnsVerifier.Kind || kind == PayPalVerifier.Kind;
+
     /// <summary>What the validator must know of them, by name.</summary>
     public static IReadOnlyDictionary<string, CodeKind> Facts { get; } =
         PublicKeyKinds.Concat(All.Select(static kind => KeyValuePair.Create(kind.Key, kind.Value.Facts))).ToFrozenDictionary(StringComparer.Ordinal);

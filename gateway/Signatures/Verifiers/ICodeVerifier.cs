@@ -44,14 +44,26 @@ internal sealed class CodeHeadCheck(ICodeVerifier verifier, TimeProvider time) :
 }
 
 /// <summary>The second: writes <see cref="Delivery.Proof"/>.</summary>
-internal sealed class CodeSignatureCheck(ICodeVerifier verifier, TrustLevel trust, TimeProvider time) : IGateCheck
+/// <param name="onPool">Verifying is too much work for a thread that serves sockets, and is left to the thread pool.</param>
+internal sealed class CodeSignatureCheck(ICodeVerifier verifier, TrustLevel trust, TimeProvider time, bool onPool) : IGateCheck
 {
     public Stage Stage => Stage.Signature;
 
     public ValueTask<Verdict> CheckAsync(Delivery delivery, CancellationToken cancellationToken)
     {
+        if (onPool && !Thread.CurrentThread.IsThreadPoolThread)
+        {
+            return CheckOnPoolAsync(delivery, cancellationToken);
+        }
+
         var pending = verifier.VerifyAsync(delivery, time.GetUtcNow(), cancellationToken);
         return pending.IsCompletedSuccessfully ? new(Record(delivery, pending.Result)) : FinishAsync(delivery, pending);
+    }
+
+    private async ValueTask<Verdict> CheckOnPoolAsync(Delivery delivery, CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        return await CheckAsync(delivery, cancellationToken);
     }
 
     private async ValueTask<Verdict> FinishAsync(Delivery delivery, ValueTask<Verification> pending) => Record(delivery, await pending);

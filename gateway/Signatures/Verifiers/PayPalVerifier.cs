@@ -19,6 +19,9 @@ namespace WebhookEdge.Signatures.Verifiers;
 internal sealed class PayPalVerifier(ImmutableArray<Secret> webhooks, long tolerance, RemoteKeys keys) : ICodeVerifier
 {
     private static readonly string[] Places = ["https://api.paypal.com/v1/notifications/certs/", "https://api.sandbox.paypal.com/v1/notifications/certs/"];
+    private static readonly KeySource Certificates = new(
+        "", static url => new(HttpMethod.Get, url), static (pem, at) => CertificateKeys.Read(pem, "paypal.com", HashAlgorithmName.SHA256, at));
+
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-");
 
     public static CodeVerifierKind Kind { get; } = new()
@@ -63,8 +66,8 @@ internal sealed class PayPalVerifier(ImmutableArray<Secret> webhooks, long toler
 
     private async ValueTask<Verification> VerifyAsync(Delivery delivery, string url, string id, string time, long milliseconds, ReadOnlyMemory<byte> signature, CancellationToken cancellationToken)
     {
-        var (result, remote) = await keys.GetAsync(
-            url, () => new(HttpMethod.Get, url), static (pem, now) => CertificateKeys.Read(pem, "paypal.com", HashAlgorithmName.SHA256, now), cancellationToken);
+        var question = Certificates.Ask(url, delivery);
+        var (result, remote) = await keys.GetAsync(question, cancellationToken);
         if (remote?.Key is not RsaKey key)
         {
             return CertificateKeys.Refuse(result);
@@ -76,6 +79,7 @@ internal sealed class PayPalVerifier(ImmutableArray<Secret> webhooks, long toler
             var text = $"{id}|{time}|{Encoding.Latin1.GetString(webhook.Value)}|{crc}";
             if (key.Verifies(SHA256.HashData(Encoding.Latin1.GetBytes(text)), signature.Span))
             {
+                keys.Proved(question);
                 return Verification.Accept(webhook.Id, id, milliseconds);
             }
         }

@@ -12,7 +12,7 @@ namespace WebhookEdge.Signatures.Verifiers;
 /// Plaid: a JSON web token under ES256 with the body's SHA-256; its key is fetched from Plaid's API by <c>kid</c>, which needs the account's credentials. The
 /// secret is <c>client_id:secret</c>. https://plaid.com/docs/api/webhooks/webhook-verification/
 /// </summary>
-internal sealed class PlaidVerifier(ImmutableArray<PlaidVerifier.Account> accounts, string place, TimeSpan maxAge, RemoteKeys keys) : ICodeVerifier
+internal sealed class PlaidVerifier(ImmutableArray<PlaidVerifier.Account> accounts, TimeSpan maxAge, RemoteKeys keys) : ICodeVerifier
 {
     private const string Header = "Plaid-Verification";
     private const string DefaultPlace = "https://production.plaid.com";
@@ -67,11 +67,17 @@ internal sealed class PlaidVerifier(ImmutableArray<PlaidVerifier.Account> accoun
             var last = KeyFetch.NoSuchKey;
             foreach (var account in accounts)
             {
-                var (result, remote) = await keys.GetAsync(
-                    $"{place}|{account.ClientId}|{token.KeyId}", () => Request(account, token.KeyId!), ReadKey, cancellationToken);
+                var question = account.Keys.Ask(token.KeyId!, delivery);
+                var (result, remote) = await keys.GetAsync(question, cancellationToken);
                 if (remote is not null)
                 {
-                    return remote.Key.Verifies(digest, token.Signature) ? Verification.Accept(account.Id, null, token.Time("iat")) : Verification.Mismatch("the key that the token names does not make its signature");
+                    if (!remote.Key.Verifies(digest, token.Signature))
+                    {
+                        return Verification.Mismatch("the key that the token names does not make its signature");
+                    }
+
+                    keys.Proved(question);
+                    return Verification.Accept(account.Id, null, token.Time("iat"));
                 }
 
                 last = result == KeyFetch.Unavailable ? result : last;
@@ -89,16 +95,17 @@ internal sealed class PlaidVerifier(ImmutableArray<PlaidVerifier.Account> accoun
             return null;
         }
 
+        var place = setup.Spec.KeysUrl ?? DefaultPlace;
         var accounts = ImmutableArray.CreateBuilder<Account>();
         for (var i = 0; i < setup.Secrets.Count; i++)
         {
             if (setup.Pair(i, "CLIENT_ID:SECRET") is var (clientId, secret))
             {
-                accounts.Add(new(setup.Secrets[i].Id, clientId, secret));
+                accounts.Add(new(setup.Secrets[i].Id, new($"{place}|{clientId}", keyId => Request(place, clientId, secret, keyId), ReadKey)));
             }
         }
 
-        return new(accounts.ToImmutable(), setup.Spec.KeysUrl ?? DefaultPlace, TimeSpan.FromMilliseconds(setup.Tolerance(300)), keys);
+        return new(accounts.ToImmutable(), TimeSpan.FromMilliseconds(setup.Tolerance(300)), keys);
     }
 
     private Verdict ReadHead(Delivery delivery, DateTimeOffset now, out JsonWebToken? token)
@@ -126,12 +133,12 @@ internal sealed class PlaidVerifier(ImmutableArray<PlaidVerifier.Account> accoun
         return StrictText.TryDecodeMac(text, MacEncoding.Hex, hash) && BodyHashing.Matches(delivery.Body, hash);
     }
 
-    private HttpRequestMessage Request(Account account, string keyId) => new(HttpMethod.Post, place + "/webhook_verification_key/get")
+    private static HttpRequestMessage Request(string place, string clientId, string secret, string keyId) => new(HttpMethod.Post, place + "/webhook_verification_key/get")
     {
         Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["client_id"] = account.ClientId,
-            ["secret"] = account.ApiSecret,
+            ["client_id"] = clientId,
+            ["secret"] = secret,
             ["key_id"] = keyId,
         }))
         {
@@ -159,8 +166,8 @@ internal sealed class PlaidVerifier(ImmutableArray<PlaidVerifier.Account> accoun
         return text is not null && StrictText.TryDecodeBase64(text, bytes, urlAlphabet: true, Padding.Optional, out var length) && length == 32 ? bytes : null;
     }
 
-    /// <summary>Whose key is asked for. The secret goes to Plaid and nowhere else.</summary>
-    internal sealed record Account(string Id, string ClientId, string ApiSecret)
+    /// <summary>Whose keys are asked for. The source holds the account's secret, which goes to Plaid and nowhere else.</summary>
+    internal sealed record Account(string Id, KeySource Keys)
     {
         public override string ToString() => Id;
     }

@@ -27,9 +27,18 @@ internal static class PublicKeyReader
                 continue;
             }
 
-            if (bytes is not null && Create(kind, plan, secrets[i].Id, bytes) is { } key)
+            string? fault = null;
+            if (bytes is not null && Create(kind, plan, secrets[i].Id, bytes, out fault) is { } key)
             {
                 keys.Add(key);
+                if (key is RsaKey { HasSmallExponent: true })
+                {
+                    problems.Add(new(place, $"the secret {secrets[i].Id} is an RSA public key with an exponent below 65537", "it works; ask the sender for a key as FIPS 186-5 has them", IsWarning: true));
+                }
+            }
+            else if (fault is not null)
+            {
+                problems.Add(new(place, $"the secret {secrets[i].Id} is {fault}", "copy the key again from the sender; if it is this one, the sender's signatures cannot be trusted"));
             }
             else
             {
@@ -40,12 +49,16 @@ internal static class PublicKeyReader
         return keys.Count < secrets.Count ? null : new(keys.ToImmutable(), kind == "ed25519" ? null : new SigningKey("", [], plan.Algorithm, keyed: false));
     }
 
-    private static IPublicKey? Create(string kind, SignaturePlan plan, string id, byte[] bytes) => kind switch
+    private static IPublicKey? Create(string kind, SignaturePlan plan, string id, byte[] bytes, out string? fault)
     {
-        "ed25519" => Ed25519.ReadPublicKey(bytes) is { } raw ? new Ed25519Key(id, raw) : null,
-        "ecdsa-p256" => EcdsaKey.Read(id, bytes, DSASignatureFormat.Rfc3279DerSequence),
-        _ => RsaKey.Read(id, bytes, plan.Algorithm),
-    };
+        fault = null;
+        return kind switch
+        {
+            "ed25519" => Ed25519Key.Read(id, bytes, out fault),
+            "ecdsa-p256" => EcdsaKey.Read(id, bytes, DSASignatureFormat.Rfc3279DerSequence),
+            _ => RsaKey.Read(id, bytes, plan.Algorithm, out fault),
+        };
+    }
 
     private static string Describe(string kind) => kind switch
     {

@@ -46,11 +46,33 @@ internal sealed class IdlePool<T>(Func<T> create)
     }
 }
 
-internal sealed class Ed25519Key(string id, byte[] key) : IPublicKey
+/// <summary>Ed25519 under a key that is no weak one.</summary>
+internal sealed class Ed25519Key : IPublicKey
 {
-    public string Id => id;
+    private readonly byte[] _key;
 
-    public bool Verifies(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) => Ed25519.Verify(key, message, signature);
+    private Ed25519Key(string id, byte[] key)
+    {
+        Id = id;
+        _key = key;
+    }
+
+    public string Id { get; }
+
+    /// <summary>Null when the bytes are no usable key; then <paramref name="fault"/> says more, if there is more to say than that.</summary>
+    public static Ed25519Key? Read(string id, ReadOnlySpan<byte> key, out string? fault)
+    {
+        fault = null;
+        if (Ed25519.ReadPublicKey(key) is not { } raw)
+        {
+            return null;
+        }
+
+        fault = WeakKeys.OfEd25519(raw);
+        return fault is null ? new(id, raw) : null;
+    }
+
+    public bool Verifies(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) => Ed25519.Verify(_key, message, signature);
 }
 
 /// <summary>ECDSA over P-256.</summary>
@@ -88,7 +110,8 @@ internal sealed class EcdsaKey : IPublicKey
     {
         try
         {
-            if (!parameters.Curve.IsNamed || parameters.Curve.Oid.Value != ECCurve.NamedCurves.nistP256.Oid.Value)
+            // Checked here and not left to the platform, which may or may not.
+            if (!parameters.Curve.IsNamed || parameters.Curve.Oid.Value != ECCurve.NamedCurves.nistP256.Oid.Value || WeakKeys.OfP256(parameters) is not null)
             {
                 return null;
             }
@@ -122,11 +145,9 @@ internal sealed class EcdsaKey : IPublicKey
     }
 }
 
-/// <summary>RSA with PKCS #1 v1.5 padding, 2048 bits or more.</summary>
+/// <summary>RSA with PKCS #1 v1.5 padding under a key that is no weak one.</summary>
 internal sealed class RsaKey : IPublicKey
 {
-    private const int LeastBits = 2048;
-
     private readonly IdlePool<RSA> _keys;
     private readonly HashAlgorithmName _algorithm;
 
@@ -134,6 +155,7 @@ internal sealed class RsaKey : IPublicKey
     {
         Id = id;
         Length = length;
+        HasSmallExponent = WeakKeys.HasSmallExponent(parameters);
         _algorithm = algorithm;
         _keys = new(() => RSA.Create(parameters));
     }
@@ -143,14 +165,18 @@ internal sealed class RsaKey : IPublicKey
     /// <summary>Length of a signature in bytes.</summary>
     public int Length { get; }
 
-    /// <summary>Null when the bytes are not the SubjectPublicKeyInfo of an RSA key, or of one that is too short.</summary>
-    public static RsaKey? Read(string id, ReadOnlySpan<byte> key, HashAlgorithmName algorithm)
+    /// <summary>Sound, but smaller than today's standards ask for.</summary>
+    public bool HasSmallExponent { get; }
+
+    /// <summary>Null when the bytes are not the SubjectPublicKeyInfo of a usable RSA key; then <paramref name="fault"/> says more, if there is more to say than that.</summary>
+    public static RsaKey? Read(string id, ReadOnlySpan<byte> key, HashAlgorithmName algorithm, out string? fault)
     {
+        fault = null;
         try
         {
             using var read = RSA.Create();
             read.ImportSubjectPublicKeyInfo(key, out var used);
-            return used == key.Length ? Create(id, read, algorithm) : null;
+            return used == key.Length ? Create(id, read, algorithm, out fault) : null;
         }
         catch (CryptographicException)
         {
@@ -158,8 +184,12 @@ internal sealed class RsaKey : IPublicKey
         }
     }
 
-    public static RsaKey? Create(string id, RSA key, HashAlgorithmName algorithm) =>
-        key.KeySize >= LeastBits ? new(id, key.ExportParameters(includePrivateParameters: false), algorithm, (key.KeySize + 7) / 8) : null;
+    public static RsaKey? Create(string id, RSA key, HashAlgorithmName algorithm, out string? fault)
+    {
+        var parameters = key.ExportParameters(includePrivateParameters: false);
+        fault = WeakKeys.OfRsa(parameters);
+        return fault is null ? new(id, parameters, algorithm, (key.KeySize + 7) / 8) : null;
+    }
 
     public bool Verifies(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) => Verifies(message, signature, _algorithm);
 

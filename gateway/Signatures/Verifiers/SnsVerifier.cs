@@ -24,6 +24,9 @@ internal sealed class SnsVerifier(ImmutableArray<SnsVerifier.Topic> topics, long
     /// <summary>SNS gives up on an HTTPS endpoint after an hour at most; the message keeps its time all the while.</summary>
     private const int DefaultTolerance = 3900;
 
+    private static readonly KeySource Certificates = new(
+        "", static url => new(HttpMethod.Get, url), static (pem, at) => CertificateKeys.Read(pem, "amazonaws.com", HashAlgorithmName.SHA256, at));
+
     private static readonly SearchValues<char> RegionCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-");
     private static readonly SearchValues<char> HexCharacters = SearchValues.Create("0123456789abcdef");
     private static readonly string[] Notification = ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"];
@@ -48,7 +51,7 @@ internal sealed class SnsVerifier(ImmutableArray<SnsVerifier.Topic> topics, long
         }
 
         var verification = Read(delivery, now, out var message);
-        return message is null ? new(verification) : VerifyAsync(message, cancellationToken);
+        return message is null ? new(verification) : VerifyAsync(message, Certificates.Ask(message.CertificateUrl, delivery), cancellationToken);
     }
 
     private static SnsVerifier? Create(CodeSetup setup)
@@ -76,13 +79,9 @@ internal sealed class SnsVerifier(ImmutableArray<SnsVerifier.Topic> topics, long
         return new(topics.ToImmutable(), setup.Tolerance(DefaultTolerance), keys);
     }
 
-    private async ValueTask<Verification> VerifyAsync(SnsMessage message, CancellationToken cancellationToken)
+    private async ValueTask<Verification> VerifyAsync(SnsMessage message, KeyQuestion question, CancellationToken cancellationToken)
     {
-        var (result, remote) = await keys.GetAsync(
-            message.CertificateUrl,
-            () => new(HttpMethod.Get, message.CertificateUrl),
-            static (pem, now) => CertificateKeys.Read(pem, "amazonaws.com", HashAlgorithmName.SHA256, now),
-            cancellationToken);
+        var (result, remote) = await keys.GetAsync(question, cancellationToken);
         if (remote?.Key is not RsaKey key)
         {
             return CertificateKeys.Refuse(result);
@@ -91,9 +90,13 @@ internal sealed class SnsVerifier(ImmutableArray<SnsVerifier.Topic> topics, long
 #pragma warning disable CA5350 // SignatureVersion 1 is SHA-1; the topic's owner chooses.
         var digest = message.IsSha1 ? SHA1.HashData(message.SignedText) : SHA256.HashData(message.SignedText);
 #pragma warning restore CA5350
-        return key.Verifies(digest, message.Signature, message.IsSha1 ? HashAlgorithmName.SHA1 : HashAlgorithmName.SHA256)
-            ? Verification.Accept(message.TopicId, message.MessageId, message.Time)
-            : Verification.Mismatch("the certificate's key does not make this signature");
+        if (!key.Verifies(digest, message.Signature, message.IsSha1 ? HashAlgorithmName.SHA1 : HashAlgorithmName.SHA256))
+        {
+            return Verification.Mismatch("the certificate's key does not make this signature");
+        }
+
+        keys.Proved(question);
+        return Verification.Accept(message.TopicId, message.MessageId, message.Time);
     }
 
     private Verification Read(Delivery delivery, DateTimeOffset now, out SnsMessage? message)

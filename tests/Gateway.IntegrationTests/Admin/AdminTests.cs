@@ -1,6 +1,9 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using WebhookEdge.Admin;
 using WebhookEdge.IntegrationTests.Faults;
 using WebhookEdge.TestKit;
 
@@ -10,6 +13,32 @@ namespace WebhookEdge.IntegrationTests.Admin;
 public sealed class AdminTests : IDisposable
 {
     private readonly HttpClient _http = new();
+
+    /// <summary>Starts after the admin listener and before the server, and asks in between.</summary>
+    private sealed class ReadyAtStart : IHostedService
+    {
+        private AdminListener? _admin;
+
+        public HttpStatusCode Status { get; private set; }
+
+        public string Text { get; private set; } = "";
+
+        public ReadyAtStart With(AdminListener admin)
+        {
+            _admin = admin;
+            return this;
+        }
+
+        public async Task StartAsync(CancellationToken cancellationToken)
+        {
+            using var http = new HttpClient();
+            using var answer = await http.GetAsync(new Uri(_admin!.Address!, "/readyz"), cancellationToken);
+            Status = answer.StatusCode;
+            Text = await answer.Content.ReadAsStringAsync(cancellationToken);
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
 
     [Fact]
     public async Task Alive_and_ready_say_so()
@@ -26,6 +55,18 @@ public sealed class AdminTests : IDisposable
         Assert.True(answer.GetProperty("newestFileTaken").GetBoolean());
         Assert.Equal(gateway.Reloader.Status.Revision, answer.GetProperty("revision").GetString());
         Assert.Empty(answer.GetProperty("reasons").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task Not_ready_before_the_public_listener_is_open()
+    {
+        var during = new ReadyAtStart();
+
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), secrets: Hook.Secrets, services: services => services.AddSingleton<IHostedService>(s => during.With(s.GetRequiredService<AdminListener>())));
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, during.Status);
+        Assert.Contains("not open yet", Assert.Single(JsonDocument.Parse(during.Text).RootElement.GetProperty("reasons").EnumerateArray()).GetString(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync(gateway, "/readyz")).Status);
     }
 
     [Fact]

@@ -46,6 +46,20 @@ public class Address_lists
     }
 
     [Fact]
+    public async Task A_published_list_with_an_empty_half_is_ready_and_refuses_strangers_for_good()
+    {
+        var routes = Routes.Replace("\"pointer\": \"/hooks\" } } }", "\"pointer\": \"/hooks\" } }, \"app6\": { \"json\": { \"url\": \"file:{dir}/app.json\", \"pointer\": \"/hooks6\" } } }", StringComparison.Ordinal)
+            .Replace("\"app\", \"aws:us-east-1:EC2\"", "\"app\", \"app6\"", StringComparison.Ordinal);
+        var files = new Dictionary<string, string> { ["ip-ranges.json"] = Aws(1, "3.80.0.0/12"), ["app.json"] = """{ "hooks": ["203.0.113.0/24"], "hooks6": [] }""" };
+        await using var site = await Site.StartAsync(routes, new TestClock(), files: files, ready: true);
+
+        Assert.Equal(200, await ReadyAsync(site));
+        Assert.Equal(200, (await SendAsync(site, "listed", "203.0.113.7", "/mixed")).Status);
+        await site.IsRefusedAsync(() => SendAsync(site, "stranger", "198.51.100.1", "/mixed"), 403, "address-not-allowed", route: "mixed");
+        Assert.Contains(site.Gateway.Logs.WithEvent(2009), line => line.Text.Contains("'/hooks6' is an empty list: it lets nobody in", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_sender_that_moved_is_refused_once_and_its_retry_passes()
     {
         var clock = new TestClock();

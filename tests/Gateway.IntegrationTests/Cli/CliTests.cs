@@ -48,7 +48,7 @@ public sealed class CliTests : IDisposable
                 """
                 { "edge": { "redis": "file:{dir}/redis" },
                   "routes": {
-                    "a": { "path": "/a", "provider": "verisync", "secrets": ["hush-hush-3-a-literal-secret"], "upstream": "{upstream}" },
+                    "a": { "path": "/a", "provider": "verisync", "secrets": ["hush-hush-3-a-literal-secret", "env:hush-hush-3-too", "file:hush-hush-3/and=="], "upstream": "{upstream}" },
                     "b": { "path": "b", "provider": "verysink", "secrets": ["env:NOT_SET_ANYWHERE"], "upstream": "{upstream}" },
                     "c": { "path": "/c", "verify": [{ "scheme": { "header": "X-Sig", "encoding": "hexx" }, "secrets": ["file:{dir}/secret"] }], "cluster": "nope" },
                     "d": { "path": "/d", "verify": [{ "scheme": { "header": "X-Sig", "key": { "encoding": "base64" } }, "secrets": ["file:{dir}/secret", "env:HUSH"] }], "upstream": "http://user:hush-hush-4@127.0.0.1:9" }
@@ -104,7 +104,7 @@ public sealed class CliTests : IDisposable
     public async Task A_port_in_use_gives_one_clear_line(string which)
     {
         _folder.Write("secret", Hook.Secret);
-        _folder.Write("routes.json", Fill(Hook.Routes(), "http://127.0.0.1:9"));
+        _folder.Write("routes.json", Fill(Hook.Routes(""" "replay": { "key": ["body"] } """), "http://127.0.0.1:9"));
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         var url = $"http://{taken.LocalEndpoint}";

@@ -177,6 +177,38 @@ public sealed class ExplainTests : IDisposable
     }
 
     [Theory]
+    [InlineData("http://localhost/a", 0, "the target is the route's")]
+    [InlineData("http://elsewhere/a", 1, "the request target names another host than the Host header")]
+    [InlineData("/A", 1, "path-refused")]
+    [InlineData("/%61", 1, "path-refused")]
+    [InlineData("/b", 1, "route-unknown")]
+    [InlineData("/a/", 1, "path-refused")]
+    public async Task The_target_is_judged_as_the_gateway_would(string target, int expected, string said)
+    {
+        var (code, output) = await AskAsync("a", Raw(target, Body, ("verisync-signature", Hex(Secret, Body))));
+
+        Assert.Contains(said, output, StringComparison.Ordinal);
+        Assert.Equal(expected, code);
+    }
+
+    [Theory]
+    [InlineData("Upgrade", "h2c", 0)]
+    [InlineData("Upgrade", "websocket", 1)]
+    [InlineData("Content-Encoding", "identity", 0)]
+    [InlineData("Content-Encoding", "br", 1)]
+    [InlineData("Content-Length", "+53", 1)]
+    public async Task The_head_is_judged_as_the_gateway_would(string name, string value, int expected)
+    {
+        var request = Raw("/a", Body, ("verisync-signature", Hex(Secret, Body)), (name, value));
+        request = name == "Content-Length" ? request.Replace($"Content-Length: {Body.Length}\r\n", "", StringComparison.Ordinal) : request;
+
+        var (code, output) = await AskAsync("a", request);
+
+        Assert.True(code == expected, output);
+        Assert.Contains(expected == 0 ? "Accepted" : value == "br" ? "encoding-refused" : "request-malformed", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("a", "")]
     [InlineData("a", "hello")]
     [InlineData("a", "{}")]

@@ -113,7 +113,7 @@ public sealed class RedisFaultsTests
             await redis.FreezeAsync();
             Assert.True((await gateway.SendAsync(Hook.Event("late"))).IsDelivered());
             key = upstream.Requests[0].Headers["X-Webhook-Event-Key"]!;
-            Assert.Equal(1, gateway.Metrics.Observe("webhookedge.replay.write_back_queue"));
+            await Deadline.UntilAsync(() => gateway.Metrics.Observe("webhookedge.replay.write_back_queue") == 1, "the commit has waited in vain");
             await redis.ThawAsync();
         }
 
@@ -156,6 +156,7 @@ public sealed class RedisFaultsTests
 
         var first = await gateway.SendAsync(Hook.Event("early"));
         var second = await gateway.SendAsync(Hook.Event("early"));
+        await Deadline.UntilAsync(() => gateway.Metrics.Observe("webhookedge.replay.write_back_queue") == 1, "the commit has waited in vain");
         await redis.RestartAsync();
         await Deadline.UntilAsync(() => gateway.Metrics.Observe("webhookedge.replay.write_back_queue") == 0, "the marker is written back");
 
@@ -176,6 +177,7 @@ public sealed class RedisFaultsTests
         upstream.RespondNext(UpstreamAnswer.Status(500));
         await redis.FreezeAsync();
         Assert.Equal(500, (await gateway.SendAsync(Hook.Event("zombie"))).Status);
+        await Deadline.UntilAsync(() => gateway.Metrics.Observe("webhookedge.replay.write_back_queue") > 0, "the release has waited in vain");
         await redis.ThawAsync();
         await Deadline.UntilAsync(() => gateway.Metrics.Observe("webhookedge.replay.write_back_queue") == 0, "the release is written back");
 

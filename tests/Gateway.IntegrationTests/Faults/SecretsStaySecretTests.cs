@@ -78,7 +78,7 @@ public sealed class SecretsStaySecretTests
         }
 
         // Bad files, secrets that are gone, and questions on the admin listener.
-        foreach (var (from, to) in new[] { ("file:{dir}/hmac", "hush-literal-secret"), ("\"header\"", "\"key\": { \"encoding\": \"base64\" }, \"header\""), ("{upstream}", "http://u:hush-in-url@127.0.0.1:9"), ("{ \"edge\"", "hush-no-json") })
+        foreach (var (from, to) in new[] { ("file:{dir}/hmac", "hush-literal-secret"), ("file:{dir}/hmac", "env:hush-literal-secret"), ("file:{dir}/hmac", "file:hush-literal/secret=="), ("file:{dir}/redis", "env:hush-redis"), ("\"header\"", "\"key\": { \"encoding\": \"base64\" }, \"header\""), ("{upstream}", "http://u:hush-in-url@127.0.0.1:9"), ("{ \"edge\"", "hush-no-json") })
         {
             Assert.False(await gateway.ReloadAsync(Routes.Replace(from, to, StringComparison.Ordinal)));
             shown.AppendLine(string.Join('\n', gateway.Reloader.Status.Problems));

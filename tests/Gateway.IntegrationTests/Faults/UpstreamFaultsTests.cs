@@ -158,9 +158,29 @@ public sealed class UpstreamFaultsTests
             Assert.Contains(Convert.ToHexString(SHA256.HashData(small)), upstream.Bodies);
         }
 
-        Assert.Contains(early.Status, rest switch { nameof(Rest.Reads) => (int[])[413], nameof(Rest.Ignores) => [413, 504], _ => [413, 502] });
+        Assert.Contains(early.Status, rest switch { nameof(Rest.Reads) => (int[])[413], nameof(Rest.Ignores) => [413, 504], _ => [413] });
         Assert.Equal(rest == nameof(Rest.Reads), upstream.Bodies.Contains(Convert.ToHexString(SHA256.HashData(large))));
         Assert.Equal(4, upstream.Heads);
+    }
+
+    [Theory]
+    [InlineData(100_000)]
+    [InlineData(900_000)]
+    [InlineData(5_000_000)]
+    [InlineData(20 * 1024 * 1024)]
+    public async Task What_the_app_says_before_it_has_read_the_body_is_passed_on_although_it_closes(int size)
+    {
+        await using var upstream = new EagerUpstream(413, Rest.Closes);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(""" "maxBody": "20MiB" """), upstream.Address, Hook.Secrets);
+
+        for (var i = 0; i < 3; i++)
+        {
+            var answer = await gateway.SendAsync(Hook.Event(RandomNumberGenerator.GetBytes(size)));
+
+            Assert.Equal((413, "early"), (answer.Status, answer.BodyText));
+        }
+
+        Assert.Equal(3, upstream.Heads);
     }
 
     [Theory]

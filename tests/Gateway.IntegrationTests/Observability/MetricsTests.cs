@@ -149,8 +149,9 @@ public sealed class MetricsTests : IDisposable
     [Fact]
     public async Task Dashboard_and_alerts_ask_for_metrics_that_exist()
     {
+        using var files = new TempDirectory();
         await using var upstream = TestUpstream.Start();
-        await using var gateway = await TestGateway.StartAsync(Routes, upstream.Address, Secrets);
+        await using var gateway = await TestGateway.StartAsync(Routes, upstream.Address, Secrets, arguments: ["--urls", "http://127.0.0.1:0", .. TestCertificate.Default(files)]);
         await TrafficAsync(gateway);
         var there = Names(await ScrapeAsync(gateway)).ToHashSet();
 
@@ -227,7 +228,7 @@ public sealed class MetricsTests : IDisposable
         await process.StandardInput.WriteAsync(input);
         process.StandardInput.Close();
         var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await Deadline.WaitAsync(process.WaitForExitAsync(), "promtool");
+        await Deadline.WaitAsync(process.WaitForExitAsync(), "promtool", TimeSpan.FromSeconds(60));
         return (process.ExitCode, string.Concat(await output));
     }
 }

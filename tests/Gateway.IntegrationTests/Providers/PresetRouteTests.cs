@@ -46,6 +46,33 @@ public sealed class PresetRouteTests
         Assert.Equal(["/hooks/0", "/hooks/0", "/hooks/1"], upstream.Requests.Select(request => request.Target));
     }
 
+    /// <summary>Whatever a route writes about replay, what it does not write stays the preset's.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData(""", "replay": { "ttl": "24h" } """)]
+    [InlineData(""", "replay": { "onStoreError": "closed" } """)]
+    [InlineData(""", "replay": { "mode": "enforce", "ttl": "24h" } """)]
+    public async Task Notifications_whose_bodies_are_equal_all_arrive_whatever_else_the_route_writes_about_replay(string replay)
+    {
+        await using var upstream = TestUpstream.Start();
+        await using var gateway = await StartAsync(upstream, """ "provider": "google-drive" """ + replay, """ "provider": "dropbox" """ + replay);
+
+        var answers = new List<RawResponse>();
+        foreach (var number in (string[])["1", "2", "2", "5"])
+        {
+            answers.Add(await gateway.SendAsync(RawRequest.Post("/hooks/0", "").WithHeader("X-Goog-Channel-Token", Secret).WithHeader("X-Goog-Channel-ID", "a-channel").WithHeader("X-Goog-Message-Number", number)));
+        }
+
+        answers.Add(await SendAsync(gateway, 1, "dropbox"));
+        answers.Add(await SendAsync(gateway, 1, "dropbox"));
+
+        Assert.All(answers, static answer => Assert.Equal(200, answer.Status));
+        Assert.Equal([null, null, "true", null, null, null], answers.Select(static answer => answer.Headers["X-Webhook-Duplicate"]));
+        Assert.Equal(["/hooks/0", "/hooks/0", "/hooks/0", "/hooks/1", "/hooks/1"], upstream.Requests.Select(static request => request.Target));
+        Assert.Equal(["1", "2", "5"], upstream.Requests.Take(3).Select(static request => request.Headers["X-Goog-Message-Number"]));
+        Assert.DoesNotContain(upstream.Requests, static request => request.Headers["X-Webhook-Trust"] == "observed");
+    }
+
     private static Task<TestGateway> StartAsync(TestUpstream upstream, params string[] routes)
     {
         var text = string.Join(",\n", routes.Select((route, i) => $$""" "r{{i}}": { "path": "/hooks/{{i}}", "upstream": "{upstream}", "secrets": ["file:{dir}/secret"], {{route}} }"""));

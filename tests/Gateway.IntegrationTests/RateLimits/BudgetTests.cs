@@ -1,6 +1,8 @@
 using System.Net;
+using WebhookEdge.Gate;
 using WebhookEdge.IntegrationTests.Requests;
 using WebhookEdge.TestKit;
+using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.IntegrationTests.RateLimits;
 
@@ -95,6 +97,36 @@ public class Budgets
 
         Assert.Equal(200, (await site.SendAsync(Site.Signed("first").WithHeader("X-Forwarded-For", first))).Status);
         Assert.Equal(same ? 429 : 200, (await site.SendAsync(Site.Signed("second").WithHeader("X-Forwarded-For", second))).Status);
+    }
+
+    [Theory]
+    [InlineData("/nowhere")]
+    [InlineData("/%68ook")]
+    public async Task Paths_that_are_no_route_have_a_budget_by_address_and_routes_do_not_notice(string target)
+    {
+        await using var site = await Site.WithOneRouteAsync();
+        await using var client = await site.Gateway.ConnectAsync();
+        for (var i = 0; i < UnroutedBudget.Permits; i++)
+        {
+            Assert.Equal(404, (await client.ExchangeAsync(RawRequest.Get(target))).Status);
+        }
+
+        var refused = await client.ExchangeAsync(RawRequest.Get(target));
+        Assert.Equal((429, 0), (refused.Status, refused.Body.Length));
+        Assert.InRange(int.Parse(refused.Headers["Retry-After"]!), 1, 60);
+        Assert.Equal(1, site.Gateway.Metrics.Sum("webhookedge.requests", ("reason", "too-many-from-address")));
+        Assert.Equal(RejectReason.TooManyFromAddress, site.Gateway.Journal.Newest()[0].Reason);
+        Assert.Equal(429, (await client.ExchangeAsync(RawRequest.Get("/another"))).Status);
+        Assert.Equal(200, (await client.ExchangeAsync(Site.Signed("an event"))).Status);
+
+        // Two addresses in four thousand share a budget, so several are asked.
+        var others = new List<int>();
+        for (var i = 1; i <= 3; i++)
+        {
+            others.Add((await site.SendAsync(RawRequest.Get(target), IPAddress.Parse($"127.0.5.{i}"))).Status);
+        }
+
+        Assert.Contains(404, others);
     }
 
     [Fact]

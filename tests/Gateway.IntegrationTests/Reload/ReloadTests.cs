@@ -131,6 +131,26 @@ public sealed class ReloadTests
         Assert.True((await gateway.SendAsync(Hook.Event("two"))).IsDelivered());
     }
 
+    [Fact]
+    public async Task The_last_word_of_the_log_after_a_bad_file_was_changed_back_is_that_all_is_good_again()
+    {
+        await using var upstream = TestUpstream.Start();
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets);
+        var revision = gateway.Reloader.Status.Revision;
+
+        Assert.False(await gateway.ReloadAsync("""{ "routes": 1 }"""));
+        Assert.NotEmpty(gateway.Logs.WithEvent(5101));
+        Assert.Empty(gateway.Logs.WithEvent(5109));
+        Assert.False(await gateway.ReloadAsync(Hook.Routes()));
+
+        Assert.True(gateway.Reloader.Status.Successful);
+        Assert.Equal(revision, Assert.Single(gateway.Logs.WithEvent(5109))["Revision"]);
+
+        // Once, and only after a refusal.
+        Assert.False(await gateway.ReloadAsync(Hook.Routes() + "\n"));
+        Assert.Single(gateway.Logs.WithEvent(5109));
+    }
+
     public static TheoryData<string, string, string> AgainstYarp => new()
     {
         { """ "transforms": [{ "Bogus": "x" }] """, "", "routes.hook" },

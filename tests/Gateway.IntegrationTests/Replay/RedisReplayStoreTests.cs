@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using FsCheck;
 using FsCheck.Fluent;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebhookEdge.Observability;
 using WebhookEdge.Replay;
@@ -172,31 +171,132 @@ public sealed class RedisReplayStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_value_of_somebody_else_is_a_store_error()
+    public async Task A_value_of_somebody_else_is_a_store_error_and_no_sign_that_the_store_is_away()
     {
         await _redis.CommandAsync("SET", RedisReplayStore.KeyPrefix + Key(1), "hello");
         await _redis.CommandAsync("LPUSH", RedisReplayStore.KeyPrefix + Key(2), "hello");
 
-        await Assert.ThrowsAsync<ReplayStoreException>(async () => await _store.ClaimAsync(Key(1), 1, s_lease));
+        var foreign = await Assert.ThrowsAsync<ReplayStoreException>(async () => await _store.ClaimAsync(Key(1), 1, s_lease));
         var wrongType = await Assert.ThrowsAsync<ReplayStoreException>(async () => await _store.ClaimAsync(Key(2), 1, s_lease));
-        Assert.Equal("WRONGTYPE", wrongType.Message);
+        Assert.Equal(("WRONGTYPE", false, false), (wrongType.Message, wrongType.IsAway, foreign.IsAway));
+        Assert.False(await _store.ReleaseAsync(Key(1), 1));
+        var release = await Assert.ThrowsAsync<ReplayStoreException>(async () => await _store.ReleaseAsync(Key(2), 1));
+        Assert.False(release.IsAway);
+        await _store.CommitAsync(Key(2), 200, s_lease);
+        Assert.Equal(ClaimState.Done, (await _store.ClaimAsync(Key(2), 1, s_lease)).State);
     }
 
-    [Fact]
-    public async Task A_password_is_in_no_log_line_and_an_evicting_server_is_warned_about()
+    [Theory]
+    [InlineData("127.0.0.1:{port},password=s3cret,user=default")]
+    [InlineData("redis://:s3cret@127.0.0.1:{port}")]
+    [InlineData("redis://default:s3cr%65t@127.0.0.1:{port}/0")]
+    public async Task A_password_is_in_no_log_line_and_an_evicting_server_is_warned_about(string address)
     {
         await _redis.CommandAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
         await _redis.CommandAsync("CONFIG", "SET", "requirepass", "s3cret");
-        var log = new Lines();
+        var log = new LogCapture();
 
-        await using var store = RedisReplayStore.Open(_redis.ConnectionString + ",password=s3cret", TimeProvider.System, log, s_patience);
+        await using var store = RedisReplayStore.Open(WithPort(address), TimeProvider.System, log.CreateLogger("redis"), s_patience);
         Assert.Equal(ClaimState.Claimed, (await store.ClaimAsync(Key(1), 1, s_lease)).State);
-        await log.Seen("allkeys-lru").WaitAsync(TimeSpan.FromSeconds(10));
+        var warning = await log.WaitForEventAsync(3007);
         await _redis.KillAsync();
-        await Assert.ThrowsAsync<ReplayStoreException>(async () => await store.ClaimAsync(Key(2), 1, s_lease));
+        var fault = await Assert.ThrowsAsync<ReplayStoreException>(async () => await store.ClaimAsync(Key(2), 1, s_lease));
+        await log.WaitForEventAsync(3006);
 
-        Assert.DoesNotContain("s3cret", log.Text, StringComparison.Ordinal);
-        Assert.DoesNotContain("by script", log.Text, StringComparison.Ordinal);
+        Assert.Contains("allkeys-lru", warning.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", log.Everything, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cr%65t", log.Everything, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", fault.ToString(), StringComparison.Ordinal);
+        Assert.Empty(log.WithEvent(3008));
+    }
+
+    [Fact]
+    public async Task A_claim_that_was_told_no_answer_does_not_run_when_the_server_is_back()
+    {
+        await using var store = RedisReplayStore.Open(_redis.ConnectionString, TimeProvider.System, NullLogger.Instance);
+        await UntilAnswersAsync(store);
+        await _redis.KillAsync();
+        await Assert.ThrowsAsync<ReplayStoreException>(async () => await store.ClaimAsync(Key(1), 1, TimeSpan.FromMinutes(1)));
+        await _redis.RestartAsync();
+        await UntilAnswersAsync(store);
+
+        Assert.Null(await _redis.CommandAsync("GET", RedisReplayStore.KeyPrefix + Key(1)));
+    }
+
+    [Theory]
+    [InlineData("redis://:wrong@127.0.0.1:{port}", "WRONGPASS")]
+    [InlineData("127.0.0.1:{port},user=bob,password=wrong", "WRONGPASS")]
+    [InlineData("127.0.0.1:{port}", "NOAUTH")]
+    [InlineData("127.0.0.1:1", "connection refused")]
+    [InlineData("redis://no-such-host.invalid", "name not known")]
+    [InlineData("unix:///nowhere/redis.sock", "no such address or socket")]
+    public async Task Why_there_is_no_connection_is_told_in_a_word(string address, string word)
+    {
+        await _redis.CommandAsync("CONFIG", "SET", "requirepass", "s3cret");
+        var log = new LogCapture();
+        await using var store = RedisReplayStore.Open(WithPort(address), TimeProvider.System, log.CreateLogger("redis"), s_patience);
+
+        var line = await log.WaitForEventAsync(3006);
+        var fault = await Assert.ThrowsAsync<ReplayStoreException>(async () => await store.ClaimAsync(Key(1), 1, s_lease));
+
+        Assert.Contains(word, line.Text, StringComparison.Ordinal);
+        Assert.Contains(word, fault.Message, StringComparison.Ordinal);
+        Assert.True(fault.IsAway);
+        Assert.Single(log.WithEvent(3006));
+        Assert.DoesNotContain("wrong", log.Everything, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_user_of_the_access_list_needs_our_keys_and_a_few_commands()
+    {
+        // As the README has it.
+        await _redis.CommandAsync("ACL", "SETUSER", "webhookedge", "on", ">s3cret", "resetkeys", "~wh:1:*", "resetchannels", "-@all", "+set", "+get", "+setex", "+psetex", "+del", "+unlink", "+eval", "+evalsha", "+ping", "+echo", "+info");
+        await _redis.CommandAsync("ACL", "LOG", "RESET");
+        var log = new LogCapture();
+        await using var store = RedisReplayStore.Open(WithPort("redis://webhookedge:s3cret@127.0.0.1:{port}"), TimeProvider.System, log.CreateLogger("redis"), s_patience);
+
+        Assert.Equal(ClaimState.Claimed, (await store.ClaimAsync(Key(1), 1, s_lease)).State);
+        Assert.True(await store.ReleaseAsync(Key(1), 1));
+        await store.CommitAsync(Key(1), 200, TimeSpan.FromHours(1));
+        Assert.Equal(ClaimState.Done, (await store.ClaimAsync(Key(1), 2, s_lease)).State);
+        Assert.True(await store.ForgetAsync(Key(1)));
+        Assert.Contains("webhookedge", await _redis.CommandAsync("CLIENT", "LIST"), StringComparison.Ordinal);
+        Assert.Empty(log.WithEvent(3010));
+
+        await _redis.CommandAsync("ACL", "SETUSER", "webhookedge", "-set", "-setex", "-psetex");
+        var refused = await Assert.ThrowsAsync<ReplayStoreException>(async () => await store.ClaimAsync(Key(2), 1, s_lease));
+        Assert.Equal(("NOPERM", false), (refused.Message, refused.IsAway));
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_tell_its_policy_is_asked_about_in_the_log()
+    {
+        await _redis.CommandAsync("ACL", "SETUSER", "webhookedge", "on", ">s3cret", "~*", "&*", "+@all", "-info", "-config");
+        var log = new LogCapture();
+
+        await using var store = RedisReplayStore.Open(WithPort("redis://webhookedge:s3cret@127.0.0.1:{port}"), TimeProvider.System, log.CreateLogger("redis"), s_patience);
+
+        Assert.Contains("NOPERM", (await log.WaitForEventAsync(3010)).Text, StringComparison.Ordinal);
+        Assert.Equal(ClaimState.Claimed, (await store.ClaimAsync(Key(1), 1, s_lease)).State);
+    }
+
+    private string WithPort(string address) => address.Replace("{port}", _redis.Port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+
+    private static async Task UntilAnswersAsync(RedisReplayStore store)
+    {
+        using var deadline = new CancellationTokenSource(s_patience, TimeProvider.System);
+        while (true)
+        {
+            try
+            {
+                await store.ForgetAsync(Key(-1));
+                return;
+            }
+            catch (ReplayStoreException)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, deadline.Token);
+            }
+        }
     }
 
     private static ReplayKey Key(int n) => new(SHA256.HashData(BitConverter.GetBytes(n)));
@@ -216,60 +316,6 @@ public sealed class RedisReplayStoreTests : IAsyncLifetime
             var name = RedisReplayStore.KeyPrefix + key;
             var left = long.Parse((await _redis.CommandAsync("PTTL", name))!, CultureInfo.InvariantCulture) - (long)by.TotalMilliseconds;
             await (left > 0 ? _redis.CommandAsync("PEXPIRE", name, left.ToString(CultureInfo.InvariantCulture)) : _redis.CommandAsync("DEL", name));
-        }
-    }
-
-    private sealed class Lines : ILogger
-    {
-        private readonly Lock _gate = new();
-        private readonly List<(string Word, TaskCompletionSource Seen)> _watchers = [];
-        private string _text = "";
-
-        public string Text
-        {
-            get
-            {
-                lock (_gate)
-                {
-                    return _text;
-                }
-            }
-        }
-
-        public Task Seen(string word)
-        {
-            lock (_gate)
-            {
-                var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                _watchers.Add((word, seen));
-                Notice();
-                return seen.Task;
-            }
-        }
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            lock (_gate)
-            {
-                _text += formatter(state, exception) + exception + "\n";
-                Notice();
-            }
-        }
-
-        private void Notice()
-        {
-            foreach (var (word, seen) in _watchers)
-            {
-                if (_text.Contains(word, StringComparison.Ordinal))
-                {
-                    seen.TrySetResult();
-                }
-            }
         }
     }
 }

@@ -23,6 +23,18 @@ public class Answer_table : SiteTests
         await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("{}", target)), 404, "route-unknown", route: "none");
 
     [Theory]
+    [InlineData("/hook/")]
+    [InlineData("/HOOK")]
+    [InlineData("/%68ook")]
+    [InlineData("/x/../hook")]
+    [InlineData("/prefix/a%20b", "prefix")]
+    [InlineData("/prefix/a;b", "prefix")]
+    [InlineData("/prefix/a//b", "prefix")]
+    [InlineData("/prefix/a/../b", "prefix")]
+    public async Task A_path_that_leads_to_a_route_and_is_written_otherwise_is_404_with_a_reason_of_its_own(string target, string route = "hook") =>
+        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("{}", target)), 404, "path-refused", route: route);
+
+    [Theory]
     [InlineData("GET")]
     [InlineData("PUT")]
     [InlineData("DELETE")]
@@ -46,7 +58,6 @@ public class Answer_table : SiteTests
     [InlineData("br")]
     [InlineData("GZIP")]
     [InlineData("identity, gzip")]
-    [InlineData("")]
     public async Task An_encoded_body_is_415(string encoding) =>
         await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("{}").WithHeader("Content-Encoding", encoding)), 415, "encoding-refused");
 
@@ -301,6 +312,27 @@ public class Answer_table : SiteTests
         await Site.IsRefusedAsync(() => Site.SendAsync(RawRequest.Post("/overrides", "{}")), 401, "signature-missing", route: "overrides");
     }
 
+    [Theory]
+    [InlineData(202, "{\"duplicate\":true}")]
+    [InlineData(204, "")]
+    [InlineData(205, "")]
+    [InlineData(299, "{\"duplicate\":true}")]
+    public async Task A_duplicate_is_marked_as_one_with_any_2xx(int status, string body)
+    {
+        await using var site = await Site.WithOneRouteAsync($$""" "refuse": { "duplicate": {{status}} } """);
+        await using var client = await site.Gateway.ConnectAsync();
+        Assert.Equal(200, (await client.ExchangeAsync(Site.Signed("{}"))).Status);
+
+        for (var i = 0; i < 2; i++)
+        {
+            var copy = await client.ExchangeAsync(Site.Signed("{}"));
+
+            Assert.Equal((status, "true", body), (copy.Status, copy.Headers["X-Webhook-Duplicate"], copy.BodyText));
+        }
+
+        Assert.Single(site.Upstream.Requests);
+    }
+
     [Fact]
     public async Task Every_401_looks_the_same_from_outside()
     {
@@ -357,6 +389,7 @@ public class Answer_table : SiteTests
               },
               "routes": {
                 "hook": { "path": "/hook", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
+                "prefix": { "path": "/prefix/{**rest}", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
                 "address": { "path": "/address", "allow": ["203.0.113.0/24"], "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
                 "unloaded": { "path": "/unloaded", "allow": ["aws:us-east-1"], "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
                 "timed": { "path": "/timed", "verify": [{ "scheme": {{Timestamped}}, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },

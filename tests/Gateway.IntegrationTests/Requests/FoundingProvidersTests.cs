@@ -12,7 +12,7 @@ public class Founding_providers : SiteTests
     private const string RealIdAddress = "3.80.17.4";
     private const string VerisyncAddress = "13.42.70.11";
 
-    private static readonly string[] Stripped = ["Authorization", "x-webhook-signature", "secret", "X-IDWise-Key"];
+    private static readonly string[] Stripped = ["Authorization", "secret", "X-IDWise-Key"];
 
     /// <summary>One documented way to send: the path, the sender's address, the sample and the headers that prove it.</summary>
     internal sealed record Sample(string Name, string Address, byte[] Body, (string Name, string Value)[] Proof, string Trust, string? Provider, bool SignsBody, string KeyId)

@@ -20,6 +20,11 @@ public class Framing : SiteTests
         ["a list of Content-Lengths"] = Head("Content-Length: 2, 2") + "{}",
         ["a negative Content-Length"] = Head("Content-Length: -2") + "{}",
         ["a hexadecimal Content-Length"] = Head("Content-Length: 0x2") + "{}",
+        ["a Content-Length with a sign"] = Head("Content-Length: +2") + "{}",
+        ["a Content-Length of minus nothing"] = Head("Content-Length: -0"),
+        ["a Content-Length of plus nothing"] = Head("Content-Length: +0"),
+        ["a Content-Length with a fraction"] = Head("Content-Length: 2.0") + "{}",
+        ["a Content-Length with a blank in it"] = Head("Content-Length: 0 2") + "{}",
         ["an empty Content-Length"] = Head("Content-Length:") + "{}",
         ["a Content-Length beyond numbers"] = Head("Content-Length: 99999999999999999999") + "{}",
         ["an unknown transfer coding"] = Head("Transfer-Encoding: gzip") + "{}",
@@ -55,10 +60,10 @@ public class Framing : SiteTests
         ["a bare LF after a chunk"] = Head("Transfer-Encoding: chunked") + "2\r\n{}\n0\r\n\r\n",
         ["Upgrade to a websocket"] = Head("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Content-Length: 2") + "{}",
         ["Upgrade to a websocket without a body"] = Head("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="),
-        ["Upgrade to HTTP/2"] = Head("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA", "Content-Length: 2") + "{}",
-        ["Upgrade without Connection"] = Head("Upgrade: h2c", "Content-Length: 2") + "{}",
-        ["Connection: upgrade alone"] = Head("Connection: upgrade", "Content-Length: 0"),
-        ["Connection: upgrade alone, without a length"] = Head("Connection: keep-alive, Upgrade"),
+        ["Upgrade to a websocket without Connection"] = Head("Upgrade: WebSocket", "Content-Length: 2") + "{}",
+        ["Upgrade to HTTP/2 or a websocket"] = Head("Connection: Upgrade", "Upgrade: h2c, websocket", "Content-Length: 2") + "{}",
+        ["Upgrade to a websocket in a second line"] = Head("Connection: Upgrade", "Upgrade: h2c", "Upgrade: websocket", "Content-Length: 2") + "{}",
+        ["Upgrade to what is not HTTP"] = Head("Connection: Upgrade", "Upgrade: IRC/6.9", "Content-Length: 2") + "{}",
         ["CONNECT"] = "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n",
         ["CONNECT to the route"] = "CONNECT /hook HTTP/1.1\r\nHost: localhost\r\nX-Signature: " + Signature + "\r\nContent-Length: 2\r\n\r\n{}",
         ["an unknown version"] = "POST /hook HTTP/1.2\r\nHost: localhost\r\n\r\n",
@@ -91,11 +96,13 @@ public class Framing : SiteTests
     [InlineData("Transfer-Encoding and Content-Length")]
     [InlineData("Content-Length and Transfer-Encoding")]
     [InlineData("Upgrade to a websocket without a body")]
-    [InlineData("Upgrade without Connection")]
+    [InlineData("Upgrade to a websocket without Connection")]
+    [InlineData("Upgrade to HTTP/2 or a websocket")]
+    [InlineData("Upgrade to what is not HTTP")]
     [InlineData("chunked twice")]
     [InlineData("a coding before chunked")]
-    [InlineData("Connection: upgrade alone")]
-    [InlineData("Connection: upgrade alone, without a length")]
+    [InlineData("a Content-Length with a sign")]
+    [InlineData("a Content-Length of minus nothing")]
     [InlineData("CONNECT")]
     [InlineData("an escape in a value")]
     [InlineData("a chunk longer than its size")]

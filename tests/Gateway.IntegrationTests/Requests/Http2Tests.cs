@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
 using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Requests;
@@ -10,7 +9,20 @@ public sealed class Http2_over_TLS : SiteTests, IDisposable
 {
     private readonly TempDirectory _files = new();
 
-    private readonly HttpClient _client = new(new SocketsHttpHandler { SslOptions = TestCertificate.ClientOptions(SslApplicationProtocol.Http2), AllowAutoRedirect = false, UseProxy = false })
+    private readonly HttpClient _client;
+    private int _connections;
+
+    public Http2_over_TLS() => _client = new(new SocketsHttpHandler
+    {
+        SslOptions = TestCertificate.ClientOptions(SslApplicationProtocol.Http2),
+        AllowAutoRedirect = false,
+        UseProxy = false,
+        PlaintextStreamFilter = (context, _) =>
+        {
+            Interlocked.Increment(ref _connections);
+            return ValueTask.FromResult(context.PlaintextStream);
+        },
+    })
     {
         Timeout = Deadline.Default,
     };
@@ -89,6 +101,39 @@ public sealed class Http2_over_TLS : SiteTests, IDisposable
         await Site.IsIdleAsync();
     }
 
+    [Theory]
+    [InlineData(100, 16 * 1024)]
+    [InlineData(100, 60 * 1024)]
+    [InlineData(40, 200 * 1024)]
+    public async Task What_the_app_works_on_keeps_no_other_stream_of_the_connection_waiting(int streams, int size)
+    {
+        var gate = new TaskCompletionSource();
+        Site.Upstream.Respond(_ => UpstreamAnswer.Ok.HeldUntil(gate.Task));
+        var connections = _connections;
+        var before = Site.Upstream.Requests.Count;
+        var bodies = Enumerable.Range(0, streams).Select(i => Site.Bytes(size, (size * 1000) + i)).ToArray();
+        try
+        {
+            var sent = bodies.Select((body, i) => SendAsync(body, Site.Sign(body), "/large", declared: i % 2 == 0)).ToArray();
+            await Site.Upstream.WaitForRequestAsync(before + streams);
+            gate.SetResult();
+            foreach (var answer in await Deadline.WaitAsync(Task.WhenAll(sent), "the answers"))
+            {
+                Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+                answer.Dispose();
+            }
+        }
+        finally
+        {
+            gate.TrySetResult();
+            Site.Upstream.Respond(UpstreamAnswer.Ok);
+        }
+
+        Assert.InRange(_connections - connections, 0, 1);
+        Assert.Equal(bodies.Select(Convert.ToBase64String).Order(StringComparer.Ordinal), Site.Upstream.Requests.Skip(before).Select(static r => Convert.ToBase64String(r.Body)).Order(StringComparer.Ordinal));
+        await Site.IsIdleAsync();
+    }
+
     [Fact]
     public async Task HTTP_1_1_over_TLS_is_served_too()
     {
@@ -114,12 +159,7 @@ public sealed class Http2_over_TLS : SiteTests, IDisposable
           }
         }
         """,
-        arguments:
-        [
-            "--Kestrel:Endpoints:Https:Url", "https://127.0.0.1:0",
-            "--Kestrel:Endpoints:Https:Certificate:Path", _files.Write("tls.pem", TestCertificate.Instance.ExportCertificatePem()),
-            "--Kestrel:Endpoints:Https:Certificate:KeyPath", _files.Write("tls.key", TestCertificate.Instance.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()),
-        ]);
+        arguments: TestCertificate.Endpoint(_files));
 
     private async Task<HttpResponseMessage> SendAsync(byte[] body, string signature, string path, bool declared)
     {

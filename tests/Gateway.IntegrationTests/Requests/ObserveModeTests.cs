@@ -165,7 +165,7 @@ public class Observe_mode : SiteTests
         var seen = Site.Seen;
         Assert.Equal(405, (await Site.SendAsync(Site.Signed("x", "/route") with { Method = "PUT" })).Status);
         Assert.Equal(415, (await Site.SendAsync(Site.Signed("x", "/route").WithHeader("Content-Encoding", "gzip"))).Status);
-        Assert.Equal(400, (await Site.SendAsync(Site.Signed("x", "/route").WithHeader("Upgrade", "h2c"))).Status);
+        Assert.Equal(400, (await Site.SendAsync(Site.Signed("x", "/route").WithHeader("Upgrade", "websocket"))).Status);
         Assert.Equal(413, (await Site.SendAsync(Site.Signed(Site.Bytes(70_000), "/route"))).Status);
         Assert.Equal(seen, Site.Seen);
     }

@@ -46,7 +46,7 @@ public sealed class StartupCliTests : IDisposable
     [Fact]
     public async Task A_warning_of_a_good_file_is_the_same_in_validate_and_in_the_log()
     {
-        WriteHook(""" "timeout": "45s" """);
+        WriteHook(""" "timeout": "45s", "replay": { "key": ["body"] } """);
         var (_, said) = await CliProcess.RunAsync(_folder.Path, null, "validate", "routes.json");
         var warning = Assert.Single(said.Split('\n'), static line => line.StartsWith("warning: ", StringComparison.Ordinal))["warning: ".Length..];
 
@@ -103,6 +103,23 @@ public sealed class StartupCliTests : IDisposable
         Assert.DoesNotContain(Hook.Secret, output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("redis://:hush-hush@host:99999", "port")]
+    [InlineData("redis://hush-hush@host", "USER:PASSWORD@")]
+    [InlineData("bob:hush-hush@host:6379", "percent-encoded")]
+    public async Task Validate_finds_an_address_of_Redis_that_cannot_be_read_and_quotes_nothing_of_it(string address, string advice)
+    {
+        _folder.Write("redis", address);
+        WriteHook("", """ "edge": { "redis": "file:{dir}/redis" } """);
+
+        var (code, output) = await CliProcess.RunAsync(_folder.Path, null, "validate", "routes.json");
+
+        Assert.Equal(1, code);
+        Assert.Contains("edge.redis", output, StringComparison.Ordinal);
+        Assert.Contains(advice, output, StringComparison.Ordinal);
+        Assert.DoesNotContain("hush-hush", output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_dry_run_finds_what_validate_cannot_know()
     {
@@ -114,9 +131,9 @@ public sealed class StartupCliTests : IDisposable
             _folder.Path, new Dictionary<string, string> { ["Kestrel__Endpoints__Https__Url"] = "https://127.0.0.1:0", ["Kestrel__Endpoints__Https__Certificate__Path"] = "/nowhere/tls.pem" }, "serve", "--dry-run", "--config", "routes.json");
 
         Assert.Equal(1, code);
-        Assert.Contains("error: edge.redis: Redis does not answer", output, StringComparison.Ordinal);
+        Assert.Contains("error: edge.redis: Redis does not answer: connection refused", output, StringComparison.Ordinal);
         Assert.Contains("error: address list json:file:", output, StringComparison.Ordinal);
-        Assert.Matches("error: Kestrel: .*/nowhere/tls.pem", output);
+        Assert.Matches("error: Kestrel:Endpoints:Https:Certificate: .*/nowhere/tls.pem.*; name the files with Kestrel__Endpoints__Https__Certificate__Path", output);
         Assert.Contains("routes.json: 3 errors", output, StringComparison.Ordinal);
         Assert.DoesNotContain("hush-hush", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);

@@ -2,7 +2,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using WebhookEdge.Configuration;
 using WebhookEdge.Signatures;
 using WebhookEdge.Signatures.Verifiers;
@@ -148,11 +148,51 @@ public sealed class HandshakesAndVerifiersTests
         Assert.Equal(200, (await gateway.SendAsync(publisher.Message("id-1"))).Status);
     }
 
-    private static Task<TestGateway> StartAsync(TestUpstream upstream, HttpMessageHandler? publisher = null) => TestGateway.StartAsync(
-        Routes,
+    [Fact]
+    public async Task Strangers_who_name_random_certificates_cannot_keep_an_authentic_message_out_after_a_restart_either()
+    {
+        using var state = new TempDirectory();
+        await using var upstream = TestUpstream.Start();
+        using var key = RSA.Create(2048);
+        var publisher = new Publisher(key) { KnowsOnly = Publisher.Certificate };
+        await using (var first = await StartAsync(upstream, publisher, Behind(state)))
+        {
+            await FloodAsync(first);
+            Assert.Equal(200, (await first.SendAsync(From("198.51.100.9", publisher.Message("id-1")))).Status);
+        }
+
+        publisher.IsDown = true;
+        await using (var second = await StartAsync(upstream, publisher, Behind(state)))
+        {
+            await FloodAsync(second);
+            Assert.Equal(200, (await second.SendAsync(From("198.51.100.9", publisher.Message("id-2")))).Status);
+            Assert.True(second.Logs.WithEvent(4002).Count <= 2, "a line for each stranger");
+        }
+
+        Assert.Equal(2, upstream.Requests.Count);
+        Assert.Single(publisher.Asked, Publisher.Certificate);
+
+        static string Behind(TempDirectory state) =>
+            Routes.Replace(""" "edge": { """, $$""" "edge": { "stateDirectory": {{System.Text.Json.JsonSerializer.Serialize(state.Path)}}, "clientAddress": { "from": "forwardedFor", "trustedProxies": ["127.0.0.0/8"] }, """, StringComparison.Ordinal);
+
+        static RawRequest From(string address, RawRequest request) => request.WithHeader("X-Forwarded-For", address);
+
+        async Task FloodAsync(TestGateway gateway)
+        {
+            for (var i = 0; i < 120; i++)
+            {
+                var certificate = $"https://sns.us-west-2.amazonaws.com/SimpleNotificationService-{i + 0x1000:x32}.pem";
+                var answer = await gateway.SendAsync(From($"203.0.113.{1 + (i % 8)}", publisher.Message("id-" + i, certificate: certificate)));
+                Assert.True(answer.Status is 401 or 503, $"{answer.Status}");
+            }
+        }
+    }
+
+    private static Task<TestGateway> StartAsync(TestUpstream upstream, HttpMessageHandler? publisher = null, string routes = Routes) => TestGateway.StartAsync(
+        routes,
         upstream.Address,
         new Dictionary<string, string> { ["secret"] = Secret, ["token"] = "the-verify-token", ["topic"] = Publisher.Topic, ["ed25519"] = Convert.ToHexStringLower(Ed25519.PublicKeyOf(Seed)) },
-        services: publisher is null ? null : services => services.AddSingleton(new RemoteKeys(new HttpMessageInvoker(publisher), TimeProvider.System, NullLogger<RemoteKeys>.Instance)));
+        services: publisher is null ? null : services => services.AddSingleton(s => new RemoteKeys(new HttpMessageInvoker(publisher, disposeHandler: false), TimeProvider.System, s.GetRequiredService<ILogger<RemoteKeys>>())));
 
     private static byte[] Seed => SHA256.HashData("a seed for tests"u8);
 
@@ -183,6 +223,9 @@ public sealed class HandshakesAndVerifiersTests
 
         public bool IsDown { get; set; }
 
+        /// <summary>The one address that has a certificate; null: each has.</summary>
+        public string? KnowsOnly { get; init; }
+
         public RawRequest Message(string id, string topic = Topic, string certificate = Certificate, bool confirmation = false)
         {
             var time = TimeProvider.System.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
@@ -205,7 +248,9 @@ public sealed class HandshakesAndVerifiersTests
                 Asked.Add(request.RequestUri!.AbsoluteUri);
             }
 
-            return IsDown ? throw new HttpRequestException("down") : Task.FromResult(new HttpResponseMessage { Content = new StringContent(_pem) });
+            return IsDown ? throw new HttpRequestException("down")
+                : KnowsOnly is { } only && only != request.RequestUri.AbsoluteUri ? Task.FromResult(new HttpResponseMessage(System.Net.HttpStatusCode.NotFound))
+                : Task.FromResult(new HttpResponseMessage { Content = new StringContent(_pem) });
         }
 
         private static string MakeCertificate(RSA key)

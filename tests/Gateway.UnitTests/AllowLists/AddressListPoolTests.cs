@@ -167,7 +167,7 @@ public sealed class AddressListPoolTests : IDisposable
         { "oversized, declared", "larger than 10 MiB" },
         { "oversized, undeclared", "larger than 10 MiB" },
         { "poisoned", "wider than /8" },
-        { "one bad entry", "leading zeros" },
+        { "bad entries", "leading zeros" },
         { "back in time", "went back" },
         { "redirect to http", "redirects to http://lists.example.com/x" },
         { "redirect to file", "redirects to file:///etc/passwd" },
@@ -195,7 +195,7 @@ public sealed class AddressListPoolTests : IDisposable
             case "oversized, declared": _publisher.Answer(new byte[RangeFetcher.MaxBytes + 1]); break;
             case "oversized, undeclared": _publisher.Answer(_ => new HttpResponseMessage { Content = new StreamContent(new EndlessStream()) }); break;
             case "poisoned": _publisher.Answer(AwsFixture.Json(1_787_000_001, with: ["0.0.0.0/0"])); break;
-            case "one bad entry": _publisher.Answer(AwsFixture.Json(1_787_000_001, with: ["010.0.0.0/8"])); break;
+            case "bad entries": _publisher.Answer(AwsFixture.Json(1_787_000_001, with: ["010.0.0.0/8", "10.0.0.0/33"])); break;
             case "back in time": _publisher.Answer(AwsFixture.Json(1_786_999_999)); break;
             case "redirect to http": _publisher.Redirect("http://lists.example.com/x"); break;
             case "redirect to file": _publisher.Redirect("file:///etc/passwd"); break;
@@ -528,6 +528,55 @@ public sealed class AddressListPoolTests : IDisposable
     }
 
     [Fact]
+    public async Task A_check_goes_on_for_those_who_joined_it_when_the_caller_that_began_it_has_left()
+    {
+        var answer = new TaskCompletionSource<HttpResponseMessage>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var asked = _publisher.NextRequest();
+        var stopped = default(CancellationToken);
+        _publisher.AnswerAsync((_, stop) =>
+        {
+            stopped = stop;
+            return answer.Task.WaitAsync(stop);
+        });
+        var east = Aws("us-east-1");
+        using var first = new CancellationTokenSource();
+        var began = _pool.Feeds[0].CheckAsync(first.Token);
+        await asked.WaitAsync(TimeSpan.FromSeconds(20));
+        var joined = _pool.Feeds[0].CheckAsync(CancellationToken.None);
+
+        await first.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => began.WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.False(stopped.IsCancellationRequested);
+        answer.SetResult(Publisher.Ok(AwsFixture.Json()));
+        await joined.WaitAsync(TimeSpan.FromSeconds(20));
+
+        Assert.True(Holds(east, "3.80.0.1"));
+        Assert.Equal(1, _publisher.Requests);
+    }
+
+    [Fact]
+    public async Task A_check_that_nobody_waits_for_any_more_is_broken_off_and_still_due()
+    {
+        var asked = _publisher.NextRequest();
+        _publisher.AnswerAsync(static async (_, stop) =>
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
+            return new HttpResponseMessage();
+        });
+        var east = Aws("us-east-1");
+        using var both = new CancellationTokenSource();
+        var waiting = Enumerable.Range(0, 2).Select(_ => _pool.Feeds[0].CheckAsync(both.Token)).ToArray();
+        await asked.WaitAsync(TimeSpan.FromSeconds(20));
+        await both.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(20)));
+
+        Assert.Equal(TimeSpan.Zero, _pool.Feeds[0].Wait());
+        _publisher.Answer(AwsFixture.Json());
+        await Refresh();
+        Assert.True(Holds(east, "3.80.0.1"));
+    }
+
+    [Fact]
     public async Task Follows_a_redirect_within_its_scheme()
     {
         _publisher.Answer(request => request.RequestUri!.Host == "lists.example.com"
@@ -557,6 +606,80 @@ public sealed class AddressListPoolTests : IDisposable
         Assert.Null(east.LastError);
         Assert.Equal<string>(["GLOBAL", "eu-west-2", "us-east-1", "us-west-2"], _pool.LoadedAws(Url)!.Regions);
         Assert.Single(Directory.GetFiles(_state));
+    }
+
+    [Fact]
+    public async Task A_half_that_is_published_empty_is_loaded_and_lets_nobody_in()
+    {
+        _publisher.Answer("""{ "prefixes": ["203.0.113.0/24"], "prefixes_ipv6": [] }"""u8.ToArray());
+        var v4 = _pool.Json(Url, "/prefixes", Hour);
+        var v6 = _pool.Json(Url, "/prefixes_ipv6", Hour);
+
+        await Refresh();
+
+        Assert.Equal((1, 0, TimeSpan.Zero), (v4.PrefixCount, v6.PrefixCount, v6.Age));
+        Assert.True(v6.Current!.IsEmpty);
+        Assert.Equal("'/prefixes_ipv6' is an empty list: it lets nobody in", v6.LastError);
+        Assert.Single(_log.Lines, line => line.Text.Contains("'/prefixes_ipv6' is an empty list", StringComparison.Ordinal));
+
+        // It may fill later, and then has something to lose.
+        _clock.Advance(2 * Hour);
+        _publisher.Answer("""{ "prefixes": ["203.0.113.0/24"], "prefixes_ipv6": ["2001:db8::/32"] }"""u8.ToArray());
+        await Refresh();
+        Assert.Equal((1, (string?)null), (v6.PrefixCount, v6.LastError));
+    }
+
+    [Theory]
+    [InlineData("""{ "prefixes": [], "other": 1 }""", "shrinks to nothing")]
+    [InlineData("""{ "other": 1 }""", "has nothing at '/prefixes'")]
+    [InlineData("""{ "prefixes": null, "other": 1 }""", "no text")]
+    public async Task A_list_that_shrank_to_nothing_or_whose_place_is_gone_stays_as_it_was(string later, string fault)
+    {
+        _publisher.Answer("""{ "prefixes": ["203.0.113.0/24"] }"""u8.ToArray());
+        var list = _pool.Json(Url, "/prefixes", Hour);
+        await Refresh();
+        _publisher.Answer(Encoding.UTF8.GetBytes(later));
+
+        // However often the source says so, and over a restart.
+        for (var i = 0; i < 4; i++)
+        {
+            _clock.Advance(2 * Hour);
+            await Refresh();
+            Assert.Equal(1, list.PrefixCount);
+            Assert.Contains(fault, list.LastError, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(8 * Hour, list.Age);
+        (_pool, _refresher) = Start();
+        list = _pool.Json(Url, "/prefixes", Hour);
+        await Refresh();
+        Assert.Equal(1, list.PrefixCount);
+        Assert.Contains(fault, list.LastError, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task One_bad_entry_does_not_freeze_a_list_and_is_counted()
+    {
+        string[] sound = [.. Enumerable.Range(1, 10).Select(static i => $"\"203.0.113.{i}\"")];
+        _publisher.Answer(Encoding.UTF8.GetBytes($$"""{ "prefixes": [{{string.Join(',', sound)}}] }"""));
+        var list = _pool.Json(Url, "/prefixes", Hour);
+        await Refresh();
+        _clock.Advance(2 * Hour);
+        _publisher.Answer(Encoding.UTF8.GetBytes($$"""{ "prefixes": [{{string.Join(',', sound)}}, "203.0.113.20", "203.0.113.77/24"] }"""));
+
+        await Refresh();
+
+        Assert.True(Holds(list, "203.0.113.20"));
+        Assert.False(Holds(list, "203.0.113.78"));
+        Assert.Equal((11, 1), (list.PrefixCount, list.LeftOut));
+        Assert.Contains("1 of 12 entries", list.LastError, StringComparison.Ordinal);
+        Assert.Contains(_log.Lines, line => line.Text.Contains("1 of 12 entries are no sound networks and were left out", StringComparison.Ordinal));
+
+        _clock.Advance(2 * Hour);
+        _publisher.Answer(Encoding.UTF8.GetBytes($$"""{ "prefixes": [{{string.Join(',', sound)}}, "203.0.113.77/24", " "] }"""));
+        await Refresh();
+        Assert.True(Holds(list, "203.0.113.20"));
+        Assert.Contains("2 of 12 entries are no sound networks, more than a tenth", list.LastError, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -676,7 +799,7 @@ public sealed class AddressListPoolTests : IDisposable
 
     private sealed class Publisher : HttpMessageHandler
     {
-        private Func<HttpRequestMessage, Task<HttpResponseMessage>> _answer = _ => Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound));
+        private Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> _answer = (_, _) => Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound));
         private TaskCompletionSource _next = new();
         private int _requests;
 
@@ -688,9 +811,11 @@ public sealed class AddressListPoolTests : IDisposable
 
         public static HttpResponseMessage Ok(byte[] body) => new() { Content = new ByteArrayContent(body) };
 
-        public void AnswerAsync(Func<HttpRequestMessage, Task<HttpResponseMessage>> answer) => _answer = answer;
+        public void AnswerAsync(Func<HttpRequestMessage, Task<HttpResponseMessage>> answer) => _answer = (request, _) => answer(request);
 
-        public void Answer(Func<HttpRequestMessage, HttpResponseMessage> answer) => _answer = request => Task.FromResult(answer(request));
+        public void AnswerAsync(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> answer) => _answer = answer;
+
+        public void Answer(Func<HttpRequestMessage, HttpResponseMessage> answer) => _answer = (request, _) => Task.FromResult(answer(request));
 
         public void Answer(HttpStatusCode status) => Answer(_ => new HttpResponseMessage(status));
 
@@ -712,7 +837,7 @@ public sealed class AddressListPoolTests : IDisposable
             IfNoneMatch = request.Headers.IfNoneMatch.SingleOrDefault()?.ToString();
             IfModifiedSince = request.Headers.IfModifiedSince;
             _next.TrySetResult();
-            return _answer(request);
+            return _answer(request, cancellationToken);
         }
     }
 

@@ -60,6 +60,51 @@ public sealed class AwsIpRangesTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void One_bad_entry_of_many_is_left_out_of_the_lists_it_belongs_to()
+    {
+        var ranges = Parse(AwsFixture.Json(with: [.. Enumerable.Range(0, 20).Select(static i => $"44.192.{i}.0/24"), "44.193.0.1/24"]));
+
+        Assert.Equal("prefixes[32]", Assert.Single(ranges.LeftOut).Fault[..12]);
+        Assert.True(ranges.TrySelect(new(["us-east-1"], ["AMAZON"], null), out var east, out var fault), fault);
+        Assert.Equal((24, 1), (east.Networks.Count, east.LeftOut));
+        Assert.StartsWith("1 of 25 entries are no sound networks and were left out; the first: prefixes[32]: '44.193.0.1/24' has bits set", east.Note, StringComparison.Ordinal);
+
+        // Where it belongs is known, so that nobody else need worry.
+        Assert.True(ranges.TrySelect(new(["eu-west-2"], ["AMAZON"], null), out var london, out _));
+        Assert.Equal((2, 0, ""), (london.Networks.Count, london.LeftOut, london.Note));
+    }
+
+    [Fact]
+    public void More_than_a_tenth_of_one_list_refuses_that_list_and_of_one_family_the_document()
+    {
+        var many = Enumerable.Range(0, 100).Select(static i => Entry($"3.{i}.0.0/16", "us-east-1")).ToArray();
+        var ranges = Parse(Document([.. many, Entry("52.0.0.0/16", "eu-west-2"), Entry("52.1.0.1/16", "eu-west-2")]));
+
+        Assert.True(ranges.TrySelect(new(["us-east-1"], ["AMAZON"], null), out _, out _));
+        Assert.False(ranges.TrySelect(new(["eu-west-2"], ["AMAZON"], null), out _, out var fault));
+        Assert.StartsWith("1 of 2 entries are no sound networks, more than a tenth; the first: prefixes[101]: ", fault, StringComparison.Ordinal);
+        Assert.False(AwsIpRanges.TryParse(Document([.. many, .. Enumerable.Repeat(Entry(" ", "us-east-1"), 12)]), out _, out fault));
+        Assert.StartsWith("12 of 112 entries are no sound networks, more than a tenth; the first: prefixes[100]: ", fault, StringComparison.Ordinal);
+        Assert.False(AwsIpRanges.TryParse(Document([.. many, Entry("0.0.0.0/0", "us-east-1")]), out _, out fault));
+        Assert.Contains("wider than /8", fault, StringComparison.Ordinal);
+
+        static string Entry(string network, string region) => $$"""{ "ip_prefix": "{{network}}", "region": "{{region}}", "service": "AMAZON" }""";
+        static byte[] Document(string[] entries) => Encoding.UTF8.GetBytes($$"""{ "syncToken": "1", "createDate": "x", "prefixes": [{{string.Join(',', entries)}}], "ipv6_prefixes": [] }""");
+    }
+
+    [Fact]
+    public void Known_names_without_a_network_are_a_list_of_nothing_and_unknown_ones_are_none()
+    {
+        var ranges = Parse(AwsFixture.Json());
+
+        Assert.True(ranges.TrySelect(new(["us-east-1"], ["CLOUDFRONT"], null), out var cut, out var fault), fault);
+        Assert.Empty(cut.Networks);
+        Assert.Equal("AWS publishes no network for these services in these regions: it lets nobody in", cut.Note);
+        Assert.False(ranges.TrySelect(new(["us-est-1"], ["EC2"], null), out _, out fault));
+        Assert.Contains("did you mean 'us-east-1'?", fault, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Refuses_every_cut_off_document()
     {
         var json = AwsFixture.Json().AsMemory();

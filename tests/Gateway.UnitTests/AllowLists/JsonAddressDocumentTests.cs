@@ -13,6 +13,11 @@ public sealed class JsonAddressDocumentTests
           "one": "192.0.2.7",
           "a/b": { "c~d": ["192.0.2.8"] },
           "empty": [],
+          "none": null,
+          "hollow": [{ "nets": [] }, { "other": 1 }],
+          "slip": ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.8", "192.0.2.9", "192.0.2.77/24"],
+          "slips": ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.8", "", " 192.0.2.9"],
+          "poisoned": ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.8", "192.0.2.9", "192.0.2.10", "::/0"],
           "mixed": ["192.0.2.7", 7],
           "octal": ["192.0.2.7", "0300.0.2.7"],
           "open": ["0.0.0.0/0"]
@@ -53,11 +58,13 @@ public sealed class JsonAddressDocumentTests
     [InlineData("/hooks/9", "nothing at")]
     [InlineData("/hooks/-", "nothing at")]
     [InlineData("/one/*", "nothing at")]
-    [InlineData("/items/*/none", "empty list")]
+    [InlineData("/items/*/none", "nothing at")]
+    [InlineData("/none", "no text")]
+    [InlineData("/slips", "2 of 10 entries are no sound networks, more than a tenth")]
+    [InlineData("/poisoned", "wider than /20")]
     [InlineData("/items/*/cidr/*", "nothing at")]
     [InlineData("/items", "no text")]
     [InlineData("", "no text")]
-    [InlineData("/empty", "empty list")]
     [InlineData("/mixed", "no text")]
     [InlineData("/octal", "leading zeros")]
     [InlineData("/open", "wider than /8")]
@@ -70,6 +77,28 @@ public sealed class JsonAddressDocumentTests
     }
 
     [Theory]
+    [InlineData("/empty")]
+    [InlineData("/empty/*")]
+    [InlineData("/hollow/*/nets")]
+    [InlineData("/hollow/*/nets/*")]
+    public void A_list_that_is_there_and_empty_is_sound_and_told(string path)
+    {
+        var (found, said) = Select(path);
+
+        Assert.Equal("", found);
+        Assert.Equal($"'{path}' is an empty list: it lets nobody in", said);
+    }
+
+    [Fact]
+    public void One_bad_entry_of_ten_is_left_out_and_counted()
+    {
+        var cut = Cut("/slip", out var fault);
+
+        Assert.Equal((9, 1, ""), (cut!.Networks.Count, cut.LeftOut, fault));
+        Assert.Contains("1 of 10 entries are no sound networks and were left out; the first: '/slip': '192.0.2.77/24' has bits set", cut.Note, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("hooks")]
     [InlineData("/a~2b")]
     [InlineData("/a~")]
@@ -77,9 +106,14 @@ public sealed class JsonAddressDocumentTests
 
     private static (string? Networks, string Fault) Select(string path)
     {
-        Assert.True(JsonListPointer.TryParse(path, out var parsed, out var fault), fault);
+        var cut = Cut(path, out var fault);
+        return cut is null ? (null, fault) : (string.Join(' ', cut.Networks), cut.Note);
+    }
+
+    private static RangeCut? Cut(string path, out string fault)
+    {
+        Assert.True(JsonListPointer.TryParse(path, out var parsed, out fault), fault);
         Assert.True(JsonAddressDocument.TryParse(Encoding.UTF8.GetBytes(Document), out var document, out fault), fault);
-        var sound = document!.TrySelect(new AddressQuery([], [], parsed), out var networks, out fault);
-        return (sound ? string.Join(' ', networks) : null, fault);
+        return document!.TrySelect(new AddressQuery([], [], parsed), out var cut, out fault) ? cut : null;
     }
 }

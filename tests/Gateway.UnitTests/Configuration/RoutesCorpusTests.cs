@@ -5,7 +5,8 @@ namespace WebhookEdge.UnitTests.Configuration;
 
 /// <summary>
 /// One file a case. The first lines say what must come out: <c>// expect: ok</c> or <c>// expect: PATH TEXT</c> for each error (PATH is <c>-</c> for the file
-/// as a whole), <c>// warn: PATH TEXT</c> for each warning. TEXT stands in the message or the hint. Anything more or less fails.
+/// as a whole), <c>// warn: PATH TEXT</c> for each warning. TEXT stands in the message or the hint. Anything more or less fails, but for the warning about
+/// keys of the body alone: nearly every case would have it, so those that are about it name it.
 /// </summary>
 public class RoutesCorpusTests
 {
@@ -39,6 +40,7 @@ public class RoutesCorpusTests
             left.Remove(match);
         }
 
+        left.RemoveAll(static p => p.IsWarning && p.Message.StartsWith("events with the same body count as one event", StringComparison.Ordinal));
         Assert.True(left.Count == 0, $"unexpected:\n{string.Join('\n', left)}");
         Assert.Equal(problems.All(p => p.IsWarning), file is not null);
     }

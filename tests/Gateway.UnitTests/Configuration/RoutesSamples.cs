@@ -23,7 +23,7 @@ internal static class RoutesSamples
                     Signed = "{id}.{timestamp}.{body}",
                     Timestamp = new() { From = "header:webhook-timestamp" },
                     Id = "header:webhook-id",
-                }) with { Replay = new() { Key = ["id"] } },
+                }) with { Replay = new(null, new() { Key = ["id"] }) },
             Preset("sns", new() { Kind = "rsa-cert" }),
         }.ToDictionary(p => p.Name),
         ReasonSlugs = [.. Enum.GetValues<RejectReason>().Select(r => r.Describe().Slug)],
@@ -44,7 +44,7 @@ internal static class RoutesSamples
         return (file, problems);
     }
 
-    private static PresetSpec Preset(string name, SchemeSpec scheme) => new() { Name = name, Title = name, Docs = "https://example.com", Status = "confirmed", Scheme = scheme };
+    private static PresetSpec Preset(string name, SchemeSpec scheme) => new() { Name = name, Title = name, Docs = "https://example.com", Status = "confirmed", Scheme = scheme, Replay = new(null, new() { Key = ["body"] }) };
 
     private static string FindRoot()
     {

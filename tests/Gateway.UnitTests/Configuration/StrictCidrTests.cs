@@ -66,7 +66,7 @@ public sealed class StrictCidrTests
     [InlineData("192.0.2.0/-1", "prefix length")]
     [InlineData("192.0.2.0/24/24", "prefix length")]
     [InlineData("192.0.2.0/255.255.255.0", "prefix length")]
-    [InlineData("192.0.2.7/24", "write 192.0.2.0/24 for the network, or 192.0.2.7/32 for the one address")]
+    [InlineData("192.0.2.7/24", "write 192.0.2.0/24 for the network of 256 addresses, or 192.0.2.7/32 for the one address")]
     [InlineData("127.0.0.1/8", "write 127.0.0.0/8")]
     [InlineData("10.0.0.1/0", "write 0.0.0.0/0")]
     [InlineData("2001:db8::1/32", "write 2001:db8::/32")]

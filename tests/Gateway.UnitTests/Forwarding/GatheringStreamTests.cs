@@ -5,8 +5,6 @@ using Microsoft.AspNetCore.Http;
 using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.TestKit;
-using Yarp.ReverseProxy.Configuration;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace WebhookEdge.UnitTests.Forwarding;
 
@@ -121,7 +119,7 @@ public sealed class GatheringStreamTests : IAsyncDisposable
                 return connection;
             },
         };
-        UpstreamClients.Configure(new ForwarderHttpClientContext { ClusterId = "app", NewConfig = HttpClientConfig.Empty }, handler);
+        UpstreamClientFactory.Configure(handler, UpstreamClientFactory.DefaultConnectTimeout);
         return new(handler);
     }
 

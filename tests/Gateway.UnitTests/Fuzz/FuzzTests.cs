@@ -125,7 +125,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
 
             if (JsonAddressDocument.TryParse(bytes, out var document, out fault) && JsonListPointer.TryParse("/prefixes/*/ip_prefix", out var pointer, out _))
             {
-                Assert.True(document!.TrySelect(new([], [], pointer), out var networks, out fault) ? networks.All(network => network.PrefixLength >= 8) : fault.Length > 0, run.Where);
+                Assert.True(document!.TrySelect(new([], [], pointer), out var cut, out fault) ? cut.Networks.All(network => network.PrefixLength >= 8) : fault.Length > 0, run.Where);
             }
             else
             {

@@ -85,6 +85,7 @@ public sealed class AttemptWatchTests : IDisposable
     [Theory]
     [InlineData(nameof(RejectReason.ReplayStoreDown), 503)]
     [InlineData(nameof(RejectReason.DuplicateInFlight), 503)]
+    [InlineData(nameof(RejectReason.SenderHungUp), 499)]
     [InlineData(nameof(RejectReason.TooManyForRoute), 429)]
     [InlineData(nameof(RejectReason.UpstreamUnreachable), 503)]
     [InlineData(nameof(RejectReason.UpstreamTimeout), 504)]
@@ -101,14 +102,15 @@ public sealed class AttemptWatchTests : IDisposable
     public void No_reason_that_a_stranger_can_bring_about_counts()
     {
         var route = Route();
-        string[] afterProof = ["TooManyForRoute", "Duplicate", "DuplicateInFlight", "ReplayStoreDown", "UpstreamUnreachable", "UpstreamTimeout", "UpstreamFailed", "CheckFailed"];
+        string[] afterProof = ["TooManyForRoute", "Duplicate", "DuplicateInFlight", "ReplayStoreDown", "UpstreamUnreachable", "UpstreamTimeout", "UpstreamFailed", "CheckFailed", "SenderHungUp"];
         foreach (var reason in Enum.GetValues<RejectReason>().Where(reason => !afterProof.Contains(reason.ToString())))
         {
             route.Refused(Event("a"), reason, reason.Describe().Status);
         }
 
-        // A check that threw before the event's key was made may have been one that faces strangers.
+        // A check that threw before the event's key was made may have been one that faces strangers, and who left before may have been one.
         route.Refused(Event(null), RejectReason.CheckFailed, 500);
+        route.Refused(Event(null), RejectReason.SenderHungUp, 499);
 
         // What observe mode let through proved nothing.
         route.Forwarded(Event("a", wouldRefuse: RejectReason.SignatureMismatch), accepted: false);

@@ -87,6 +87,54 @@ public class ReceiveBuffersTests
     }
 
     [Fact]
+    public void After_a_burst_memory_goes_back_although_nothing_is_rented_or_returned_any_more()
+    {
+        using var buffers = new ReceiveBuffers(_clock);
+        var burst = Enumerable.Range(0, 1000).Select(_ => buffers.Rent()).ToList();
+        burst.ForEach(static block => block.Dispose());
+        Assert.Equal(1000, buffers.Idle);
+
+        _clock.Advance(ReceiveBuffers.TrimEvery * 4);
+        Assert.InRange(buffers.Idle, 100, 150);
+        _clock.Advance(ReceiveBuffers.TrimEvery * 10);
+        Assert.Equal(0, buffers.Idle);
+
+        // And it begins anew with the next burst.
+        buffers.Rent().Dispose();
+        Assert.Equal(1, buffers.Idle);
+        _clock.Advance(ReceiveBuffers.TrimEvery * 2);
+        Assert.Equal(0, buffers.Idle);
+    }
+
+    [Fact]
+    public void Blocks_let_go_while_others_rent_and_return_are_nobodys()
+    {
+        using var buffers = new ReceiveBuffers(_clock);
+        var burst = Enumerable.Range(0, 5000).Select(_ => buffers.Rent()).ToList();
+        burst.ForEach(static block => block.Dispose());
+
+        Parallel.For(0, 4, worker =>
+        {
+            for (var i = 0; i < 2_000; i++)
+            {
+                if (worker == 0)
+                {
+                    _clock.Advance(TimeSpan.FromSeconds(1));
+                    continue;
+                }
+
+                var block = buffers.Rent();
+                block.Memory.Span[0] = (byte)worker;
+                Thread.Yield();
+                Assert.Equal((byte)worker, block.Memory.Span[0]);
+                block.Dispose();
+            }
+        });
+
+        Assert.InRange(buffers.Idle, 0, 5000);
+    }
+
+    [Fact]
     public void What_is_in_use_all_the_time_is_kept()
     {
         using var buffers = new ReceiveBuffers(_clock);

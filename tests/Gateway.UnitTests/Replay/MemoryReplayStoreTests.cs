@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using FsCheck;
 using FsCheck.Fluent;
+using WebhookEdge.Observability;
 using WebhookEdge.Replay;
 using WebhookEdge.TestKit;
 
@@ -134,6 +135,66 @@ public class MemoryReplayStoreTests
         }
 
         Assert.InRange(store.Count, 500, 502);
+    }
+
+    [Fact]
+    public void What_makes_room_before_its_time_is_counted_and_what_has_expired_is_not()
+    {
+        var store = new MemoryReplayStore(_clock, 10);
+        for (var i = 0; i < 10; i++)
+        {
+            store.TryCommit(Key(i), 200, TimeSpan.FromSeconds(1));
+        }
+
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        for (var i = 10; i < 20; i++)
+        {
+            store.TryCommit(Key(i), 200, s_ttl);
+        }
+
+        Assert.Equal(0, store.Evicted);
+        for (var i = 20; i < 27; i++)
+        {
+            store.TryCommit(Key(i), 200, s_ttl);
+        }
+
+        Assert.Equal(7, store.Evicted);
+    }
+
+    [Theory]
+    [InlineData(10, 3_000)]
+    [InlineData(1_500, 5_000)]
+    [InlineData(5_000, 200_000)]
+    public void Its_capacity_can_be_raised_and_lowered_while_it_is_in_use(int less, int more)
+    {
+        var store = new MemoryReplayStore(_clock, less);
+        for (var i = 0; i < less; i++)
+        {
+            store.TryCommit(Key(i), 200, s_ttl, new TraceRef(1, (ulong)i + 1));
+        }
+
+        store.Capacity = more;
+        var evicted = store.Evicted;
+        for (var i = less; i < more * 9 / 10; i++)
+        {
+            store.TryCommit(Key(i), 200, s_ttl, new TraceRef(1, (ulong)i + 1));
+        }
+
+        Assert.Equal(evicted, store.Evicted);
+        for (var i = more * 9 / 10; i-- > (int)evicted + 200;)
+        {
+            Assert.True(store.TryClaim(Key(i), 1, s_lease, out var answer));
+            Assert.Equal(new ClaimAnswer(ClaimState.Done, Status: 200, Trace: new TraceRef(1, (ulong)i + 1)), answer);
+        }
+
+        store.Capacity = less;
+        for (var i = more; i < more * 3; i++)
+        {
+            store.TryCommit(Key(i), 200, s_ttl);
+        }
+
+        Assert.InRange(store.Count, less / 2, less + 64);
+        Assert.Equal(ClaimState.Done, Claim(store, (more * 3) - 1));
     }
 
     [Fact]

@@ -262,6 +262,120 @@ public class ReplayGuardTests
     }
 
     [Fact]
+    public async Task A_waiter_that_finds_the_memory_full_on_a_closed_route_wakes_the_next()
+    {
+        await using var bench = new ReplayBench(_clock, memory: 1, closed: true);
+        var (_, holder) = await bench.ClaimAsync("a");
+        var waiting = Enumerable.Range(0, 3).Select(_ => bench.ClaimAsync("a")).ToArray();
+        await _clock.TimersArmed(3);
+
+        // The key's place is taken before anybody is woken.
+        Assert.True(bench.Memory.Forget(bench.KeyOf("a")));
+        Assert.True((await bench.ClaimAsync("b")).Verdict.Passed);
+        await holder.Claim!.SettleAsync(ReplayBench.Failed);
+        var answers = await Task.WhenAll(waiting).WaitAsync(s_patience);
+
+        Assert.All(answers, answer => Assert.Equal(RejectReason.ReplayStoreDown, answer.Verdict.Reason));
+    }
+
+    [Theory]
+    [InlineData(200, false)]
+    [InlineData(300, true)]
+    public async Task A_waiter_takes_over_only_when_enough_time_is_left_to_deliver(int left, bool takesOver)
+    {
+        await using var bench = new ReplayBench(_clock);
+        var (_, holder) = await bench.ClaimAsync("a");
+        var waiting = bench.ClaimAsync("a");
+        await _clock.TimersArmed(1);
+        _clock.Advance(TimeSpan.FromSeconds(8.5) - TimeSpan.FromMilliseconds(left));
+        await holder.Claim!.SettleAsync(ReplayBench.Failed);
+        var (verdict, delivery) = await waiting.WaitAsync(s_patience);
+
+        Assert.Equal((takesOver, takesOver), (verdict.Passed, delivery.Claim is not null));
+        Assert.Equal(takesOver ? RejectReason.NotDecided : RejectReason.DuplicateInFlight, verdict.Reason);
+        if (!takesOver)
+        {
+            Assert.True((await bench.ClaimAsync("a")).Verdict.Passed);
+        }
+    }
+
+    [Fact]
+    public async Task A_waiter_without_time_passes_its_turn_to_one_that_has_it()
+    {
+        await using var bench = new ReplayBench(_clock);
+        var (_, holder) = await bench.ClaimAsync("a");
+        var early = bench.ClaimAsync("a");
+        await _clock.TimersArmed(1);
+        _clock.Advance(TimeSpan.FromSeconds(8.4));
+        var late = bench.ClaimAsync("a");
+        await _clock.TimersArmed(2);
+        await holder.Claim!.SettleAsync(ReplayBench.Failed);
+
+        Assert.Equal(RejectReason.DuplicateInFlight, (await early.WaitAsync(s_patience)).Verdict.Reason);
+        Assert.True((await late.WaitAsync(s_patience)).Verdict.Passed);
+    }
+
+    [Fact]
+    public async Task A_waiter_with_little_time_left_is_still_told_of_a_delivery()
+    {
+        await using var bench = new ReplayBench(_clock);
+        var (_, holder) = await bench.ClaimAsync("a");
+        var waiting = bench.ClaimAsync("a");
+        await _clock.TimersArmed(1);
+        _clock.Advance(TimeSpan.FromSeconds(8.4));
+        await holder.Claim!.SettleAsync(ReplayBench.Accepted);
+
+        Assert.Equal(RejectReason.Duplicate, (await waiting.WaitAsync(s_patience)).Verdict.Reason);
+    }
+
+    [Fact]
+    public async Task What_another_instance_gives_up_too_late_is_not_taken_over_and_left_free_for_the_retry()
+    {
+        var store = new FaultyReplayStore(_clock);
+        await using var one = new ReplayBench(_clock, store);
+        await using var two = new ReplayBench(_clock, store, timeout: TimeSpan.FromMilliseconds(300));
+        var (_, first) = await one.ClaimAsync("a");
+        var copy = two.ClaimAsync("a");
+        await _clock.TimersArmed(1);
+        await first.Claim!.SettleAsync(ReplayBench.Failed);
+        _clock.Advance(TimeSpan.FromMilliseconds(100));
+
+        Assert.Equal(RejectReason.DuplicateInFlight, (await copy.WaitAsync(s_patience)).Verdict.Reason);
+        Assert.True((await one.ClaimAsync("a")).Verdict.Passed);
+    }
+
+    [Fact]
+    public async Task The_first_event_forgotten_before_its_time_is_told_once()
+    {
+        var log = new LogCapture();
+        await using var bench = new ReplayBench(_clock, memory: 10, logger: log.CreateLogger<ReplayGuard>());
+        using var metrics = new MetricCapture(bench.Meter);
+        for (var i = 0; i < 10; i++)
+        {
+            await bench.DeliverAsync(i.ToString(CultureInfo.InvariantCulture), ReplayBench.Accepted);
+        }
+
+        Assert.Empty(log.WithEvent(3012));
+        for (var i = 10; i < 20; i++)
+        {
+            await bench.DeliverAsync(i.ToString(CultureInfo.InvariantCulture), ReplayBench.Accepted);
+        }
+
+        Assert.Contains("full at 10 events", Assert.Single(log.WithEvent(3012)).Text, StringComparison.Ordinal);
+        Assert.Equal((10, 10), (bench.Guard.State.MemoryLimit, (int)bench.Guard.State.Forgotten));
+        Assert.Equal((10, 10), (metrics.Observe("webhookedge.replay.memory_keys_limit"), metrics.Sum("webhookedge.replay.memory_evictions")));
+        bench.Guard.Remember(15);
+        for (var i = 20; i < 25; i++)
+        {
+            await bench.DeliverAsync(i.ToString(CultureInfo.InvariantCulture), ReplayBench.Accepted);
+        }
+
+        Assert.Single(log.WithEvent(3012));
+        await bench.DeliverAsync("one more", ReplayBench.Accepted);
+        Assert.Equal(2, log.WithEvent(3012).Count);
+    }
+
+    [Fact]
     public async Task A_forgotten_event_is_delivered_again()
     {
         var store = new FaultyReplayStore(_clock);

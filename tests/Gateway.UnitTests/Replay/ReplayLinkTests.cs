@@ -230,48 +230,159 @@ public sealed class ReplayLinkTests : IDisposable
     }
 
     [Fact]
-    public async Task After_a_fault_the_store_is_spared_for_one_to_two_seconds_and_then_probed_by_one()
+    public async Task After_three_faults_the_store_is_spared_for_one_to_two_seconds_and_then_probed_by_one()
     {
         await using var bench = new ReplayBench(_clock, _store);
         _store.Away = true;
         await bench.ClaimAsync("a");
-        Assert.Equal((1, 2), (_store.Calls, bench.Link!.BreakerState));
+        await bench.ClaimAsync("b");
+        Assert.Equal((2, 0), (_store.Calls, bench.Link!.BreakerState));
+        await bench.ClaimAsync("c");
+        Assert.Equal((3, 2), (_store.Calls, bench.Link.BreakerState));
 
         _clock.Advance(TimeSpan.FromSeconds(0.99));
-        await bench.ClaimAsync("b");
-        Assert.Equal(1, _store.Calls);
+        await bench.ClaimAsync("d");
+        Assert.Equal(3, _store.Calls);
 
         _clock.Advance(TimeSpan.FromSeconds(1.02));
         Assert.Equal(1, bench.Link.BreakerState);
-        await bench.ClaimAsync("c");
-        await bench.ClaimAsync("d");
-        Assert.Equal(2, _store.Calls);
+        await bench.ClaimAsync("e");
+        await bench.ClaimAsync("f");
+        Assert.Equal(4, _store.Calls);
 
         _store.Away = false;
         _clock.Advance(TimeSpan.FromSeconds(2.01));
-        var (_, delivery) = await bench.ClaimAsync("e");
-        Assert.Equal((3, 0, false), (_store.Calls, bench.Link.BreakerState, delivery.ReplayStoreSkipped));
+        var (_, delivery) = await bench.ClaimAsync("g");
+        Assert.Equal((5, 0, false), (_store.Calls, bench.Link.BreakerState, delivery.ReplayStoreSkipped));
     }
 
     [Fact]
-    public void A_half_open_breaker_lets_one_caller_in_until_that_one_reports()
+    public async Task One_foreign_value_at_one_key_keeps_the_store_from_nobody_however_often_its_event_is_retried()
     {
-        var breaker = new StoreBreaker(_clock, new Random(1));
-        Assert.True(breaker.Failed(out var pause));
-        Assert.InRange(pause, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
-        Assert.False(breaker.TryEnter());
+        await using var bench = new ReplayBench(_clock, _store);
+        _store.Foreign.Add(bench.KeyOf("poisoned"));
+        for (var i = 0; i < 20; i++)
+        {
+            var (verdict, poisoned) = await bench.ClaimAsync("poisoned");
+            Assert.True(verdict.Passed && poisoned.ReplayStoreSkipped);
+            await poisoned.Claim!.SettleAsync(ReplayBench.Failed);
+        }
 
-        _clock.Advance(pause + TimeSpan.FromMilliseconds(1));
-        Assert.True(breaker.TryEnter());
-        Assert.False(breaker.TryEnter());
-        breaker.Abandon();
-        Assert.True(breaker.TryEnter());
-        Assert.False(breaker.Failed(out pause));
-        Assert.False(breaker.TryEnter());
-        _clock.Advance(pause + TimeSpan.FromMilliseconds(1));
-        Assert.True(breaker.TryEnter());
-        Assert.True(breaker.Succeeded());
-        Assert.True(breaker.TryEnter() && breaker.TryEnter());
+        var (_, other) = await bench.ClaimAsync("other");
+
+        Assert.Equal((0, false, 0), (bench.Link!.BreakerState, other.ReplayStoreSkipped, bench.Link.Queued));
+    }
+
+    [Fact]
+    public async Task A_foreign_value_on_a_closed_route_refuses_its_event_alone()
+    {
+        await using var bench = new ReplayBench(_clock, _store, closed: true);
+        _store.Foreign.Add(bench.KeyOf("poisoned"));
+
+        var (refused, _) = await bench.ClaimAsync("poisoned");
+        var (passed, _) = await bench.ClaimAsync("other");
+
+        Assert.Equal(RejectReason.ReplayStoreDown, refused.Reason);
+        Assert.Contains("not ours", refused.Detail, StringComparison.Ordinal);
+        Assert.True(passed.Passed);
+        Assert.True((await bench.DeliverAsync("other 2", ReplayBench.Accepted)).Passed);
+    }
+
+    [Fact]
+    public async Task What_the_store_does_not_take_keeps_back_no_other_marker()
+    {
+        await using var bench = new ReplayBench(_clock, _store);
+        await using var other = new ReplayBench(_clock, _store);
+        _store.Away = true;
+        foreach (var name in (string[])["poisoned", "a", "b"])
+        {
+            await bench.DeliverAsync(name, ReplayBench.Accepted);
+        }
+
+        _store.Foreign.Add(bench.KeyOf("poisoned"));
+        _store.Away = false;
+        await UntilAsync(() => bench.Link!.Queued == 1);
+
+        Assert.Equal(RejectReason.Duplicate, (await other.ClaimAsync("a")).Verdict.Reason);
+        Assert.Equal(RejectReason.Duplicate, (await other.ClaimAsync("b")).Verdict.Reason);
+        _store.Foreign.Clear();
+    }
+
+    [Fact]
+    public async Task A_queued_release_is_not_replaced_by_that_of_another_owner()
+    {
+        var key = new ReplayKey(SHA256.HashData("a"u8));
+        var lease = TimeSpan.FromSeconds(10);
+        await using var bench = new ReplayBench(_clock, _store);
+
+        // Owner 1 holds the key, and its release does not arrive; owner 2 claimed in vain, and gives up as well.
+        Assert.Equal(ClaimState.Claimed, (await _store.ClaimAsync(key, 1, lease)).State);
+        _store.Away = true;
+        await bench.Link!.ReleaseAsync(key, 1, lease);
+        await bench.Link.ReleaseAsync(key, 2, lease);
+        Assert.Equal(2, bench.Link.Queued);
+        _store.Away = false;
+        await DrainAsync(bench);
+
+        Assert.Equal(ClaimState.Claimed, (await _store.ClaimAsync(key, 3, lease)).State);
+    }
+
+    [Fact]
+    public async Task A_queued_commit_is_not_replaced_by_a_release()
+    {
+        var key = new ReplayKey(SHA256.HashData("a"u8));
+        await using var bench = new ReplayBench(_clock, _store);
+        _store.Away = true;
+        await bench.Link!.ReleaseAsync(key, 1, TimeSpan.FromSeconds(10));
+        await bench.Link.CommitAsync(key, 200, TimeSpan.FromHours(1));
+        await bench.Link.ReleaseAsync(key, 2, TimeSpan.FromSeconds(10));
+        Assert.Equal(2, bench.Link.Queued);
+        _store.Away = false;
+        await DrainAsync(bench);
+
+        Assert.Equal(ClaimState.Done, (await _store.ClaimAsync(key, 3, TimeSpan.FromSeconds(10))).State);
+    }
+
+    [Fact]
+    public async Task Forgetting_is_not_overtaken_by_a_write_back_that_is_on_its_way()
+    {
+        var key = new ReplayKey(SHA256.HashData("a"u8));
+        await using var bench = new ReplayBench(_clock, _store);
+        _store.Away = true;
+        await bench.Link!.CommitAsync(key, 200, TimeSpan.FromHours(1));
+        var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await SettledAsync(bench);
+        var calls = _store.Calls;
+        (_store.Until, _store.Away) = (hold.Task, false);
+
+        // The write-back has taken the marker and its command is on the wire.
+        await UntilAsync(() => _store.Calls > calls);
+        var forgetting = bench.Link.ForgetAsync(key).AsTask();
+        _store.Until = null;
+        hold.SetResult();
+        Assert.True(await forgetting.WaitAsync(s_patience));
+        await DrainAsync(bench);
+
+        Assert.Equal(ClaimState.Claimed, (await _store.ClaimAsync(key, 3, TimeSpan.FromSeconds(10))).State);
+    }
+
+    [Fact]
+    public async Task Forgetting_is_not_undone_by_a_delivery_whose_marker_did_not_arrive()
+    {
+        var key = new ReplayKey(SHA256.HashData("a"u8));
+        await using var bench = new ReplayBench(_clock, _store);
+        var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _store.Until = hold.Task;
+        var committing = bench.Link!.CommitAsync(key, 200, TimeSpan.FromHours(1)).AsTask();
+        _store.Until = null;
+        await bench.Link.ForgetAsync(key);
+
+        _store.Away = true;
+        hold.SetResult();
+        await committing.WaitAsync(s_patience);
+
+        Assert.Equal(0, bench.Link.Queued);
+        _store.Away = false;
     }
 
     [Fact]
@@ -331,27 +442,20 @@ public sealed class ReplayLinkTests : IDisposable
         Assert.DoesNotContain("hunter2", fault.ToString(), StringComparison.Ordinal);
     }
 
-    /// <summary>Lets time pass until the write-back queue is empty.</summary>
-    private async Task DrainAsync(ReplayBench bench)
+    /// <summary>Until the breaker is open, so that the write-back waits.</summary>
+    private Task SettledAsync(ReplayBench bench) => UntilAsync(() => bench.Link!.BreakerState == 2);
+
+    private async Task UntilAsync(Func<bool> condition)
     {
-        for (var i = 0; i < 200 && bench.Link!.Queued > 0; i++)
+        var begin = TimeProvider.System.GetTimestamp();
+        while (!condition())
         {
-            try
-            {
-                await _clock.TimersArmed(1);
-            }
-            catch (TimeoutException) when (bench.Link.Queued == 0)
-            {
-                return;
-            }
-
-            _clock.Advance(TimeSpan.FromMilliseconds(250));
-            for (var spin = 0; spin < 100 && bench.Link.Queued > 0; spin++)
-            {
-                await Task.Yield();
-            }
+            Assert.True(TimeProvider.System.GetElapsedTime(begin) < s_patience, "waited in vain");
+            _clock.Advance(TimeSpan.FromMilliseconds(50));
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
         }
-
-        Assert.Equal(0, bench.Link!.Queued);
     }
+
+    /// <summary>Lets time pass until the write-back queue is empty.</summary>
+    private Task DrainAsync(ReplayBench bench) => UntilAsync(() => bench.Link!.Queued == 0);
 }

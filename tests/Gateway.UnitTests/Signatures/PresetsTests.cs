@@ -35,8 +35,8 @@ public sealed class PresetsTests
         Assert.Contains(preset.Status, new[] { "confirmed", "unconfirmed" });
         Assert.True(preset.Status == "unconfirmed" || preset.Evidence is "sdk" or "doc", "confirmed by whom?");
         Assert.Contains(preset.Category, ProvidersPage.Categories.Select(category => category.Word));
-        Assert.NotEmpty(preset.Replay!.Key!);
-        Assert.Equal(TimeSpan.FromHours(72), preset.Replay.Ttl!.Value.Value);
+        Assert.True(preset.Replay is { Word: "off", Options: null } or { Word: null, Options: { Key.Count: > 0, Mode: null } }, "a key, or off; observing is the route's to choose");
+        Assert.True(preset.Replay!.Options is null || preset.Replay.Options.Ttl!.Value.Value == TimeSpan.FromHours(72));
     }
 
     [Theory]
@@ -71,7 +71,7 @@ public sealed class PresetsTests
                     Upstream = "http://app:8080",
                     Verify = [new() { Scheme = new(null, preset.Scheme), Secrets = ["env:S"] }],
                     Allow = new([.. preset.Allow ?? [], .. preset.Sources is null ? Array.Empty<string>() : ["known"], .. preset.Allow is null && preset.Sources is null ? ["any"] : Array.Empty<string>()], null),
-                    Replay = new(null, preset.Replay),
+                    Replay = preset.Replay,
                     Refuse = preset.Refuse,
                 },
             },
@@ -117,11 +117,47 @@ public sealed class PresetsTests
         };
     }
 
-    /// <summary>Of a preset whose bodies repeat, replay protection must not swallow the second.</summary>
+    /// <summary>Of a preset whose bodies repeat, replay protection must not swallow the second, whatever else the route writes.</summary>
     [Theory]
-    [InlineData("dropbox")]
-    [InlineData("google-drive")]
-    public void Senders_of_empty_pings_are_only_observed(string name) => Assert.Equal("observe", Presets.Find(name)!.Replay!.Mode);
+    [InlineData("alertmanager", null)]
+    [InlineData("attio", "body + header:Idempotency-Key")]
+    [InlineData("clickup", null)]
+    [InlineData("configcat", "body + id + header:X-ConfigCat-Webhook-Timestamp")]
+    [InlineData("contentful", "body + header:X-Contentful-Idempotency-Key")]
+    [InlineData("doppler", null)]
+    [InlineData("dropbox", null)]
+    [InlineData("frameio", "body + header:X-Frameio-Request-Timestamp")]
+    [InlineData("framer", "id")]
+    [InlineData("gitlab", "body + header:Idempotency-Key")]
+    [InlineData("google-drive", "header:X-Goog-Channel-ID + header:X-Goog-Message-Number")]
+    [InlineData("grafana", "body + header:X-Grafana-Alerting-Timestamp")]
+    [InlineData("hookdeck", "body + header:X-Hookdeck-EventID")]
+    [InlineData("plaid", "body + header:Plaid-Verification")]
+    [InlineData("zendesk", "body + header:X-Zendesk-Webhook-Signature-Timestamp")]
+    public void Senders_of_equal_bodies_have_a_key_that_tells_them_apart_or_none(string name, string? key)
+    {
+        foreach (var written in (ReplaySpec?[])[null, new(null, new() { Ttl = new(TimeSpan.FromHours(24)) }), new(null, new() { OnStoreError = "closed" })])
+        {
+            var replay = ResolvedReplay.Of(written, Presets.Find(name));
+
+            Assert.Equal(key is null, replay.IsOff);
+            Assert.Equal(key, replay.IsOff ? null : string.Join(" + ", replay.KeyOf(signsId: false)));
+        }
+    }
+
+    [Fact]
+    public void A_route_that_turns_replay_on_against_its_preset_is_told()
+    {
+        Assert.Contains(Validate(Dropbox(new(null, new() { Ttl = new(TimeSpan.FromHours(1)) }))), static p => p is { Path: "routes.r.replay", IsWarning: true } && p.Message.StartsWith("has no effect", StringComparison.Ordinal));
+        Assert.Contains(Validate(Dropbox(new(null, new() { Key = ["body"] }))), static p => p is { Path: "routes.r.replay.key", IsWarning: true, Hint: "leave it out: its preset has replay off" });
+        Assert.False(ResolvedReplay.Of(new(null, new() { Key = ["body"] }), Presets.Find("dropbox")).IsOff);
+        Assert.Empty(Validate(Dropbox(null)));
+
+        static RoutesFile Dropbox(ReplaySpec? replay) => new()
+        {
+            Routes = new() { ["r"] = new() { Path = "/in", Provider = "dropbox", Secrets = ["env:S"], Upstream = "http://app:8080", Replay = replay } },
+        };
+    }
 
     [Theory]
     [InlineData("real-id", "X-Real-ID-Signature", """{"event":"check.created","created_at":"2022-12-09T15:20:35.136Z","check":{"id":"abcdef","step":"delivered","testing":true}}""", "276d98e2803bebd5ee10476142fbf4f11f301cbd6f949004c10f9617cdb54d11")]

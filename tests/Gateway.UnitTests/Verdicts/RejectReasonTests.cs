@@ -10,11 +10,13 @@ public sealed class RejectReasonTests
     {
         ["NotDecided"] = (500, "not-decided"),
         ["RouteUnknown"] = (404, "route-unknown"),
+        ["PathRefused"] = (404, "path-refused"),
         ["RequestMalformed"] = (400, "request-malformed"),
         ["MethodRefused"] = (405, "method-refused"),
         ["EncodingRefused"] = (415, "encoding-refused"),
         ["BodyTooLarge"] = (413, "body-too-large"),
         ["BodyIncomplete"] = (408, "body-incomplete"),
+        ["SenderHungUp"] = (499, "sender-hung-up"),
         ["AddressUnknown"] = (403, "address-unknown"),
         ["AddressNotAllowed"] = (403, "address-not-allowed"),
         ["AllowListUnavailable"] = (503, "allow-list-unavailable"),

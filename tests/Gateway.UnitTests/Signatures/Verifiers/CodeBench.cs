@@ -22,6 +22,7 @@ internal static class CodeBench
         string? secret = null,
         DateTimeOffset? now = null,
         RemoteKeys? keys = null,
+        ClientAddress client = default,
         params (string Name, StringValues Value)[] headers)
     {
         keys ??= Keys(new CannedAnswers(vector.Keys), now ?? DateTimeOffset.FromUnixTimeSeconds(vector.Now));
@@ -41,6 +42,7 @@ internal static class CodeBench
         }
 
         var delivery = SchemeHarness.Deliver(lines, new(Encoding.UTF8.GetBytes(body ?? vector.Body)), vector.Method, target ?? vector.Target ?? vector.Path);
+        delivery.Client = client;
         var verdict = default(Verdict);
         foreach (var check in harness.Scheme.Checks)
         {
@@ -65,6 +67,20 @@ internal static class CodeBench
         public override long GetTimestamp() => Value.UtcTicks;
 
         public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        /// <summary>Never fires: no test ends otherwise because the machine was busy.</summary>
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new StillTimer();
+
+        private sealed class StillTimer : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period) => true;
+
+            public void Dispose()
+            {
+            }
+
+            public ValueTask DisposeAsync() => default;
+        }
     }
 
     /// <summary>Answers as a vector's vendor would, and counts.</summary>

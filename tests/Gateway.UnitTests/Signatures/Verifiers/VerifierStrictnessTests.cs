@@ -123,7 +123,7 @@ public sealed class VerifierStrictnessTests
             Assert.True(first.Passed && second.Passed, $"{name}: {second.Detail}");
             Assert.NotNull(delivery.Proof!.Value.SignedId);
             Assert.Equal(delivery.Proof.Value.SignedId, cut.Proof!.Value.SignedId);
-            Assert.Equal(["id"], Presets.Find(name)!.Replay!.Key);
+            Assert.Equal(["id"], Presets.Find(name)!.Replay!.Options!.Key);
         }
     }
 
@@ -273,31 +273,7 @@ public sealed class VerifierStrictnessTests
         Assert.Equal(vector.Headers["PAYPAL-TRANSMISSION-ID"], (await CodeBench.DecideAsync(vector)).Delivery.Proof!.Value.SignedId);
         Refused(RejectReason.SignatureMismatch, (await CodeBench.DecideAsync(vector, body: vector.Body + " ")).Verdict);
         Assert.Equal(0xCBF43926u, Crc32.Of(new("123456789"u8.ToArray())));
-        Assert.Equal(["id"], Presets.Find("paypal")!.Replay!.Key);
-    }
-
-    [Fact]
-    public async Task A_stranger_cannot_make_the_gateway_fetch_and_fetch()
-    {
-        var clock = new CodeBench.StillTime(SchemeHarness.Now);
-        var answers = new CodeBench.CannedAnswers(new Dictionary<string, string>());
-        var keys = new RemoteKeys(new HttpMessageInvoker(answers), clock, Microsoft.Extensions.Logging.Abstractions.NullLogger<RemoteKeys>.Instance);
-
-        for (var i = 0; i < 50; i++)
-        {
-            var (result, key) = await Ask(keys, "https://sns.example/" + i);
-
-            Assert.Null(key);
-            Assert.Equal(i < RemoteKeys.Burst ? KeyFetch.NoSuchKey : KeyFetch.Unavailable, result);
-        }
-
-        Assert.Equal(RemoteKeys.Burst, answers.Asked.Count);
-        Assert.Equal(KeyFetch.NoSuchKey, (await Ask(keys, "https://sns.example/0")).Result);
-        Assert.Equal(RemoteKeys.Burst, answers.Asked.Count);
-        clock.Value += RemoteKeys.Pace;
-        await Ask(keys, "https://sns.example/again");
-        await Ask(keys, "https://sns.example/and-again");
-        Assert.Equal(RemoteKeys.Burst + 1, answers.Asked.Count);
+        Assert.Equal(["id"], Presets.Find("paypal")!.Replay!.Options!.Key);
     }
 
     [Fact]
@@ -449,7 +425,7 @@ public sealed class VerifierStrictnessTests
     private static DateTimeOffset At(VendorVector vector, int seconds) => DateTimeOffset.FromUnixTimeSeconds(vector.Now + seconds);
 
     private static ValueTask<(KeyFetch Result, RemoteKey? Key)> Ask(RemoteKeys keys, string url) =>
-        keys.GetAsync(url, () => new(HttpMethod.Get, url), static (_, _) => throw new InvalidOperationException("nothing came"), CancellationToken.None);
+        keys.GetAsync(new KeySource("", static url => new(HttpMethod.Get, url), static (_, _) => throw new InvalidOperationException("nothing came")).Ask(url, "route", default), CancellationToken.None);
 
     private static byte[] Certificate(string name, int bits, DateTimeOffset from, DateTimeOffset to)
     {

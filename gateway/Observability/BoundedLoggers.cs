@@ -1,0 +1,84 @@
+using System.Collections.Concurrent;
+
+namespace WebhookEdge.Observability;
+
+/// <summary>
+/// The last wall against floods of lines: what the server, the router, the proxy and the HTTP client log by themselves goes through <see cref="LogThrottle"/>
+/// as the gate's own lines do, because much of it can be caused by anybody (a connection too many, a body broken off in some new way). And it is one line
+/// each, whatever a stranger wrote into a path. The gateway's own loggers are passed on as they are: each line of theirs asks by itself.
+/// </summary>
+internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
+{
+    /// <summary>Of each category; what comes under further ids shares the last line.</summary>
+    private const int MostLines = 256;
+
+    private LogThrottle? _throttle;
+
+    /// <summary>From now on lines are bounded. Before, the host only says why it does not start.</summary>
+    public void BoundBy(LogThrottle throttle) => Volatile.Write(ref _throttle, throttle);
+
+    public ILogger CreateLogger(string categoryName)
+    {
+        var logger = inner.CreateLogger(categoryName);
+        return IsForeign(categoryName) ? new BoundedLogger(this, categoryName, logger) : logger;
+    }
+
+    public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);
+
+    public void Dispose() => inner.Dispose();
+
+    private static bool IsForeign(string category) =>
+        category.StartsWith("Microsoft.", StringComparison.Ordinal) || category.StartsWith("System.", StringComparison.Ordinal) || category.StartsWith("Yarp.", StringComparison.Ordinal);
+
+    private sealed class BoundedLogger(BoundedLoggers owner, string category, ILogger inner) : ILogger
+    {
+        private readonly ConcurrentDictionary<(int Id, string? Name, LogLevel Level), ThrottledLine> _lines = new();
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => inner.BeginScope(state);
+
+        public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (inner.IsEnabled(logLevel) && (Volatile.Read(ref owner._throttle) is not { } throttle || throttle.Allows(LineOf(eventId, logLevel))))
+            {
+                // An exception is written as it is, line by line; one that quotes a stranger's line end, or worse, comes as a part of the text instead.
+                var quotes = QuotesControls(exception);
+                try
+                {
+                    inner.Log(logLevel, eventId, state, quotes ? null : exception, (s, e) => LogText.OneLine(quotes ? $"{formatter(s, exception)} {exception}" : formatter(s, e)));
+                }
+                catch (Exception)
+                {
+                    // A line that cannot be made must not fail what it tells of: the host's line about a request's begin asks for its decoded host name.
+                }
+            }
+        }
+
+        private static bool QuotesControls(Exception? exception)
+        {
+            for (; exception is not null; exception = exception.InnerException)
+            {
+                if (!ReferenceEquals(LogText.OneLine(exception.Message), exception.Message))
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+
+        private ThrottledLine LineOf(EventId eventId, LogLevel level)
+        {
+            var key = (eventId.Id, eventId.Name, level);
+            if (_lines.TryGetValue(key, out var line))
+            {
+                return line;
+            }
+
+            key = _lines.Count < MostLines ? key : (-1, null, level);
+            return _lines.GetOrAdd(key, static (key, category) => new(key.Id, key.Level, "none", category), category);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+using System.Buffers.Binary;
+using System.Net.Sockets;
+using WebhookEdge.IntegrationTests.Requests;
+using WebhookEdge.TestKit;
+
+namespace WebhookEdge.IntegrationTests.Faults;
+
+/// <summary>An app over HTTP/2 that answers completely, reads no further and never resets the stream.</summary>
+public sealed class Http2_upstream_that_reads_no_further
+{
+    [Fact]
+    public async Task Leaks_neither_slots_nor_buffers_nor_claims()
+    {
+        await using var upstream = new DeafHttp2Upstream();
+        await using var site = await Site.StartAsync(
+            """
+            {
+              "clusters": { "app": { "Destinations": { "a": { "Address": "{app}/" } }, "HttpRequest": { "Version": "2", "VersionPolicy": "RequestVersionExact" } } },
+              "routes": { "hook": { "path": "/hook", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "cluster": "app" } }
+            }
+            """,
+            placeholders: new Dictionary<string, string> { ["{app}"] = upstream.Address });
+
+        // Larger than the window of 64 KiB that a stream begins with, so that most of it can never be sent.
+        var body = Site.Bytes(500_000);
+        for (var i = 0; i < 3; i++)
+        {
+            body[0] = (byte)i;
+            Assert.Equal(200, (await site.SendAsync(Site.Signed(body))).Status);
+        }
+
+        await site.IsIdleAsync();
+
+        // Accepted, so the claim was committed and not left to its lease.
+        Assert.Equal("true", (await site.SendAsync(Site.Signed(body))).Headers["X-Webhook-Duplicate"]);
+        await site.IsIdleAsync();
+    }
+
+    /// <summary>Just enough of HTTP/2 (RFC 9113) to answer 200 with nothing to each request's head.</summary>
+    private sealed class DeafHttp2Upstream : IAsyncDisposable
+    {
+        private readonly ReservedPort _port = new();
+        private readonly Socket _listener;
+        private readonly CancellationTokenSource _stopped = new();
+
+        public DeafHttp2Upstream()
+        {
+            _listener = _port.Listen();
+            _ = AcceptAsync();
+        }
+
+        public string Address => $"http://{_port.EndPoint}";
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stopped.CancelAsync();
+            _listener.Dispose();
+            _port.Dispose();
+        }
+
+        private async Task AcceptAsync()
+        {
+            try
+            {
+                while (true)
+                {
+                    _ = ServeAsync(await _listener.AcceptAsync(_stopped.Token));
+                }
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
+            {
+                // The test is over.
+            }
+        }
+
+        private async Task ServeAsync(Socket socket)
+        {
+            await using var stream = new NetworkStream(socket, ownsSocket: true);
+            try
+            {
+                await stream.ReadExactlyAsync(new byte["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".Length], _stopped.Token);
+
+                // SETTINGS, and a WINDOW_UPDATE for the connection: only the streams' own windows stay shut.
+                await stream.WriteAsync(new byte[] { 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 8, 0, 0, 0, 0, 0, 0x7F, 0, 0, 0 }, _stopped.Token);
+                var head = new byte[9];
+                while (true)
+                {
+                    await stream.ReadExactlyAsync(head, _stopped.Token);
+                    await stream.ReadExactlyAsync(new byte[BinaryPrimitives.ReadInt32BigEndian(head) >>> 8], _stopped.Token);
+                    if (head[3] == 4 && head[4] == 0)
+                    {
+                        await stream.WriteAsync(new byte[] { 0, 0, 0, 4, 1, 0, 0, 0, 0 }, _stopped.Token);
+                    }
+                    else if (head[3] == 1)
+                    {
+                        // HEADERS with END_HEADERS and END_STREAM; 0x88 is ":status: 200" of the static table. The number of the stream is the request's.
+                        await stream.WriteAsync(new byte[] { 0, 0, 1, 1, 5, head[5], head[6], head[7], head[8], 0x88 }, _stopped.Token);
+                    }
+                }
+            }
+            catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
+            {
+                // The gateway hung up, or the test is over.
+            }
+        }
+    }
+}
