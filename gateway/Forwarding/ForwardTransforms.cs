@@ -75,6 +75,10 @@ internal sealed class ForwardTransforms : ITransformProvider
                 {
                     AddHeader(context, name, values);
                 }
+                else if (values.Count == 1)
+                {
+                    outgoing.ContentHeaders.TryAddWithoutValidation(name, values[0]);
+                }
                 else
                 {
                     outgoing.ContentHeaders.TryAddWithoutValidation(name, (IEnumerable<string?>)values);

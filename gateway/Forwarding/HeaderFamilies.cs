@@ -81,8 +81,10 @@ internal static class HeaderFamilies
     private static readonly FrozenDictionary<string, HeaderFamily> Names =
         Table.SelectMany(static row => row.Names.Select(name => KeyValuePair.Create(name, row.Family))).ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
-    // By first letter, so that a name is compared with few of them.
-    private static readonly (string Beginning, HeaderFamily Family)[][] Beginnings = ByFirstLetter();
+    private const int Rest = 52;
+
+    // By first letter, of those with X- by the letter behind it, so that a name is compared with few of them.
+    private static readonly (string Beginning, HeaderFamily Family)[][] Beginnings = ByLetter();
 
     /// <summary>Every row, for the tests and the documentation.</summary>
     public static IEnumerable<(HeaderFamily Family, string Source, string[] Names, string[] Beginnings)> Rows => Table;
@@ -95,15 +97,11 @@ internal static class HeaderFamilies
             return family;
         }
 
-        var letter = (name[0] | 0x20) - 'a';
-        if ((uint)letter < (uint)Beginnings.Length)
+        foreach (var (beginning, of) in Beginnings[Row(name)])
         {
-            foreach (var (beginning, of) in Beginnings[letter])
+            if (name.StartsWith(beginning, StringComparison.OrdinalIgnoreCase))
             {
-                if (name.StartsWith(beginning, StringComparison.OrdinalIgnoreCase))
-                {
-                    return of;
-                }
+                return of;
             }
         }
 
@@ -113,9 +111,17 @@ internal static class HeaderFamilies
     /// <summary>True when a route may let a sender's header of <paramref name="family"/> through.</summary>
     public static bool MayBeForwarded(HeaderFamily family) => family is HeaderFamily.None or HeaderFamily.Client or HeaderFamily.User or HeaderFamily.Rewrite;
 
-    private static (string, HeaderFamily)[][] ByFirstLetter()
+    /// <summary>The row of <see cref="Beginnings"/> for <paramref name="name"/>; the last one, which is empty, for what no beginning begins with.</summary>
+    private static int Row(string name)
+    {
+        var first = (name[0] | 0x20) - 'a';
+        var row = first != 'x' - 'a' ? first : name.Length > 2 && name[1] == '-' ? 26 + (name[2] | 0x20) - 'a' : Rest;
+        return (uint)row < Rest ? row : Rest;
+    }
+
+    private static (string, HeaderFamily)[][] ByLetter()
     {
         var all = Table.SelectMany(static row => row.Beginnings.Select(beginning => (Beginning: beginning, row.Family))).ToArray();
-        return [.. Enumerable.Range(0, 26).Select(letter => all.Where(one => (one.Beginning[0] | 0x20) - 'a' == letter).ToArray())];
+        return [.. Enumerable.Range(0, Rest + 1).Select(row => all.Where(one => Row(one.Beginning) == row).ToArray())];
     }
 }

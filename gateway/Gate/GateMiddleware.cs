@@ -291,8 +291,12 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
     /// <summary>Gives back what the delivery took. None of the steps can keep another from being taken.</summary>
     private async ValueTask CloseAsync(HttpContext context, Delivery delivery, bool entered)
     {
-        await SettleAsync(delivery);
-        var reusable = await EndSendingAsync(context, delivery);
+        if (delivery.Claim is not null)
+        {
+            await SettleAsync(delivery, delivery.Claim);
+        }
+
+        var reusable = !delivery.Sent || delivery.WhenSent() is not { IsCompleted: false } sent || await EndSendingAsync(context, delivery, sent);
 
         // Kestrel cannot drain a body that is still being read: the next request on the connection would fail.
         try
@@ -331,13 +335,8 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
     /// An upstream may answer before it has read everything; the buffers must not go back to the server, and from there to another request, while they are
     /// still being sent. False when that could not be ended within <see cref="LongestFarewell"/>.
     /// </summary>
-    private async ValueTask<bool> EndSendingAsync(HttpContext context, Delivery delivery)
+    private async ValueTask<bool> EndSendingAsync(HttpContext context, Delivery delivery, Task sent)
     {
-        if (!delivery.Sent || delivery.WhenSent() is not { IsCompleted: false } sent)
-        {
-            return true;
-        }
-
         try
         {
             await delivery.StopSending();
@@ -352,21 +351,18 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
     }
 
     /// <summary>Settles without any token of the request: a sender that hangs up mid-forward must not leave its key pending until the lease ends.</summary>
-    private async ValueTask SettleAsync(Delivery delivery)
+    private async ValueTask SettleAsync(Delivery delivery, IDeliveryClaim claim)
     {
-        if (delivery.Claim is { } claim)
+        delivery.Claim = null;
+        try
         {
-            delivery.Claim = null;
-            try
+            await claim.SettleAsync(OutcomeOf(delivery));
+        }
+        catch (Exception e)
+        {
+            if (throttle.Allows(delivery.Policy.LogLines.SettleFailed(delivery.Policy.RouteId)))
             {
-                await claim.SettleAsync(OutcomeOf(delivery));
-            }
-            catch (Exception e)
-            {
-                if (throttle.Allows(delivery.Policy.LogLines.SettleFailed(delivery.Policy.RouteId)))
-                {
-                    logger.SettleFailed(e, delivery.Policy.RouteId, delivery.EventKey);
-                }
+                logger.SettleFailed(e, delivery.Policy.RouteId, delivery.EventKey);
             }
         }
     }
