@@ -176,8 +176,9 @@ internal sealed class AdminAccess : IDisposable
         {
             return context.Request.HasFormContentType ? (await context.Request.ReadFormAsync(context.RequestAborted))["token"].ToString() : "";
         }
-        catch (Exception e) when (e is InvalidDataException or IOException)
+        catch (Exception e) when (e is InvalidDataException or IOException or NotSupportedException or ArgumentException)
         {
+            // No form, or one in a character set that is not read.
             return "";
         }
     }

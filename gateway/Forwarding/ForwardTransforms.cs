@@ -190,7 +190,8 @@ internal sealed class ForwardTransforms : ITransformProvider
             List<string>? names = null;
             foreach (var header in headers.NonValidated)
             {
-                if (ForwardedHeaders.IsReserved(header.Key, delivery))
+                // An empty Host, which a request without one leaves to transforms, would be written beside the destination's.
+                if (ForwardedHeaders.IsReserved(header.Key, delivery) || (header.Key.Equals("Host", StringComparison.OrdinalIgnoreCase) && header.Value.ToString().Length == 0))
                 {
                     (names ??= []).Add(header.Key);
                 }

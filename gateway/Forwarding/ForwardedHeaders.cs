@@ -65,9 +65,11 @@ internal static class ForwardedHeaders
             name = Normalise(name);
         }
 
-        // A key that a transform sets stands where the gateway knows of none.
+        // A key that a transform sets stands where the gateway knows of none, and so does a Host. Nobody can ask for what means one connection, or frames a body.
         var family = HeaderFamilies.Of(name);
-        return (family == HeaderFamily.Gateway && (delivery.EventKey is not null || !name.Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase))) || IsCredential(name, delivery);
+        return family == HeaderFamily.HopByHop
+            || (family == HeaderFamily.WrittenAnew && !name.Equals("Host", StringComparison.OrdinalIgnoreCase))
+            || (family == HeaderFamily.Gateway && (delivery.EventKey is not null || !name.Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase))) || IsCredential(name, delivery);
     }
 
     /// <summary>True for a sender's own <c>Idempotency-Key</c>, in whatever spelling.</summary>

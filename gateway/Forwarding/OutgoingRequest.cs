@@ -59,7 +59,11 @@ internal sealed class OutgoingRequest : HttpMessageInvoker
         {
             foreach (var (name, values) in headersOnly.Headers.NonValidated)
             {
-                content.Headers.TryAddWithoutValidation(name, values);
+                // The length is that of the body, whoever lists the header.
+                if (!name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
+                {
+                    content.Headers.TryAddWithoutValidation(name, values);
+                }
             }
         }
 

@@ -14,6 +14,10 @@ internal sealed class UpstreamClientFactory(ILogger<ForwarderHttpClientFactory> 
     /// <summary>A single connection attempt; the gate repeats them within the route's timeout, because nothing has been sent yet.</summary>
     public static readonly TimeSpan DefaultConnectTimeout = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
+
     /// <summary>Shorter than usual keep-alive times of servers: a connection the upstream closes while we write to it makes an ambiguous failure.</summary>
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(30);
 
@@ -41,6 +45,11 @@ internal sealed class UpstreamClientFactory(ILogger<ForwarderHttpClientFactory> 
         handler.ActivityHeadersPropagator = null;
         handler.ConnectTimeout = connectTimeout;
         handler.PooledConnectionIdleTimeout = IdleTimeout;
+
+        // For HTTP/2: a connection on which nothing comes back any more is found out and replaced, instead of taking every further request with it.
+        handler.KeepAlivePingDelay = PingDelay;
+        handler.KeepAlivePingTimeout = PingTimeout;
+        handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
 
         handler.PlaintextStreamFilter = static (context, _) =>
             new(context.NegotiatedHttpVersion.Major == 1 ? new GatheringStream(context.PlaintextStream) : context.PlaintextStream);

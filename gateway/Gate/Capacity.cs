@@ -32,6 +32,9 @@ internal sealed class Capacity
     private long _maxRequests = 4096;
     private long _maxBytes = 256L * 1024 * 1024;
 
+    // Of routes that take bodies larger than a sixteenth: what is within it must not be given up.
+    private long _widestShare;
+
     public Capacity(TimeProvider time)
     {
         _frequency = time.TimestampFrequency;
@@ -151,6 +154,11 @@ internal sealed class Capacity
         {
             // Small bodies have a reserve in the share too: who shares an address with a stranger that fills it can still prove itself.
             var share = Math.Max(max / 16, delivery.Policy.BodyLimit * 3 / 2);
+            if (share > Volatile.Read(ref _widestShare))
+            {
+                Volatile.Write(ref _widestShare, share);
+            }
+
             var held = _shares.AddBytes(holding.Account, bytes);
             if (held > own && held > (isSmall ? share : share - (share / 4)))
             {
@@ -189,7 +197,7 @@ internal sealed class Capacity
     public (long Requests, long Bytes) ExcessOf(AddressAccount account)
     {
         var (requests, bytes) = _shares.Held(account);
-        return (requests - (Math.Max(MaxRequests / 16, SmallestShare) * 3 / 4), bytes - (MaxBufferedBytes / 16 / 4 * 3));
+        return (requests - (Math.Max(MaxRequests / 16, SmallestShare) * 3 / 4), bytes - (Math.Max(MaxBufferedBytes / 16, Volatile.Read(ref _widestShare)) / 4 * 3));
     }
 
     /// <summary>How far the bound may be filled by such a body. Whole where a bound is too small to be parted.</summary>

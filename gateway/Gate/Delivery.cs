@@ -17,6 +17,7 @@ internal sealed class Delivery
     private int _sending;
     private TaskCompletionSource? _sent;
     private CancellationTokenSource? _stopSending;
+    private volatile bool _sendingStopped;
     private readonly byte[] _eventKeyDigest = new byte[EventKeyLength];
     private bool _hasEventKey;
     private string? _eventKey;
@@ -262,11 +263,23 @@ internal sealed class Delivery
     {
         Sent = true;
         Interlocked.Increment(ref _sending);
+
+        // The client ends an attempt by its own token, and may make another of the same content: a stream that was refused unprocessed is sent again.
+        if (_stopSending is { IsCancellationRequested: true } ended && !_sendingStopped)
+        {
+            ended.Dispose();
+            _stopSending = null;
+        }
+
         return _stopSending ??= new();
     }
 
     /// <summary>Ends writes of the body that still wait for the upstream to read.</summary>
-    public Task StopSending() => _stopSending?.CancelAsync() ?? Task.CompletedTask;
+    public Task StopSending()
+    {
+        _sendingStopped = true;
+        return _stopSending?.CancelAsync() ?? Task.CompletedTask;
+    }
 
     /// <summary>The upstream connection will not touch <see cref="Body"/> again.</summary>
     public void EndSending()
@@ -336,6 +349,7 @@ internal sealed class Delivery
         _sent = null;
         _reader = null;
         _bodyHeld = false;
+        _sendingStopped = false;
         if (_stopSending is { } stop && !stop.TryReset())
         {
             stop.Dispose();

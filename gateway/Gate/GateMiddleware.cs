@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.ObjectPool;
 using WebhookEdge.Observability;
 using WebhookEdge.Verdicts;
@@ -116,7 +117,14 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
             bodyless ? 0 : headers.ContentLength, bodyless ? PipeReader.Create(ReadOnlySequence<byte>.Empty) : context.Request.BodyReader);
         delivery.FromTrustedProxy = policy.Addresses.IsTrustedProxy(peer);
         delivery.SharesConnection = HttpProtocol.IsHttp2(context.Request.Protocol);
-        delivery.Ambiguous = RequestFraming.IsAmbiguous(request.Method, headers, delivery.SharesConnection);
+        delivery.Ambiguous = RequestFraming.IsAmbiguous(request.Method, headers, delivery.SharesConnection, HttpProtocol.IsHttp10(context.Request.Protocol));
+
+        // Over HTTP/2 the server ends the whole connection for one body that comes too slowly, and with it the other senders behind the same proxy. The
+        // deadline of PayloadCheck ends the one.
+        if (delivery.SharesConnection && context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
+        {
+            rate.MinDataRate = null;
+        }
 
         // YARP's own per-route limit has no effect once a middleware has read the body; the server's has.
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)

@@ -9,10 +9,11 @@ internal static class RequestFraming
     /// <summary>
     /// Kestrel moves a Content-Length that came beside Transfer-Encoding to X-Content-Length (RFC 9112 §6.3 lets it); one of the two servers that read such a
     /// request is always wrong, so it goes no further. Neither does a coding besides chunked, which Kestrel would leave on the body, nor an upgrade to what is
-    /// no HTTP, after which another server would take everything that follows for the other protocol. HTTP/2 has none of these headers (RFC 9113 §8.2.2).
+    /// no HTTP, after which another server would take everything that follows for the other protocol. HTTP/2 has none of these headers (RFC 9113 §8.2.2), and
+    /// HTTP/1.0 no transfer coding: a proxy of that version sees no body there (RFC 9112 §6.1).
     /// </summary>
-    public static bool IsAmbiguous(string method, IHeaderDictionary headers, bool isHttp2) =>
-        (headers.TransferEncoding.Count > 0 && (isHttp2 || headers.ContentLength is not null || headers.ContainsKey("X-Content-Length") || !IsChunkedAlone(headers.TransferEncoding)))
+    public static bool IsAmbiguous(string method, IHeaderDictionary headers, bool isHttp2, bool isHttp10 = false) =>
+        (headers.TransferEncoding.Count > 0 && (isHttp2 || isHttp10 || headers.ContentLength is not null || headers.ContainsKey("X-Content-Length") || !IsChunkedAlone(headers.TransferEncoding)))
         || (headers.Upgrade.Count > 0 && (isHttp2 || !OffersHttpAlone(headers.Upgrade)))
         || HttpMethods.IsConnect(method);
 

@@ -15,6 +15,7 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
 {
     private const string RequestIdHeader = "X-Request-Id";
     private const int LongestLoggedPath = 256;
+    private const int LongestLoggedMethod = 32;
 
     private static readonly ReadOnlyMemory<byte> DuplicateBody = "{\"duplicate\":true}"u8.ToArray();
     private static readonly StringValues OneSecond = "1";
@@ -49,7 +50,10 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         response.Clear();
         response.StatusCode = status;
         response.Headers[RequestIdHeader] = context.TraceIdentifier;
-        var closes = (verdict.Reason == RejectReason.BodyTooLarge || delivery is { BodyBroken: true }) && (HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol));
+        var closes = (verdict.Reason == RejectReason.BodyTooLarge || delivery is { BodyBroken: true } || IsLeftUnread(context)) && (HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol));
+
+        // What follows a transfer coding of HTTP/1.0 may be a body to somebody else.
+        closes |= delivery is { Ambiguous: true } && HttpProtocol.IsHttp10(context.Request.Protocol);
         if (closes)
         {
             // The server will not read the rest of this body. Said out loud, so that the sender's pool does not put its next event on a dying connection.
@@ -154,7 +158,15 @@ internal sealed class VerdictWriter(GatewayMetrics metrics, RejectJournal journa
         context.Abort();
     }
 
-    private static string MethodOf(HttpContext context) => LogText.Printable(context.Request.Method);
+    private static string MethodOf(HttpContext context)
+    {
+        var method = context.Request.Method;
+        return LogText.Printable(method.Length <= LongestLoggedMethod ? method : method[..LongestLoggedMethod]);
+    }
+
+    /// <summary>A declared body beyond what the server will read here is not read to its end.</summary>
+    private static bool IsLeftUnread(HttpContext context) =>
+        context.Request.Headers.ContentLength is { } declared && context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize is { } most && declared > most;
 
     private static string PathOf(HttpContext context)
     {

@@ -247,6 +247,9 @@ internal sealed class GatewayHost : IAsyncDisposable
                 // Enabled at any level, it starts an Activity and a log scope for each request, a tenth of what a request costs. The gate has lines of its own.
                 ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = "None",
 
+                // Streams that a sender opens and resets by the thousand end the connection with a line of level Critical, and nobody is to be woken for that.
+                ["Logging:LogLevel:Microsoft.AspNetCore.Server.Kestrel.Http2"] = "None",
+
                 // One line per refused connection attempt would bury the gate's own line about holding.
                 ["Logging:LogLevel:Yarp.ReverseProxy.Forwarder.HttpForwarder"] = "Error",
             },

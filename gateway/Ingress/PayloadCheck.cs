@@ -136,7 +136,15 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
                     return Accept(delivery, result.Buffer);
                 }
 
-                if (result.IsCanceled || deadline.IsCancellationRequested)
+                if (result.IsCanceled && !deadline.IsCancellationRequested)
+                {
+                    // A server that is about to stop ends the reads of its connections once; the requests under way are to finish.
+                    reader.AdvanceTo(result.Buffer.Start, result.Buffer.End);
+                    pending = reader.ReadAsync(CancellationToken.None);
+                    continue;
+                }
+
+                if (deadline.IsCancellationRequested)
                 {
                     GiveBack(delivery, result.Buffer);
                     delivery.BodyBroken = true;

@@ -65,6 +65,8 @@ internal sealed class ReplayGuard : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (ReplayLink Link, long? UnusedSince)> _links = [];
 
+    private readonly ITimer _closing;
+
     // More keys forgotten early than these are worth a line; the greatest number once it is written.
     private long _forgottenUntold;
 
@@ -77,6 +79,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         _logger = logger;
         _owners = new(processSeed ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)));
         _claims = new DefaultObjectPool<ReplayClaim>(new ClaimPolicy(this), 4096);
+        _closing = time.CreateTimer(static state => ((ReplayGuard)state!).CloseUnused(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         metrics.Observe(() => _memory.Count, () => _memory.Capacity, () => _memory.Evicted, () => Sum(static link => link.Queued), WorstBreaker);
     }
 
@@ -124,11 +127,19 @@ internal sealed class ReplayGuard : IAsyncDisposable
             {
                 if (inUse.Contains(entry.Link))
                 {
+                    entry.Link.HandOver(null);
                     _links[name] = (entry.Link, null);
                 }
                 else if (entry.UnusedSince is not { } since)
                 {
                     _links[name] = (entry.Link, _time.GetTimestamp());
+                    if (inUse.FirstOrDefault() is { } successor)
+                    {
+                        entry.Link.HandOver(successor);
+                    }
+
+                    // Closed even if no reload follows: a password that was rotated would be tried for ever.
+                    _closing.Change(s_retireAfter + TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
                 }
                 else if (_time.GetElapsedTime(since) > s_retireAfter)
                 {
@@ -142,6 +153,19 @@ internal sealed class ReplayGuard : IAsyncDisposable
         {
             await link.DisposeAsync();
         }
+    }
+
+    private void CloseUnused() => _ = CloseUnusedAsync();
+
+    private async Task CloseUnusedAsync()
+    {
+        ReplayLink[] inUse;
+        lock (_gate)
+        {
+            inUse = [.. _links.Values.Where(static entry => entry.UnusedSince is null).Select(static entry => entry.Link)];
+        }
+
+        await RetainAsync(inUse);
     }
 
     /// <summary>
@@ -173,29 +197,51 @@ internal sealed class ReplayGuard : IAsyncDisposable
     /// <exception cref="ReplayStoreException">A store is away and may still remember.</exception>
     public async ValueTask<bool> ForgetAsync(ReplayKey key)
     {
-        ReplayLink[] links;
+        (ReplayLink Link, long? UnusedSince)[] links;
         lock (_gate)
         {
-            links = [.. _links.Values.Select(static entry => entry.Link)];
+            links = [.. _links.Values];
         }
 
-        return await ForgetAsync(key, links);
+        // Asked as well while it lasts, because a request under way may still have it; but it may be away for good, and nobody new asks it.
+        var known = false;
+        foreach (var (link, _) in links.Where(static entry => entry.UnusedSince is not null))
+        {
+            try
+            {
+                known |= await link.ForgetAsync(key);
+            }
+            catch (ReplayStoreException)
+            {
+                // Its own queue has forgotten the event, and that is all there was to do.
+            }
+        }
+
+        return await ForgetAsync(key, [.. links.Where(static entry => entry.UnusedSince is null).Select(static entry => entry.Link)]) || known;
     }
 
     /// <summary>As <see cref="ForgetAsync(ReplayKey)"/>, in the stores given.</summary>
     public async ValueTask<bool> ForgetAsync(ReplayKey key, params IReadOnlyCollection<ReplayLink> links)
     {
         var known = _memory.Forget(key);
-        try
+        ReplayStoreException? fault = null;
+        foreach (var link in links)
         {
-            foreach (var link in links)
+            try
             {
                 known |= await link.ForgetAsync(key);
             }
+            catch (ReplayStoreException e)
+            {
+                // The others are asked all the same.
+                fault ??= e;
+            }
         }
-        finally
+
+        _waiting.WakeOne(key);
+        if (fault is not null)
         {
-            _waiting.WakeOne(key);
+            throw new ReplayStoreException(fault.Message, fault);
         }
 
         if (known)
@@ -228,6 +274,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     /// <summary>Writes back what stores are owed, for a few seconds at most, and closes connections. Call when the last delivery has ended.</summary>
     public async ValueTask DisposeAsync()
     {
+        await _closing.DisposeAsync();
         ReplayLink[] links;
         lock (_gate)
         {

@@ -34,6 +34,19 @@ internal sealed class ReplayLink : IAsyncDisposable
     /// <summary>Markers waiting for the store.</summary>
     public int Queued => _queue.Count;
 
+    /// <summary>Gives what the store is still owed to the link that takes this one's place; null when this one is in use again.</summary>
+    public void HandOver(ReplayLink? successor)
+    {
+        if (successor is null)
+        {
+            _queue.TakeBack();
+        }
+        else
+        {
+            _queue.HandOver(successor._queue);
+        }
+    }
+
     /// <summary>0 closed, 1 half-open, 2 open.</summary>
     public int BreakerState => _breaker.State;
 

@@ -36,6 +36,7 @@ internal sealed class WriteBackQueue(Func<ReplayKey, Owed, ValueTask<bool>> send
     private Task _drain = Task.CompletedTask;
     private bool _draining;
     private long _moment;
+    private WriteBackQueue? _successor;
 
     /// <summary>Markers waiting for the store.</summary>
     public int Count
@@ -55,6 +56,7 @@ internal sealed class WriteBackQueue(Func<ReplayKey, Owed, ValueTask<bool>> send
     /// <param name="since">The <see cref="Moment"/> before it was first sent: an event forgotten since then is not to be remembered again.</param>
     public void Add(ReplayKey key, Owed owed, long since)
     {
+        WriteBackQueue? successor;
         lock (_gate)
         {
             // A delivery is a fact, and its marker replaces whatever claim is still there: that somebody gave up besides is not worth a place.
@@ -63,7 +65,8 @@ internal sealed class WriteBackQueue(Func<ReplayKey, Owed, ValueTask<bool>> send
                 return;
             }
 
-            if (_owed.Count < Limit || _owed.ContainsKey((key, owed.Owner)))
+            successor = owed.IsCommit ? _successor : null;
+            if (successor is null && (_owed.Count < Limit || _owed.ContainsKey((key, owed.Owner))))
             {
                 _owed[(key, owed.Owner)] = owed;
                 if (!_draining && !_stopping.IsCancellationRequested)
@@ -76,8 +79,46 @@ internal sealed class WriteBackQueue(Func<ReplayKey, Owed, ValueTask<bool>> send
             }
         }
 
+        if (successor is not null)
+        {
+            successor.Add(key, owed, successor.Moment);
+            return;
+        }
+
         metrics.WriteBackDropped();
         logger.ReplayWriteBackFull(Limit);
+    }
+
+    /// <summary>
+    /// Gives all commits, those that are still to come too, to the queue of the link that takes this one's place: a password that was rotated, or a server that
+    /// moved, would leave them here for good. A commit that arrives twice says the same twice. Releases stay: a claim is the server's on which it was made.
+    /// </summary>
+    public void HandOver(WriteBackQueue successor)
+    {
+        List<KeyValuePair<(ReplayKey Key, ulong Owner), Owed>> commits;
+        lock (_gate)
+        {
+            _successor = successor;
+            commits = [.. _owed.Where(static entry => entry.Value.IsCommit)];
+            foreach (var commit in commits)
+            {
+                _owed.Remove(commit.Key);
+            }
+        }
+
+        foreach (var (slot, commit) in commits)
+        {
+            successor.Add(slot.Key, commit, successor.Moment);
+        }
+    }
+
+    /// <summary>Keeps what comes from now on: the link is in use again.</summary>
+    public void TakeBack()
+    {
+        lock (_gate)
+        {
+            _successor = null;
+        }
     }
 
     /// <summary>

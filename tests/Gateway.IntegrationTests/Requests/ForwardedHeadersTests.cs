@@ -249,6 +249,31 @@ public class Forwarded_headers : SiteTests
         Assert.Equal("content", got.BodyText);
     }
 
+    [Fact]
+    public async Task A_list_of_wanted_headers_asks_for_none_that_means_one_connection_or_frames_a_body()
+    {
+        var request = Site.Signed("wanted", "/wanted").Chunked(3).WithHeader("Content-Type", "text/plain").WithHeader("X-Kept", "yes").WithHeader("X-Other", "no").WithHeader("TE", "trailers").WithHeader("Expect", "100-continue");
+
+        Assert.Equal(200, (await Site.SendAsync(request)).Status);
+
+        var got = Site.Upstream.Requests[^1];
+        Assert.Equal(("text/plain", "yes", "6", false), (got.Headers["Content-Type"], got.Headers["X-Kept"], got.Headers["Content-Length"], got.IsChunked));
+        Assert.All((string[])["X-Other", "TE", "Expect", "Transfer-Encoding"], name => Assert.False(got.Headers.Contains(name), name));
+    }
+
+    [Theory]
+    [InlineData("", "HTTP/1.1")]
+    [InlineData(null, "HTTP/1.0")]
+    [InlineData("some.example", "HTTP/1.1")]
+    public async Task The_app_gets_one_Host_whatever_the_request_had(string? host, string version)
+    {
+        var request = Site.Signed($"host {host} {version}", "/original") with { Host = host, Version = version };
+
+        Assert.Equal(200, (await Site.SendAsync(request)).Status);
+
+        Assert.Equal(string.IsNullOrEmpty(host) ? Site.Upstream.EndPoint.ToString() : host, Site.Upstream.Requests[^1].Headers["Host"]);
+    }
+
     private protected override Task<Site> StartAsync() => Site.StartAsync(
         """
         {
@@ -262,6 +287,8 @@ public class Forwarded_headers : SiteTests
             },
             "watched": { "path": "/watched", "mode": "observe", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
             "named": { "path": "/named", "forwardHeaders": ["X-User", "X-Remote-User"], "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
+            "wanted": { "path": "/wanted", "transforms": [{ "RequestHeadersAllowed": "Content-Type;X-Kept;TE;Expect;Transfer-Encoding;Content-Length" }], "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
+            "original": { "path": "/original", "transforms": [{ "RequestHeaderOriginalHost": "true" }], "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" },
             "token": { "path": "/token", "verify": [{ "scheme": { "kind": "token", "header": "X-Api_Key" }, "secrets": ["file:{dir}/token"] }], "upstream": "{upstream}" },
             "dotted": { "path": "/dotted", "verify": [{ "scheme": { "kind": "token", "header": "X.Api.Key" }, "secrets": ["file:{dir}/token"] }], "upstream": "{upstream}" },
             "keeps": { "path": "/keeps", "forwardCredentials": true, "verify": [{ "scheme": { "kind": "bearer" }, "secrets": ["file:{dir}/token"] }], "upstream": "{upstream}" }

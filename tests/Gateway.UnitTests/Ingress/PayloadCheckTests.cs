@@ -52,6 +52,20 @@ public sealed class PayloadCheckTests
         Assert.Equal(reason, (await Deadline.WaitAsync(verdict, "the verdict")).Reason.ToString());
     }
 
+    [Fact]
+    public async Task A_server_that_is_about_to_stop_and_ends_a_read_does_not_cut_off_the_body_that_is_arriving()
+    {
+        var pipe = new Pipe();
+        await pipe.Writer.WriteAsync("{\"a\""u8.ToArray());
+        var verdict = Check(pipe.Reader).AsTask();
+
+        pipe.Reader.CancelPendingRead();
+        await pipe.Writer.WriteAsync(":1}"u8.ToArray());
+        await pipe.Writer.CompleteAsync();
+
+        Assert.True((await Deadline.WaitAsync(verdict, "the verdict")).Passed);
+    }
+
     private ValueTask<Verdict> Check(PipeReader reader)
     {
         var delivery = new Delivery();
