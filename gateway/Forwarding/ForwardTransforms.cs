@@ -155,7 +155,7 @@ internal sealed class ForwardTransforms : ITransformProvider
             }
 
             Set(headers, "X-Forwarded-Proto", SendersUrl.Scheme(delivery, http.Request.Scheme));
-            if (SendersUrl.Host(delivery, delivery.Host) is { Length: > 0 } host)
+            if (SendersUrl.Host(delivery) is { Length: > 0 } host)
             {
                 Set(headers, "X-Forwarded-Host", host);
             }

@@ -24,7 +24,7 @@ internal static class ForwardedHeaders
     /// <summary>True when a header of the upstream's answer must not reach the sender.</summary>
     public static bool IsDroppedFromAnswer(string name) => HeaderFamilies.Of(name) == HeaderFamily.HopByHop;
 
-    /// <summary>True when the server can send <paramref name="value"/>; it throws at control characters.</summary>
+    /// <summary>True when <paramref name="value"/> may be sent, to an app or back to a sender, whose server throws at control characters.</summary>
     public static bool IsSendable(string value) => !value.AsSpan().ContainsAny(HeaderText.ControlCharacters);
 
     /// <summary>Whether a route may list <paramref name="name"/> under <c>forwardHeaders</c>: why not, or null; and whether the header is removed without that.</summary>

@@ -29,7 +29,7 @@ internal static class OutgoingText
         {
             foreach (var value in values)
             {
-                if (value.AsSpan().ContainsAny(HeaderText.ControlCharacters))
+                if (!ForwardedHeaders.IsSendable(value))
                 {
                     throw new InvalidOperationException($"the outgoing request was not sent: a control character in its header {name}");
                 }

@@ -79,7 +79,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         _logger = logger;
         _owners = new(processSeed ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)));
         _claims = new DefaultObjectPool<ReplayClaim>(new ClaimPolicy(this), 4096);
-        _closing = time.CreateTimer(static state => ((ReplayGuard)state!).CloseUnused(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _closing = time.CreateTimer(static state => _ = ((ReplayGuard)state!).CloseUnusedAsync(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         metrics.Observe(() => _memory.Count, () => _memory.Capacity, () => _memory.Evicted, () => Sum(static link => link.Queued), WorstBreaker);
     }
 
@@ -120,7 +120,6 @@ internal sealed class ReplayGuard : IAsyncDisposable
     /// </summary>
     public async ValueTask RetainAsync(IReadOnlyCollection<ReplayLink> inUse)
     {
-        List<ReplayLink> retired = [];
         lock (_gate)
         {
             foreach (var (name, entry) in _links.ToArray())
@@ -130,7 +129,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
                     entry.Link.HandOver(null);
                     _links[name] = (entry.Link, null);
                 }
-                else if (entry.UnusedSince is not { } since)
+                else if (entry.UnusedSince is null)
                 {
                     _links[name] = (entry.Link, _time.GetTimestamp());
                     if (inUse.FirstOrDefault() is { } successor)
@@ -141,7 +140,21 @@ internal sealed class ReplayGuard : IAsyncDisposable
                     // Closed even if no reload follows: a password that was rotated would be tried for ever.
                     _closing.Change(s_retireAfter + TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
                 }
-                else if (_time.GetElapsedTime(since) > s_retireAfter)
+            }
+        }
+
+        await CloseUnusedAsync();
+    }
+
+    /// <summary>Flushes and closes what has been out of use for long enough; which links those are, a reload alone says.</summary>
+    private async Task CloseUnusedAsync()
+    {
+        List<ReplayLink> retired = [];
+        lock (_gate)
+        {
+            foreach (var (name, entry) in _links.ToArray())
+            {
+                if (entry.UnusedSince is { } since && _time.GetElapsedTime(since) > s_retireAfter)
                 {
                     _links.Remove(name);
                     retired.Add(entry.Link);
@@ -153,19 +166,6 @@ internal sealed class ReplayGuard : IAsyncDisposable
         {
             await link.DisposeAsync();
         }
-    }
-
-    private void CloseUnused() => _ = CloseUnusedAsync();
-
-    private async Task CloseUnusedAsync()
-    {
-        ReplayLink[] inUse;
-        lock (_gate)
-        {
-            inUse = [.. _links.Values.Where(static entry => entry.UnusedSince is null).Select(static entry => entry.Link)];
-        }
-
-        await RetainAsync(inUse);
     }
 
     /// <summary>
