@@ -121,7 +121,7 @@ public sealed class AdminTests : IDisposable
         var after = await GetAsync(gateway, "/readyz");
         Assert.Equal(HttpStatusCode.OK, after.Status);
         Assert.Contains("never loaded", Assert.Single(JsonDocument.Parse(after.Text).RootElement.GetProperty("missing").EnumerateArray()).GetString(), StringComparison.Ordinal);
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
         Assert.Equal(503, (await gateway.SendAsync(RawRequest.Post("/new", "x"))).Status);
     }
 
@@ -136,7 +136,7 @@ public sealed class AdminTests : IDisposable
             ? await TestGateway.StartAsync(Hook.Routes(file: Hook.WithRedis), upstream.Address, Hook.SecretsWith(redis!))
             : await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets);
         await gateway.SendAsync(Hook.Event("one"));
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDuplicate();
         var key = upstream.Requests[0].Headers["X-Webhook-Event-Key"];
 
         var forgotten = await PostAsync(gateway, $"/api/replay/hook/forget?key={key}");
@@ -148,8 +148,8 @@ public sealed class AdminTests : IDisposable
             Assert.Null(await redis.CommandAsync("GET", "wh:1:" + key));
         }
 
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDuplicate();
         Assert.Equal(2, upstream.Requests.Count);
     }
 
@@ -205,10 +205,10 @@ public sealed class AdminTests : IDisposable
             Assert.DoesNotContain("the-token-of-the-operator", refused.Text, StringComparison.Ordinal);
         }
 
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDuplicate();
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(gateway, "/readyz")).Status);
         Assert.Equal(HttpStatusCode.OK, (await PostAsync(gateway, path, "the-token-of-the-operator")).Status);
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
     }
 
     [Theory]

@@ -28,7 +28,7 @@ public sealed class DrainTests
 
         Assert.False(stopping.IsCompleted);
         gate.SetResult();
-        Assert.True((await client.ReadResponseAsync()).IsDelivered());
+        (await client.ReadResponseAsync()).AssertDelivered();
         await Deadline.WaitAsync(stopping, "the gateway to stop");
 
         await Assert.ThrowsAnyAsync<Exception>(() => gateway.SendAsync(Hook.Event("two")));

@@ -164,7 +164,7 @@ public sealed class CliTests : IDisposable
         Assert.False(pending.IsCompleted);
         gate.SetResult();
 
-        Assert.True((await Deadline.WaitAsync(pending, "the last delivery")).IsDelivered());
+        (await Deadline.WaitAsync(pending, "the last delivery")).AssertDelivered();
         Assert.Equal(0, await gateway.ExitAsync());
         var dead = await CliProcess.RunAsync(_folder.Path, null, "healthcheck", "--url", admin.ToString());
         Assert.Equal(1, dead.Code);

@@ -179,8 +179,8 @@ public sealed class CopiesTests
 
         Assert.Equal((503, "2"), (second.Status, second.Headers["Retry-After"]));
         Assert.Equal(RejectReason.DuplicateInFlight, hasty.Journal.Reasons()[0]);
-        Assert.True(delivered.IsDelivered());
-        Assert.True(retry.IsDuplicate());
+        delivered.AssertDelivered();
+        retry.AssertDuplicate();
         Assert.Single(upstream.Requests);
     }
 
@@ -198,8 +198,8 @@ public sealed class CopiesTests
         var answers = await Deadline.WaitAsync(Task.WhenAll(Enumerable.Range(0, 20).Select(i => gateway.SendAsync(Hook.Event($"event {i}")))), "the other events");
         gate.SetResult();
 
-        Assert.All(answers, static a => Assert.True(a.IsDelivered()));
-        Assert.True((await held.ReadResponseAsync()).IsDelivered());
+        Assert.All(answers, static a => a.AssertDelivered());
+        (await held.ReadResponseAsync()).AssertDelivered();
     }
 
     /// <summary>As a provider does: comes back after a 503.</summary>

@@ -41,6 +41,14 @@ internal static class Hook
     /// <summary>A 2xx that the upstream gave, not our own for a duplicate.</summary>
     public static bool IsDelivered(this RawResponse answer) => answer.Status == 200 && !answer.Headers.Contains("X-Webhook-Duplicate");
 
+    /// <summary>Fails with the whole answer, which names what was wrong.</summary>
+    public static void AssertDelivered(this RawResponse answer) => Assert.True(answer.IsDelivered(), $"not delivered: {answer.Describe()}");
+
+    /// <inheritdoc cref="AssertDelivered"/>
+    public static void AssertDuplicate(this RawResponse answer) => Assert.True(answer.IsDuplicate(), $"no duplicate: {answer.Describe()}");
+
+    private static string Describe(this RawResponse answer) => Encoding.UTF8.GetString(answer.Head) + Encoding.UTF8.GetString(answer.Body);
+
     public static IReadOnlyList<RejectReason> Reasons(this RejectJournal journal) => [.. journal.Newest().Reverse().Select(static entry => entry.Reason)];
 
     /// <summary>Every complete request at the upstream with its body once, and nothing else: what "nothing lost, nothing duplicated" means.</summary>

@@ -63,7 +63,7 @@ public sealed class RedisFaultsTests
         upstream.AssertEachOnce(sent);
 
         // And what was delivered early is still known at the end, whatever Redis forgot.
-        Assert.True((await gateway.SendAsync(Hook.Event("event 0.0"))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event("event 0.0"))).AssertDuplicate();
 
         async Task RequestsMoreAsync(int count) => await upstream.WaitForRequestAsync(upstream.Requests.Count + count);
     }
@@ -76,13 +76,13 @@ public sealed class RedisFaultsTests
         await using var upstream = TestUpstream.Start();
         await using var redis = await RedisServer.StartAsync();
         await using var gateway = await StartAsync(upstream, redis);
-        Assert.True((await gateway.SendAsync(Hook.Event("before"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("before"))).AssertDelivered();
         await (fault == "kill" ? redis.KillAsync() : redis.FreezeAsync());
 
         for (var i = 0; i < 20; i++)
         {
-            Assert.True((await gateway.SendAsync(Hook.Event($"meanwhile {i}"))).IsDelivered());
-            Assert.True((await gateway.SendAsync(Hook.Event($"meanwhile {i}"))).IsDuplicate());
+            (await gateway.SendAsync(Hook.Event($"meanwhile {i}"))).AssertDelivered();
+            (await gateway.SendAsync(Hook.Event($"meanwhile {i}"))).AssertDuplicate();
         }
 
         Assert.True(gateway.Metrics.Observe("webhookedge.replay.write_back_queue") > 0);
@@ -98,7 +98,7 @@ public sealed class RedisFaultsTests
 
         // Another gateway has none of this in its own memory.
         await using var other = await StartAsync(upstream, redis);
-        Assert.True((await other.SendAsync(Hook.Event("meanwhile 7"))).IsDuplicate());
+        (await other.SendAsync(Hook.Event("meanwhile 7"))).AssertDuplicate();
         Assert.Equal(21, upstream.Requests.Count);
     }
 
@@ -111,7 +111,7 @@ public sealed class RedisFaultsTests
         await using (var gateway = await StartAsync(upstream, redis))
         {
             await redis.FreezeAsync();
-            Assert.True((await gateway.SendAsync(Hook.Event("late"))).IsDelivered());
+            (await gateway.SendAsync(Hook.Event("late"))).AssertDelivered();
             key = upstream.Requests[0].Headers["X-Webhook-Event-Key"]!;
             await Deadline.UntilAsync(() => gateway.Metrics.Observe("webhookedge.replay.write_back_queue") == 1, "the commit has waited in vain");
             await redis.ThawAsync();
@@ -128,7 +128,7 @@ public sealed class RedisFaultsTests
         await using var upstream = TestUpstream.Start();
         await using var redis = await RedisServer.StartAsync();
         await using var gateway = await StartAsync(upstream, redis, """ "replay": { "onStoreError": "closed" } """);
-        Assert.True((await gateway.SendAsync(Hook.Event("before"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("before"))).AssertDelivered();
         await (fault == "kill" ? redis.KillAsync() : redis.FreezeAsync());
 
         for (var i = 0; i < 5; i++)
@@ -138,11 +138,11 @@ public sealed class RedisFaultsTests
         }
 
         Assert.All(gateway.Journal.Reasons(), static r => Assert.Equal(RejectReason.ReplayStoreDown, r));
-        Assert.True((await gateway.SendAsync(Hook.Event("before"))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event("before"))).AssertDuplicate();
         await (fault == "kill" ? redis.RestartAsync() : redis.ThawAsync());
         var answer = await UntilNot503Async(gateway, "meanwhile");
 
-        Assert.True(answer.IsDelivered());
+        answer.AssertDelivered();
         upstream.AssertEachOnce(["before", "meanwhile"]);
     }
 
@@ -160,8 +160,8 @@ public sealed class RedisFaultsTests
         await redis.RestartAsync();
         await Deadline.UntilAsync(() => gateway.Metrics.Observe("webhookedge.replay.write_back_queue") == 0, "the marker is written back");
 
-        Assert.True(first.IsDelivered());
-        Assert.True(second.IsDuplicate());
+        first.AssertDelivered();
+        second.AssertDuplicate();
         Assert.StartsWith("D:200:", await redis.CommandAsync("GET", "wh:1:" + Assert.Single(upstream.Requests).Headers["X-Webhook-Event-Key"]));
     }
 
@@ -171,7 +171,7 @@ public sealed class RedisFaultsTests
         await using var upstream = TestUpstream.Start();
         await using var redis = await RedisServer.StartAsync();
         await using var gateway = await StartAsync(upstream, redis);
-        Assert.True((await gateway.SendAsync(Hook.Event("before"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("before"))).AssertDelivered();
 
         // The claim is executed when Redis thaws, long after the gateway stopped waiting for it; the delivery it was for failed.
         upstream.RespondNext(UpstreamAnswer.Status(500));
@@ -182,7 +182,7 @@ public sealed class RedisFaultsTests
         await Deadline.UntilAsync(() => gateway.Metrics.Observe("webhookedge.replay.write_back_queue") == 0, "the release is written back");
 
         var retry = await gateway.SendAsync(Hook.Event("zombie"));
-        Assert.True(retry.IsDelivered());
+        retry.AssertDelivered();
         Assert.Equal(3, upstream.Requests.Count);
     }
 
@@ -193,7 +193,7 @@ public sealed class RedisFaultsTests
         await using var redis = await RedisServer.StartAsync();
         await using var relay = FaultRelay.Start(new(System.Net.IPAddress.Loopback, redis.Port));
         await using var gateway = await TestGateway.StartAsync(Hook.Routes(file: Hook.WithRedis), upstream.Address, new Dictionary<string, string>(Hook.Secrets) { ["redis"] = relay.EndPoint.ToString() });
-        Assert.True((await gateway.SendAsync(Hook.Event("before"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("before"))).AssertDelivered();
 
         foreach (var fault in (IRelayFault[])[new Freeze(), new Slice(), new Blackhole()])
         {
@@ -201,13 +201,13 @@ public sealed class RedisFaultsTests
             for (var i = 0; i < 5; i++)
             {
                 var answer = await gateway.SendAsync(Hook.Event($"{fault.GetType().Name} {i}"));
-                Assert.True(answer.IsDelivered());
+                answer.AssertDelivered();
             }
         }
 
         relay.Cut();
         relay.Heal();
-        Assert.True((await gateway.SendAsync(Hook.Event("after"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("after"))).AssertDelivered();
         Assert.Equal(17, upstream.Requests.Count);
     }
 

@@ -41,7 +41,7 @@ public sealed class SenderHangsUpTests
         var whole = await gateway.SendAsync(request);
 
         Assert.Equal(RejectReason.BodyIncomplete, gateway.Journal.Newest()[0].Reason);
-        Assert.True(whole.IsDelivered());
+        whole.AssertDelivered();
         Assert.Single(upstream.Requests);
         Assert.Equal(1, upstream.ConnectionCount);
         await NothingIsHeldAsync(gateway);
@@ -71,8 +71,8 @@ public sealed class SenderHangsUpTests
         await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == 1, "the retry waits for the first copy");
         gate.SetResult();
 
-        Assert.True((await Deadline.WaitAsync(retry, "the retry")).IsDuplicate());
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDuplicate());
+        (await Deadline.WaitAsync(retry, "the retry")).AssertDuplicate();
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDuplicate();
         upstream.AssertEachOnce(["one"]);
     }
 
@@ -98,7 +98,7 @@ public sealed class SenderHangsUpTests
         var arrived = await upstream.WaitForRequestAsync();
 
         Assert.Equal(body, Encoding.UTF8.GetString(arrived.Body));
-        Assert.True((await gateway.SendAsync(Hook.Event(body))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event(body))).AssertDuplicate();
         Assert.Single(upstream.Requests);
         await NothingIsHeldAsync(gateway);
     }
@@ -123,7 +123,7 @@ public sealed class SenderHangsUpTests
             await client.SendInPiecesAsync(request.ToBytes(), i % 2 == 0 ? 100_000 : request.HeadBytes().Length);
             client.HalfClose();
 
-            Assert.True((await client.ReadResponseAsync()).IsDelivered());
+            (await client.ReadResponseAsync()).AssertDelivered();
             Assert.True((await client.ReadToCloseAsync()).Orderly);
         }
 
@@ -140,9 +140,9 @@ public sealed class SenderHangsUpTests
         await client.SendAsync((byte[])[.. Hook.Event("one").ToBytes(), .. Hook.Event("two", secret: "wrong").ToBytes(), .. Hook.Event("three").ToBytes()]);
         client.HalfClose();
 
-        Assert.True((await client.ReadResponseAsync()).IsDelivered());
+        (await client.ReadResponseAsync()).AssertDelivered();
         Assert.Equal(401, (await client.ReadResponseAsync()).Status);
-        Assert.True((await client.ReadResponseAsync()).IsDelivered());
+        (await client.ReadResponseAsync()).AssertDelivered();
         Assert.True((await client.ReadToCloseAsync()).Orderly);
         upstream.AssertEachOnce(["one", "three"]);
     }
@@ -176,7 +176,7 @@ public sealed class SenderHangsUpTests
         Assert.True((await fresh.ReadToCloseAsync()).Orderly);
 
         await using var used = await gateway.ConnectAsync();
-        Assert.True((await used.ExchangeAsync(Hook.Event("one"))).IsDelivered());
+        (await used.ExchangeAsync(Hook.Event("one"))).AssertDelivered();
         used.HalfClose();
         Assert.True((await used.ReadToCloseAsync()).Orderly);
     }
@@ -224,11 +224,11 @@ public sealed class SenderHangsUpTests
         await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == WaitingRoom.Seats + 1, "the free seat is taken");
         gate.SetResult();
 
-        Assert.True((await Deadline.WaitAsync(late, "the late copy")).IsDuplicate());
-        Assert.True((await first.ReadResponseAsync()).IsDelivered());
+        (await Deadline.WaitAsync(late, "the late copy")).AssertDuplicate();
+        (await first.ReadResponseAsync()).AssertDelivered();
         foreach (var client in waiting.Where((_, i) => i != 3))
         {
-            Assert.True((await client.ReadResponseAsync()).IsDuplicate());
+            (await client.ReadResponseAsync()).AssertDuplicate();
         }
 
         upstream.AssertEachOnce(["one"]);
@@ -243,7 +243,7 @@ public sealed class SenderHangsUpTests
     {
         await using var upstream = TestUpstream.Start();
         await using var gateway = await TestGateway.StartAsync(Hook.Routes(""" "rateLimit": { "route": { "permits": 1, "window": "1h", "queue": 5 } } """), upstream.Address, Hook.Secrets);
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
         await using (var client = await gateway.ConnectAsync())
         {
             await client.SendAsync(Hook.Event("two"));
@@ -280,7 +280,7 @@ public sealed class SenderHangsUpTests
         gate.SetResult();
 
         Assert.Equal(500, (await first.ReadResponseAsync()).Status);
-        Assert.True((await third.ReadResponseAsync()).IsDelivered());
+        (await third.ReadResponseAsync()).AssertDelivered();
         upstream.AssertEachOnce(["one", "one"]);
     }
 

@@ -23,7 +23,7 @@ public sealed class UpstreamFaultsTests
         Assert.Equal((504, "1"), (answer.Status, answer.Headers["Retry-After"]));
         Assert.InRange(took, TimeSpan.FromMilliseconds(690), TimeSpan.FromSeconds(5));
         Assert.Equal([RejectReason.UpstreamTimeout], gateway.Journal.Reasons());
-        Assert.True(retry.IsDelivered());
+        retry.AssertDelivered();
         Assert.Equal(2, upstream.Requests.Count);
     }
 
@@ -54,7 +54,7 @@ public sealed class UpstreamFaultsTests
         Assert.Empty(answer.Body);
         Assert.Null(answer.Headers["Location"]);
         Assert.Equal([RejectReason.UpstreamFailed], gateway.Journal.Reasons());
-        Assert.True(retry.IsDelivered());
+        retry.AssertDelivered();
         Assert.Equal(["one", "one"], upstream.Requests.Select(static r => r.BodyText));
     }
 
@@ -74,7 +74,7 @@ public sealed class UpstreamFaultsTests
         var retry = await gateway.SendAsync(Hook.Event("one"));
 
         Assert.Equal((status, "no, thanks", "7", "says no"), (answer.Status, answer.BodyText, answer.Headers["Retry-After"], answer.Headers["X-App"]));
-        Assert.True(retry.IsDelivered());
+        retry.AssertDelivered();
         Assert.Equal(2, upstream.Requests.Count);
     }
 
@@ -98,7 +98,7 @@ public sealed class UpstreamFaultsTests
         var retry = await gateway.SendAsync(Hook.Event("one"));
 
         Assert.True(broken is null or IOException, $"{broken}");
-        Assert.True(retry.IsDuplicate());
+        retry.AssertDuplicate();
         Assert.Single(upstream.Requests);
     }
 
@@ -115,7 +115,7 @@ public sealed class UpstreamFaultsTests
         gate.SetResult();
 
         Assert.True(broken is null or IOException, $"{broken}");
-        Assert.True(retry.IsDuplicate());
+        retry.AssertDuplicate();
         Assert.Single(upstream.Requests);
     }
 
@@ -132,7 +132,7 @@ public sealed class UpstreamFaultsTests
         var answer = await gateway.SendAsync(Hook.Event("one"));
 
         Assert.Equal((201, "made"), (answer.Status, answer.BodyText));
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDuplicate();
         Assert.Single(upstream.Requests);
     }
 
@@ -193,7 +193,7 @@ public sealed class UpstreamFaultsTests
         for (var i = 0; i < 10; i++)
         {
             upstream.RespondNext(orderly ? UpstreamAnswer.Ok.Then(AfterAnswer.Close) : UpstreamAnswer.Ok);
-            Assert.True((await gateway.SendAsync(Hook.Event($"event {i}"))).IsDelivered());
+            (await gateway.SendAsync(Hook.Event($"event {i}"))).AssertDelivered();
             upstream.ResetConnections();
             await Deadline.UntilAsync(() => upstream.OpenConnections == 0, "the upstream has closed the connection");
         }

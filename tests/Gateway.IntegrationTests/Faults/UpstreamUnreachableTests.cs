@@ -18,7 +18,7 @@ public sealed class UpstreamUnreachableTests
     {
         await using var upstream = TestUpstream.Start();
         await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets);
-        Assert.True((await gateway.SendAsync(Hook.Event("before"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("before"))).AssertDelivered();
         upstream.StopListening();
 
         var sent = new ConcurrentBag<string> { "before" };
@@ -32,7 +32,7 @@ public sealed class UpstreamUnreachableTests
         upstream.StartListening();
         var answers = await Deadline.WaitAsync(Task.WhenAll(pending), "every held delivery to be answered");
 
-        Assert.All(answers, static a => Assert.True(a.IsDelivered()));
+        Assert.All(answers, static a => a.AssertDelivered());
         upstream.AssertEachOnce(sent);
         Assert.True(gateway.Metrics.Sum("webhookedge.upstream.held", ("route", "hook")) >= 40);
         Assert.Empty(gateway.Journal.Newest());
@@ -69,7 +69,7 @@ public sealed class UpstreamUnreachableTests
         Assert.Equal((503, "1"), (refused.Status, refused.Headers["Retry-After"]));
         Assert.Empty(refused.Body);
         Assert.Equal([RejectReason.UpstreamUnreachable], gateway.Journal.Reasons());
-        Assert.True(retry.IsDelivered());
+        retry.AssertDelivered();
         upstream.AssertEachOnce(["one"]);
     }
 
@@ -88,7 +88,7 @@ public sealed class UpstreamUnreachableTests
 
         var answers = await Deadline.WaitAsync(Task.WhenAll(Enumerable.Range(0, 10).Select(i => gateway.SendAsync(Hook.Event($"event {i}")))), "ten answers");
 
-        Assert.All(answers, static a => Assert.True(a.IsDelivered()));
+        Assert.All(answers, static a => a.AssertDelivered());
         Assert.Equal(0, gateway.Metrics.Sum("webhookedge.upstream.held"));
         alive.AssertEachOnce(Enumerable.Range(0, 10).Select(static i => $"event {i}"));
         Assert.Equal(0, dead.ConnectionCount);
@@ -112,7 +112,7 @@ public sealed class UpstreamUnreachableTests
         await gateway.Logs.WaitForEventAsync(1103);
         third.StartListening();
 
-        Assert.True((await Deadline.WaitAsync(pending, "the held delivery")).IsDelivered());
+        (await Deadline.WaitAsync(pending, "the held delivery")).AssertDelivered();
         third.AssertEachOnce(["one"]);
     }
 
@@ -141,7 +141,7 @@ public sealed class UpstreamUnreachableTests
         var answer = await Deadline.WaitAsync(pending, "the held delivery");
 
         Assert.Equal(nameof(Yarp.ReverseProxy.Forwarder.ForwarderError.NoAvailableDestinations), line["Error"]);
-        Assert.True(answer.IsDelivered());
+        answer.AssertDelivered();
         Assert.Single(upstream.Requests, static r => r.Method == "POST");
     }
 
@@ -214,7 +214,7 @@ public sealed class UpstreamUnreachableTests
 
         upstream.StartListening();
         Assert.Equal("one", (await upstream.WaitForRequestAsync()).BodyText);
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDuplicate();
         upstream.AssertEachOnce(["one"]);
     }
 

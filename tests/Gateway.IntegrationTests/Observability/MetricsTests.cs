@@ -142,7 +142,7 @@ public sealed class MetricsTests : IDisposable
         await Deadline.UntilAsync(() => gateway.Metrics.Observe("webhookedge.held", ("route", "hook")) == 1, "the delivery is held");
         upstream.StartListening();
 
-        Assert.True((await sending).IsDelivered());
+        (await sending).AssertDelivered();
         await Deadline.UntilAsync(() => gateway.Metrics.Observe("webhookedge.held", ("route", "hook")) == 0, "it is held no more");
     }
 
@@ -179,8 +179,8 @@ public sealed class MetricsTests : IDisposable
 
     private static async Task TrafficAsync(TestGateway gateway)
     {
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDuplicate();
         Assert.Equal(401, (await gateway.SendAsync(Hook.Event("one", secret: "another"))).Status);
         Assert.Equal(200, (await gateway.SendAsync(Hook.Event("one", secret: "another", path: "/watched"))).Status);
         Assert.Equal(403, (await gateway.SendAsync(Hook.Event("one", path: "/aws"))).Status);

@@ -16,7 +16,7 @@ public sealed class OtlpTests
         await using var upstream = TestUpstream.Start();
         await using var gateway = await StartAsync(collector, upstream, Hook.Routes());
 
-        Assert.True((await gateway.SendAsync(Hook.Event("one").WithHeader("traceparent", Sender).WithHeader("tracestate", "vendor=x"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one").WithHeader("traceparent", Sender).WithHeader("tracestate", "vendor=x"))).AssertDelivered();
         Assert.Equal(401, (await gateway.SendAsync(Hook.Event("one", secret: "another"))).Status);
 
         var delivered = await SpanAsync(collector, "accepted");
@@ -55,8 +55,8 @@ public sealed class OtlpTests
         await using var first = await StartAsync(collector, upstream, routes, secrets);
         await using var second = shared ? await StartAsync(collector, upstream, routes, secrets) : null;
 
-        Assert.True((await first.SendAsync(Hook.Event("one"))).IsDelivered());
-        Assert.True((await (second ?? first).SendAsync(Hook.Event("one"))).IsDuplicate());
+        (await first.SendAsync(Hook.Event("one"))).AssertDelivered();
+        (await (second ?? first).SendAsync(Hook.Event("one"))).AssertDuplicate();
 
         var duplicate = await SpanAsync(collector, "duplicate");
         var parent = upstream.Requests[0].Headers["traceparent"]!;
@@ -83,7 +83,7 @@ public sealed class OtlpTests
         await using var upstream = TestUpstream.Start();
         await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets, arguments: ["--urls", "http://127.0.0.1:0", "--OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"]);
 
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
 
         Assert.Single(gateway.Logs.WithEvent(5200));
         Assert.False(upstream.Requests[0].Headers.Contains("traceparent"));
@@ -99,7 +99,7 @@ public sealed class OtlpTests
 
         for (var i = 0; i < 20; i++)
         {
-            Assert.True((await gateway.SendAsync(Hook.Event($"event {i}"))).IsDelivered());
+            (await gateway.SendAsync(Hook.Event($"event {i}"))).AssertDelivered();
         }
 
         await Deadline.WaitAsync(gateway.Logs.WaitForEventAsync(5201), "the log says so");

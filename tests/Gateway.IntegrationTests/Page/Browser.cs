@@ -71,6 +71,9 @@ internal sealed class Sheet : IAsyncDisposable
     /// <summary>Those that hold <paramref name="text"/>.</summary>
     public ILocator this[string selector, string text] => Page.Locator(selector, new() { HasText = text });
 
+    /// <summary>Waits until <paramref name="text"/> stands there: the page is drawn in steps, and what is there already says nothing of the rest.</summary>
+    public Task SaysAsync(string selector, string text) => Assertions.Expect(this[selector]).ToContainTextAsync(text, new() { Timeout = (float)Deadline.Default.TotalMilliseconds });
+
     public Task LiveAsync() => this["#live[data-state=live]"].WaitForAsync();
 
     public ValueTask DisposeAsync() => _context.DisposeAsync();

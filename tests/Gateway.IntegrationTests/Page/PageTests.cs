@@ -29,8 +29,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
 
         Assert.Empty(sheet.Complaints);
         Assert.Empty(elsewhere);
-        Assert.Contains("Nothing was refused", await sheet["#refusals"].InnerTextAsync(), StringComparison.Ordinal);
-        Assert.Contains(gateway.Reloader.Status.Revision, await sheet["#revision"].InnerTextAsync(), StringComparison.Ordinal);
+        await sheet.SaysAsync("#refusals", "Nothing was refused");
+        await sheet.SaysAsync("#revision", gateway.Reloader.Status.Revision);
     }
 
     [Fact]
@@ -67,7 +67,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         await sheet["#filter-reason"].SelectOptionAsync("method-refused");
         await Assertions.Expect(sheet["#refusals button"]).ToHaveCountAsync(1);
 
-        Assert.Contains("method-refused", await sheet["#refusals"].InnerTextAsync(), StringComparison.Ordinal);
+        await sheet.SaysAsync("#refusals", "method-refused");
         await sheet["#filter-route"].SelectOptionAsync("hook");
         await sheet["#refusals .empty"].WaitForAsync();
     }
@@ -110,7 +110,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         await sheet["dialog button", "Forget this event"].ClickAsync();
         await sheet["dialog [role=status]", "Forgotten"].WaitForAsync();
 
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
         Assert.Empty(sheet.Complaints);
     }
 

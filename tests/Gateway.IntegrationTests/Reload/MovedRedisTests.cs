@@ -16,9 +16,9 @@ public sealed class MovedRedisTests
         await using var first = await RedisServer.StartAsync();
         await using var second = await RedisServer.StartAsync();
         await using var gateway = await TestGateway.StartAsync(Hook.Routes("", Hook.WithRedis), upstream.Address, Hook.SecretsWith(first));
-        Assert.True((await gateway.SendAsync(Hook.Event("before"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("before"))).AssertDelivered();
         await first.KillAsync();
-        Assert.True((await gateway.SendAsync(Hook.Event("meanwhile"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("meanwhile"))).AssertDelivered();
         var replay = gateway.Host.Services.GetRequiredService<ReplayGuard>();
         await Deadline.UntilAsync(() => replay.State.Queued > 0, "the commit is owed");
 
@@ -28,10 +28,10 @@ public sealed class MovedRedisTests
         await Deadline.UntilAsync(() => replay.State.Queued == 0, "what was owed is written to the second server");
         Assert.Contains(RedisReplayStore.KeyPrefix + upstream.Requests[1].Headers["X-Webhook-Event-Key"], await second.CommandAsync("KEYS", "*"), StringComparison.Ordinal);
 
-        Assert.True((await gateway.SendAsync(Hook.Event("meanwhile"))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event("meanwhile"))).AssertDuplicate();
         using var client = new HttpClient { BaseAddress = gateway.Admin };
         using var forgotten = await client.PostAsync(new Uri($"/api/replay/hook/forget?key={upstream.Requests[1].Headers["X-Webhook-Event-Key"]}", UriKind.Relative), null);
         Assert.Equal(HttpStatusCode.OK, forgotten.StatusCode);
-        Assert.True((await gateway.SendAsync(Hook.Event("meanwhile"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("meanwhile"))).AssertDelivered();
     }
 }

@@ -44,7 +44,7 @@ public sealed class ReloadTests
         Volatile.Write(ref stop, true);
         await Deadline.WaitAsync(Task.WhenAll(senders), "the senders to end");
 
-        Assert.All(answers, static a => Assert.True(a.IsDelivered()));
+        Assert.All(answers, static a => a.AssertDelivered());
         Assert.Equal(sent, even.Requests.Count + odd.Requests.Count);
         Assert.True(even.Requests.Count > 50 && odd.Requests.Count > 50, "both kinds had traffic");
         foreach (var (upstream, kind) in new[] { (even, "even"), (odd, "odd") })
@@ -67,7 +67,7 @@ public sealed class ReloadTests
         Assert.True(await gateway.ReloadAsync(Hook.Routes().Replace("/hook", "/elsewhere", StringComparison.Ordinal)));
         gate.SetResult();
 
-        Assert.True((await client.ReadResponseAsync()).IsDelivered());
+        (await client.ReadResponseAsync()).AssertDelivered();
         Assert.Equal(404, (await client.ExchangeAsync(Hook.Event("two"))).Status);
         Assert.Single(upstream.Requests);
     }
@@ -80,10 +80,10 @@ public sealed class ReloadTests
         static string Routes(TestUpstream upstream) =>
             Hook.Routes(""" "cluster": "app" """, $$""" "clusters": { "app": { "Destinations": { "a": { "Address": "{{upstream.Address}}" } } } } """);
         await using var gateway = await TestGateway.StartAsync(Routes(here), secrets: Hook.Secrets);
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
 
         Assert.True(await gateway.ReloadAsync(Routes(there)));
-        Assert.True((await gateway.SendAsync(Hook.Event("two"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("two"))).AssertDelivered();
 
         here.AssertEachOnce(["one"]);
         there.AssertEachOnce(["two"]);
@@ -95,12 +95,12 @@ public sealed class ReloadTests
         await using var upstream = TestUpstream.Start();
         static string Routes(int timeout) => Hook.Routes($$""" "timeout": "{{timeout}}s", "rateLimit": { "route": { "permits": 3, "window": "1h" } } """);
         await using var gateway = await TestGateway.StartAsync(Routes(5), upstream.Address, Hook.Secrets);
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
 
         Assert.True(await gateway.ReloadAsync(Routes(6)));
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDuplicate();
         Assert.True(await gateway.ReloadAsync(Routes(7)));
-        Assert.True((await gateway.SendAsync(Hook.Event("two"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("two"))).AssertDelivered();
         var spent = await gateway.SendAsync(Hook.Event("three"));
 
         Assert.Equal(429, spent.Status);
@@ -123,12 +123,12 @@ public sealed class ReloadTests
         var problems = gateway.Reloader.Status.Problems.Where(static p => !p.IsWarning).ToArray();
         Assert.NotEmpty(problems);
         Assert.Equal(problems.Select(static p => p.ToString()), gateway.Logs.WithEvent(5101).Select(static l => (string)l["Problem"]!));
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
 
         Assert.True(await gateway.ReloadAsync(Hook.Routes(""" "timeout": "3s" """)));
         Assert.Equal(1, gateway.Metrics.Observe("webhookedge.config.last_reload_successful"));
         Assert.NotEqual(first.Revision, gateway.Reloader.Status.Revision);
-        Assert.True((await gateway.SendAsync(Hook.Event("two"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("two"))).AssertDelivered();
     }
 
     [Fact]
@@ -168,7 +168,7 @@ public sealed class ReloadTests
         Assert.False(await gateway.ReloadAsync(Hook.Routes(route, file)));
 
         Assert.Contains(gateway.Reloader.Status.Problems, p => !p.IsWarning && p.Path.StartsWith(place, StringComparison.Ordinal));
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
         Assert.True(await gateway.ReloadAsync(Hook.Routes(""" "timeout": "3s" """)));
     }
 
@@ -184,6 +184,6 @@ public sealed class ReloadTests
         Assert.Equal("edge.redis", problem.Path);
         Assert.Empty(gateway.Logs.WithEvent(5102));
         Assert.DoesNotContain("hush-hush-1", gateway.Logs.Everything);
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
     }
 }

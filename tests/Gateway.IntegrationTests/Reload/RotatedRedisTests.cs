@@ -18,7 +18,7 @@ public sealed class RotatedRedisTests
         static string Routes(int timeout) => Hook.Routes($$""" "timeout": "{{timeout}}s", "replay": { "onStoreError": "closed" } """, Hook.WithRedis);
         await using var gateway = await TestGateway.StartAsync(
             Routes(5), upstream.Address, new Dictionary<string, string>(Hook.Secrets) { ["redis"] = $"{redis.ConnectionString},password=first" }, clock);
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
         var first = gateway.Reloader.Status.Revision;
 
         // Nobody with the old password gets in any more, and who was in is out.
@@ -29,7 +29,7 @@ public sealed class RotatedRedisTests
 
         Assert.NotEqual(first, gateway.Reloader.Status.Revision);
         AssertServed(gateway);
-        Assert.True((await gateway.SendAsync(Hook.Event("two"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("two"))).AssertDelivered();
 
         // The old connection's time is over now: the next reloads close it, and not the one in use.
         for (var timeout = 6; timeout < 9; timeout++)
@@ -45,10 +45,10 @@ public sealed class RotatedRedisTests
 
             Assert.True(await reload);
             AssertServed(gateway);
-            Assert.True((await gateway.SendAsync(Hook.Event($"at {timeout}"))).IsDelivered());
+            (await gateway.SendAsync(Hook.Event($"at {timeout}"))).AssertDelivered();
         }
 
-        Assert.True((await gateway.SendAsync(Hook.Event("two"))).IsDuplicate());
+        (await gateway.SendAsync(Hook.Event("two"))).AssertDuplicate();
         Assert.Equal(5, (await redis.CommandAsync("KEYS", "*"))!.Split(' ').Length);
         upstream.AssertEachOnce(["one", "two", "at 6", "at 7", "at 8"]);
     }

@@ -55,7 +55,7 @@ public sealed class WatcherTests : IAsyncDisposable
 
         await File.WriteAllTextAsync(gateway.RoutesPath, text[..(text.Length / 2)]);
         await RefusedAsync(gateway);
-        Assert.True((await gateway.SendAsync(Hook.Event("two"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("two"))).AssertDelivered();
         var logged = gateway.Logs.WithEvent(5101).Count;
         for (var look = 0; look < 20; look++)
         {
@@ -81,7 +81,7 @@ public sealed class WatcherTests : IAsyncDisposable
         _mount.Write("..v1/routes.json", text);
         File.Delete(gateway.RoutesPath);
         File.CreateSymbolicLink(gateway.RoutesPath, _mount.PathOf("routes.json"));
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
 
         // The secret and the file change in one step.
         _mount.Write("..v2/secret", "another secret, no shorter than it");
@@ -91,7 +91,7 @@ public sealed class WatcherTests : IAsyncDisposable
 
         Assert.Equal(404, (await gateway.SendAsync(Hook.Event("two"))).Status);
         Assert.Equal(401, (await gateway.SendAsync(Hook.Event("two", path: "/moved"))).Status);
-        Assert.True((await gateway.SendAsync(Hook.Event("two", "another secret, no shorter than it", "/moved"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("two", "another secret, no shorter than it", "/moved"))).AssertDelivered();
     }
 
     [Fact]
@@ -101,7 +101,7 @@ public sealed class WatcherTests : IAsyncDisposable
 
         File.Delete(gateway.RoutesPath);
         await RefusedAsync(gateway);
-        Assert.True((await gateway.SendAsync(Hook.Event("two"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("two"))).AssertDelivered();
         await File.WriteAllTextAsync(gateway.RoutesPath, gateway.Fill(Removed));
         await TakenAsync(gateway);
 
@@ -120,7 +120,7 @@ public sealed class WatcherTests : IAsyncDisposable
         await AdvanceUntilAsync(() => gateway.Reloader.Status.Successful, "the good file is in force again");
 
         Assert.Equal(1, gateway.Metrics.Observe("webhookedge.config.last_reload_successful"));
-        Assert.True((await gateway.SendAsync(Hook.Event("two"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("two"))).AssertDelivered();
     }
 
     [Fact]
@@ -130,15 +130,15 @@ public sealed class WatcherTests : IAsyncDisposable
 
         File.Delete(Path.Combine(gateway.Directory, "secret"));
         await RefusedAsync(gateway);
-        Assert.True((await gateway.SendAsync(Hook.Event("two"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("two"))).AssertDelivered();
         gateway.WriteSecret("secret", "\n");
         await AdvanceUntilAsync(() => gateway.Reloader.Status.Problems.Any(static p => p.Message.Contains("empty", StringComparison.Ordinal)), "the empty secret is refused");
-        Assert.True((await gateway.SendAsync(Hook.Event("three"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("three"))).AssertDelivered();
         gateway.WriteSecret("secret", "the-secret-after-the-rotation-000\n");
         await TakenAsync(gateway);
 
         Assert.Equal(401, (await gateway.SendAsync(Hook.Event("four"))).Status);
-        Assert.True((await gateway.SendAsync(Hook.Event("four", "the-secret-after-the-rotation-000"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("four", "the-secret-after-the-rotation-000"))).AssertDelivered();
     }
 
     public async ValueTask DisposeAsync()
@@ -150,7 +150,7 @@ public sealed class WatcherTests : IAsyncDisposable
     private async Task<TestGateway> StartAsync()
     {
         var gateway = await TestGateway.StartAsync(Hook.Routes(), _upstream.Address, Hook.Secrets, _clock);
-        Assert.True((await gateway.SendAsync(Hook.Event("one"))).IsDelivered());
+        (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
         return gateway;
     }
 

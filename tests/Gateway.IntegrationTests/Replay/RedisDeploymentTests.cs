@@ -49,7 +49,7 @@ public sealed class RedisDeploymentTests : IDisposable
         Assert.NotNull(await master.CommandAsync("GET", RedisReplayStore.KeyPrefix + Key(1)));
         await master.CommandAsync("WAIT", "1", "5000");
 
-        await sentinel.CommandAsync("SENTINEL", "FAILOVER", "mymaster");
+        await UntilAsync(async () => await sentinel.CommandAsync("SENTINEL", "FAILOVER", "mymaster") == "OK", "the Sentinel to think the replica good enough");
         await UntilAsync(async () => (await replica.CommandAsync("ROLE"))!.StartsWith("master", StringComparison.Ordinal), "the replica to be master");
         await UntilAsync(
             async () =>
@@ -163,14 +163,17 @@ public sealed class RedisDeploymentTests : IDisposable
         }
     }
 
-    /// <summary>A server that changes its role breaks off every connection, also that of who asks what it is.</summary>
+    /// <summary>
+    /// A server that changes its role breaks off every connection, also that of who asks what it is. A Sentinel promotes only a replica that it has heard of
+    /// lately and whose link to the master it has seen to be up, which it asks after every second or ten.
+    /// </summary>
     private static async Task<bool> MetAsync(Func<Task<bool>> condition)
     {
         try
         {
             return await condition();
         }
-        catch (Exception e) when (e is IOException or SocketException)
+        catch (Exception e) when (e is IOException or SocketException || e.Message.StartsWith("NOGOODSLAVE", StringComparison.Ordinal))
         {
             return false;
         }
