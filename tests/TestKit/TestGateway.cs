@@ -110,6 +110,9 @@ internal sealed class TestGateway : IAsyncDisposable
     /// <summary>One request on a connection of its own.</summary>
     public Task<RawResponse> SendAsync(RawRequest request, IPAddress? from = null) => RawHttpClient.SendOnceAsync(EndPoint, request, from);
 
+    /// <summary>Waits until nothing is under way: a delivery is settled after its answer was sent, and a clock that jumps meanwhile ends what it waits for.</summary>
+    public Task QuietAsync() => Deadline.UntilAsync(() => Metrics.Observe("webhookedge.in_flight") == 0, "nothing is in flight");
+
     public Task<RawHttpClient> ConnectAsync(IPAddress? from = null) => RawHttpClient.ConnectAsync(EndPoint, from);
 
     public async ValueTask DisposeAsync()

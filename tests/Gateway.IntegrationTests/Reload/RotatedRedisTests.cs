@@ -34,6 +34,7 @@ public sealed class RotatedRedisTests
         // The old connection's time is over now: the next reloads close it, and not the one in use.
         for (var timeout = 6; timeout < 9; timeout++)
         {
+            await gateway.QuietAsync();
             clock.Advance(TimeSpan.FromMinutes(11));
             var reload = gateway.ReloadAsync(Routes(timeout));
             while (!reload.IsCompleted)
