@@ -173,7 +173,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         delivery.Admission.Begin(context.Features, deadline.Token);
 
         // What follows is YARP's, which asks for the decoded name: a name that cannot be decoded makes it throw. It is told none; the app is told the name as sent.
-        if (delivery.Host.Contains("xn--", StringComparison.OrdinalIgnoreCase))
+        if (HostText.MayBeEncoded(delivery.Host))
         {
             context.Request.Headers.Host = default;
         }

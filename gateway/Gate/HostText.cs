@@ -30,6 +30,12 @@ internal static class HostText
         return !name.IsEmpty && (name[0] == '[' ? IsBracketed(name) : IsName(name));
     }
 
+    /// <summary>
+    /// Whether a label of <paramref name="host"/> may be punycode (RFC 5890 §2.3.2.1, "xn--"), which who asks for the decoded name may fail to decode. Hyphens in a
+    /// row are looked for first: hardly any name has them, and they are found at once.
+    /// </summary>
+    public static bool MayBeEncoded(string host) => host.Contains("--", StringComparison.Ordinal) && host.Contains("xn--", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>The name without the port, and the port; null when none is written.</summary>
     public static ReadOnlySpan<char> Split(ReadOnlySpan<char> host, out int? port)
     {

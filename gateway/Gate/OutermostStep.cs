@@ -11,12 +11,15 @@ internal sealed class OutermostStep(RequestDelegate next, VerdictWriter writer, 
 {
     private static readonly Endpoint s_refused = new(null, EndpointMetadataCollection.Empty, "refused");
 
+    // Senders call us by a few names; the last one that was found valid needs no second look.
+    private string _valid = "";
+
     public Task InvokeAsync(HttpContext context)
     {
         Task rest;
         try
         {
-            rest = HostText.IsValid(context.Request.Headers.Host.ToString()) ? next(context) : RefuseAsync(context);
+            rest = IsValid(context.Request.Headers.Host.ToString()) ? next(context) : RefuseAsync(context);
         }
         catch (Exception e)
         {
@@ -27,6 +30,22 @@ internal sealed class OutermostStep(RequestDelegate next, VerdictWriter writer, 
         return rest.IsCompletedSuccessfully || (!rest.IsCompleted && context.GetEndpoint()?.Metadata.GetMetadata<RoutePolicy>() is not null)
             ? rest
             : AwaitAsync(context, rest);
+    }
+
+    private bool IsValid(string host)
+    {
+        if (host == _valid)
+        {
+            return true;
+        }
+
+        if (!HostText.IsValid(host))
+        {
+            return false;
+        }
+
+        _valid = host;
+        return true;
     }
 
     private Task RefuseAsync(HttpContext context)

@@ -55,6 +55,50 @@ public sealed class WholeInputTests
     }
 
     [Fact]
+    public async Task Reads_that_wait_follow_one_another_and_each_is_awaited_once()
+    {
+        for (var i = 0; i < 100; i++)
+        {
+            var waiting = _input.ReadAsync();
+            Assert.False(waiting.IsCompleted);
+            await _pipe.Writer.WriteAsync(Encoding.ASCII.GetBytes($"bytes {i}"));
+
+            var read = await waiting;
+            Assert.Equal(($"bytes {i}", false), Of(read));
+#pragma warning disable CA2012 // Awaiting it again is what is tried.
+            await Assert.ThrowsAsync<InvalidOperationException>(async () => await waiting);
+#pragma warning restore CA2012
+            _input.AdvanceTo(read.Buffer.End);
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_waits_goes_on_in_its_own_context(bool flows)
+    {
+        var local = new AsyncLocal<string> { Value = "the waiter's" };
+        var seen = new TaskCompletionSource<string?>();
+#pragma warning disable CA2012 // The two ways to wait are what is tried.
+        var waiting = _input.ReadAsync().GetAwaiter();
+#pragma warning restore CA2012
+        Action goOn = () => seen.SetResult(local.Value);
+        if (flows)
+        {
+            waiting.OnCompleted(goOn);
+        }
+        else
+        {
+            waiting.UnsafeOnCompleted(goOn);
+        }
+
+        local.Value = "the writer's";
+        await Task.Run(async () => await _pipe.Writer.WriteAsync("x"u8.ToArray()));
+
+        Assert.Equal(flows ? "the waiter's" : "the writer's", await seen.Task);
+    }
+
+    [Fact]
     public async Task The_end_of_bytes_in_several_segments_is_found_by_either_name_of_it()
     {
         for (var i = 0; i < 3; i++)
