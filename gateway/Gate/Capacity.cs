@@ -32,8 +32,7 @@ internal sealed class Capacity
     private long _maxRequests = 4096;
     private long _maxBytes = 256L * 1024 * 1024;
 
-    // Of routes that take bodies larger than a sixteenth: what is within it must not be given up.
-    private long _widestShare;
+    private long _widestBody;
 
     public Capacity(TimeProvider time)
     {
@@ -57,8 +56,10 @@ internal sealed class Capacity
     public long MaxBufferedBytes => Volatile.Read(ref _maxBytes);
 
     /// <summary>New ceilings; what is held already stays held.</summary>
-    public void SetLimits(long maxRequests, long maxBytes)
+    /// <param name="widestBody">Bytes of the largest body that a route takes.</param>
+    public void SetLimits(long maxRequests, long maxBytes, long widestBody)
     {
+        Volatile.Write(ref _widestBody, widestBody);
         Volatile.Write(ref _maxRequests, maxRequests);
         Volatile.Write(ref _maxBytes, maxBytes);
     }
@@ -153,12 +154,7 @@ internal sealed class Capacity
         if (holding.IsCharged)
         {
             // Small bodies have a reserve in the share too: who shares an address with a stranger that fills it can still prove itself.
-            var share = Math.Max(max / 16, delivery.Policy.BodyLimit * 3 / 2);
-            if (share > Volatile.Read(ref _widestShare))
-            {
-                Volatile.Write(ref _widestShare, share);
-            }
-
+            var share = ShareOf(max, delivery.Policy.BodyLimit);
             var held = _shares.AddBytes(holding.Account, bytes);
             if (held > own && held > (isSmall ? share : share - (share / 4)))
             {
@@ -193,16 +189,19 @@ internal sealed class Capacity
     /// <summary>How much would have to go so that a sixteenth below the first mark is free again; nothing when negative.</summary>
     public (long Requests, long Bytes) Excess() => (Requests - (MaxRequests * 11 / 16), BufferedBytes - (MaxBufferedBytes / 16 * 11));
 
-    /// <summary>The same of one address's share, down to three quarters of it.</summary>
+    /// <summary>The same of one address's share, down to three quarters of it; of the widest share, because what is within it must not be given up.</summary>
     public (long Requests, long Bytes) ExcessOf(AddressAccount account)
     {
         var (requests, bytes) = _shares.Held(account);
-        return (requests - (Math.Max(MaxRequests / 16, SmallestShare) * 3 / 4), bytes - (Math.Max(MaxBufferedBytes / 16, Volatile.Read(ref _widestShare)) / 4 * 3));
+        return (requests - (Math.Max(MaxRequests / 16, SmallestShare) * 3 / 4), bytes - (ShareOf(MaxBufferedBytes, Volatile.Read(ref _widestBody)) / 4 * 3));
     }
 
     /// <summary>How far the bound may be filled by such a body. Whole where a bound is too small to be parted.</summary>
     private static long Mark(long max, bool isStranger, bool isSmall) =>
         max - (isStranger ? max / (isSmall ? 16 : 4) : isSmall ? 0 : max / 8);
+
+    /// <summary>Bytes that one address may hold on a route that takes bodies of <paramref name="bodyLimit"/>: however small the bound, one such body and a half.</summary>
+    private static long ShareOf(long max, long bodyLimit) => Math.Max(max / 16, bodyLimit * 3 / 2);
 
     private void Uncharge(Delivery delivery)
     {

@@ -241,7 +241,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         _waiting.WakeOne(key);
         if (fault is not null)
         {
-            throw new ReplayStoreException(fault.Message, fault);
+            throw new ReplayStoreException(fault.Message, fault) { IsAway = fault.IsAway };
         }
 
         if (known)

@@ -89,7 +89,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
         {
             // What the policies in force hold, whichever compilation made them.
             var held = snapshot.Policies.Values.SelectMany(static policy => policy.Uses).ToList();
-            capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies);
+            capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies, snapshot.Policies.Values.Select(static policy => policy.BodyLimit).DefaultIfEmpty().Max());
             keys.KeepIn(snapshot.Settings.StateDirectory);
             replay.Remember(snapshot.Settings.RememberedEvents);
             lists.Retain(held.OfType<AddressList>().ToHashSet());

@@ -334,6 +334,8 @@ public sealed class AdminApiTests
     [InlineData("multipart/form-data", "x")]
     [InlineData("multipart/form-data; boundary=b", "--b\r\nbroken")]
     [InlineData("application/x-www-form-urlencoded", null)]
+    [InlineData("application/x-www-form-urlencoded; charset=utf-7", "token=x")]
+    [InlineData("application/x-www-form-urlencoded; charset=no-such-thing", "token=x")]
     public async Task What_is_no_form_is_a_wrong_token_and_no_fault_of_the_gateway(string type, string? body)
     {
         await using var gateway = await StartWithTokenAsync();

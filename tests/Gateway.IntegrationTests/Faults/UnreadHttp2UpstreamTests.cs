@@ -8,17 +8,19 @@ namespace WebhookEdge.IntegrationTests.Faults;
 /// <summary>An app over HTTP/2 that answers completely, reads no further and never resets the stream.</summary>
 public sealed class Http2_upstream_that_reads_no_further
 {
+    private const string Routes = """
+        {
+          "clusters": { "app": { "Destinations": { "a": { "Address": "{app}/" } }, "HttpRequest": { "Version": "2", "VersionPolicy": "RequestVersionExact" } } },
+          "routes": { "hook": { "path": "/hook", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "cluster": "app", "timeout": "25s" } }
+        }
+        """;
+
     [Fact]
     public async Task Leaks_neither_slots_nor_buffers_nor_claims()
     {
         await using var upstream = new DeafHttp2Upstream();
         await using var site = await Site.StartAsync(
-            """
-            {
-              "clusters": { "app": { "Destinations": { "a": { "Address": "{app}/" } }, "HttpRequest": { "Version": "2", "VersionPolicy": "RequestVersionExact" } } },
-              "routes": { "hook": { "path": "/hook", "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "cluster": "app" } }
-            }
-            """,
+            Routes,
             placeholders: new Dictionary<string, string> { ["{app}"] = upstream.Address });
 
         // Larger than the window of 64 KiB that a stream begins with, so that most of it can never be sent.
@@ -36,20 +38,43 @@ public sealed class Http2_upstream_that_reads_no_further
         await site.IsIdleAsync();
     }
 
-    /// <summary>Just enough of HTTP/2 (RFC 9113) to answer 200 with nothing to each request's head.</summary>
+    [Fact]
+    public async Task A_connection_on_which_nothing_comes_back_is_pinged_given_up_and_replaced_before_the_routes_time_is_up()
+    {
+        await using var upstream = new DeafHttp2Upstream(dead: 1);
+        await using var site = await Site.StartAsync(Routes, placeholders: new Dictionary<string, string> { ["{app}"] = upstream.Address });
+        var body = Site.Bytes(100);
+
+        var begin = TimeProvider.System.GetTimestamp();
+        var first = await site.SendAsync(Site.Signed(body));
+
+        // Sent, so whether the app acted is unknown, and the sender is told to come again: the ping is sent after five seconds and waited for as long.
+        Assert.Equal(502, first.Status);
+        Assert.True(TimeProvider.System.GetElapsedTime(begin) < TimeSpan.FromSeconds(24), "only the route's time ended it");
+        Assert.Equal(200, (await site.SendAsync(Site.Signed(body))).Status);
+        Assert.Equal(2, upstream.Connections);
+    }
+
+    /// <summary>Just enough of HTTP/2 (RFC 9113) to answer 200 with nothing to each request's head; on the first <c>dead</c> connections nothing at all.</summary>
     private sealed class DeafHttp2Upstream : IAsyncDisposable
     {
         private readonly ReservedPort _port = new();
         private readonly Socket _listener;
         private readonly CancellationTokenSource _stopped = new();
 
-        public DeafHttp2Upstream()
+        private readonly int _dead;
+        private int _connections;
+
+        public DeafHttp2Upstream(int dead = 0)
         {
+            _dead = dead;
             _listener = _port.Listen();
             _ = AcceptAsync();
         }
 
         public string Address => $"http://{_port.EndPoint}";
+
+        public int Connections => Volatile.Read(ref _connections);
 
         public async ValueTask DisposeAsync()
         {
@@ -76,6 +101,7 @@ public sealed class Http2_upstream_that_reads_no_further
         private async Task ServeAsync(Socket socket)
         {
             await using var stream = new NetworkStream(socket, ownsSocket: true);
+            var isDead = Interlocked.Increment(ref _connections) <= _dead;
             try
             {
                 await stream.ReadExactlyAsync(new byte["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".Length], _stopped.Token);
@@ -87,6 +113,11 @@ public sealed class Http2_upstream_that_reads_no_further
                 {
                     await stream.ReadExactlyAsync(head, _stopped.Token);
                     await stream.ReadExactlyAsync(new byte[BinaryPrimitives.ReadInt32BigEndian(head) >>> 8], _stopped.Token);
+                    if (isDead)
+                    {
+                        continue;
+                    }
+
                     if (head[3] == 4 && head[4] == 0)
                     {
                         await stream.WriteAsync(new byte[] { 0, 0, 0, 4, 1, 0, 0, 0, 0 }, _stopped.Token);

@@ -23,7 +23,7 @@ public sealed class CapacityTests : IDisposable
     {
         _metrics = new(_services.GetRequiredService<IMeterFactory>(), _clock);
         _capacity = new(_clock);
-        _capacity.SetLimits(maxRequests: 160, maxBytes: 16 * 1024 * KiB);
+        _capacity.SetLimits(maxRequests: 160, maxBytes: 16 * 1024 * KiB, widestBody: 512 * KiB);
     }
 
     [Theory]
@@ -137,9 +137,20 @@ public sealed class CapacityTests : IDisposable
     }
 
     [Fact]
+    public void What_an_address_holds_within_the_share_of_a_route_of_large_bodies_is_not_given_up()
+    {
+        // A sixteenth is 1 MiB; one and a half of the largest bodies is 6 MiB, of which three quarters are left alone.
+        _capacity.SetLimits(maxRequests: 160, maxBytes: 16 * 1024 * KiB, widestBody: 4 * 1024 * KiB);
+        var delivery = Enter(1, Stranger, policy: RoutePolicy.None with { BodyLimit = 4 * 1024 * KiB })[0];
+        Assert.True(_capacity.TryReserve(delivery, 4 * 1024 * KiB));
+
+        Assert.Equal(-512 * KiB, _capacity.ExcessOf(delivery.Holding.Account).Bytes);
+    }
+
+    [Fact]
     public void A_body_that_is_alone_fits_whatever_its_share_would_be()
     {
-        _capacity.SetLimits(1, 100 * KiB);
+        _capacity.SetLimits(1, 100 * KiB, widestBody: 100 * KiB);
 
         Assert.True(_capacity.TryReserve(Assert.Single(Enter(2, Stranger)), 100 * KiB));
     }
