@@ -31,6 +31,7 @@ internal static class SchemaRules
     private static readonly Dictionary<(Type Owner, string Property), (int Least, int Most)> s_ranges = new()
     {
         [(typeof(LimitsSpec), nameof(LimitsSpec.ConcurrentRequests))] = (1, 1_000_000),
+        [(typeof(LimitsSpec), nameof(LimitsSpec.RememberedEvents))] = (10_000, 100_000_000),
         [(typeof(BudgetSpec), nameof(BudgetSpec.Permits))] = (1, 1_000_000),
         [(typeof(BudgetSpec), nameof(BudgetSpec.Queue))] = (0, 100_000),
         [(typeof(TimestampSpec), nameof(TimestampSpec.ToleranceSeconds))] = (0, 86_400),
