@@ -64,5 +64,31 @@ public sealed class RawTargetTests
         Assert.Equal("RequestMalformed", Word(RawTarget.Judge(Literal, "POST", null)));
     }
 
+    [Theory]
+    [InlineData(true, "/tg/a;b", "the rest of the path has")]
+    [InlineData(true, "/tg/..", "the rest of the path has")]
+    [InlineData(true, "/tgx", "the path differs from the route's")]
+    [InlineData(true, "/other", "the path differs from the route's")]
+    [InlineData(false, "/hook/more", "the path differs from the route's")]
+    [InlineData(false, "/hookmore", "the path differs from the route's")]
+    [InlineData(false, "/ho\tok", "a blank, a control character or one outside ASCII")]
+    [InlineData(false, null, "another host than the Host header")]
+    public void The_operator_is_told_what_is_wrong_with_a_path(bool isPrefix, string? target, string detail) =>
+        Assert.Contains(detail, RawTarget.Judge(isPrefix ? Prefix : Literal, "POST", target).Detail, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("POST", "/nowhere", "RouteUnknown", null)]
+    [InlineData("POST", "/now here", "RequestMalformed", RawTarget.Fault)]
+    [InlineData("POST", "/\u007f", "RequestMalformed", RawTarget.Fault)]
+    [InlineData("POST", "/!~", "RouteUnknown", null)]
+    [InlineData("CONNECT", "localhost:80", "RequestMalformed", "CONNECT")]
+    [InlineData("CONNECT", "local host", "RequestMalformed", "CONNECT")]
+    public void What_matches_no_route_is_unknown_or_malformed(string method, string target, string reason, string? detail)
+    {
+        var verdict = RawTarget.Refuse(method, target);
+
+        Assert.Equal((reason, detail), (verdict.Reason.ToString(), verdict.Detail));
+    }
+
     private static string Word(Verdict verdict) => verdict.Passed ? "Pass" : verdict.Reason.ToString();
 }
