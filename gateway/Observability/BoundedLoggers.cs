@@ -41,6 +41,7 @@ internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
+            logLevel = IsOfTheClient(exception) ? LogLevel.Debug : logLevel;
             if (inner.IsEnabled(logLevel) && (Volatile.Read(ref owner._throttle) is not { } throttle || throttle.Allows(LineOf(eventId, logLevel))))
             {
                 // An exception is written as it is, line by line; one that quotes a stranger's line end, or worse, comes as a part of the text instead.
@@ -55,6 +56,12 @@ internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
                 }
             }
         }
+
+        /// <summary>
+        /// An error in a client's HTTP/2. The server tells of it at Debug, except of one that it meets while it closes the connection (a request whose trailers come
+        /// after less data than it announced, then hanging up): that one passes its own handling and is called a critical fault of the server's.
+        /// </summary>
+        private static bool IsOfTheClient(Exception? exception) => exception?.GetType().Name is "Http2ConnectionErrorException" or "Http2StreamErrorException";
 
         private static bool QuotesControls(Exception? exception)
         {

@@ -39,6 +39,21 @@ public sealed class BoundedLoggersTests : IDisposable
         Assert.Equal([(13, 980L, category), (24, 980L, category)], _logs.WithEvent(1109).Select(static line => ((int)line["Line"]!, (long)line["LeftOut"]!, (string)line["Reason"]!)).Order());
     }
 
+    /// <summary>As of a request whose trailers came after less data than it announced, and whose sender then hung up: the server meets the error while it closes.</summary>
+    [Fact]
+    public void A_clients_broken_HTTP_2_is_no_critical_fault_of_the_servers()
+    {
+        var logger = _loggers.CreateLogger("Microsoft.AspNetCore.Server.Kestrel");
+        _loggers.BoundBy(_throttle);
+
+        foreach (var exception in (Exception[])[new Http2ConnectionErrorException(), new IOException("another")])
+        {
+            logger.Log(LogLevel.Critical, default, "Unexpected exception in HttpConnection.ProcessRequestsAsync.", exception, static (text, _) => text);
+        }
+
+        Assert.Equal([LogLevel.Debug, LogLevel.Critical], _logs.Entries.Select(static line => line.Level));
+    }
+
     [Fact]
     public void The_gateways_own_lines_ask_for_themselves_and_nothing_is_left_out_before_it_serves()
     {
@@ -90,4 +105,7 @@ public sealed class BoundedLoggersTests : IDisposable
         _throttle.Dispose();
         _loggers.Dispose();
     }
+
+    /// <summary>The server's own is internal to it; it is known by its name.</summary>
+    private sealed class Http2ConnectionErrorException() : Exception("HTTP/2 connection error (STREAM_CLOSED)");
 }
