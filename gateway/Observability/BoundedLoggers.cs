@@ -12,6 +12,8 @@ internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
     /// <summary>Of each category; what comes under further ids shares the last line.</summary>
     private const int MostLines = 256;
 
+    private static readonly string s_wordless = new InvalidOperationException().Message;
+
     private LogThrottle? _throttle;
 
     /// <summary>From now on lines are bounded. Before, the host only says why it does not start.</summary>
@@ -41,7 +43,7 @@ internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            logLevel = IsOfTheClient(exception) ? LogLevel.Debug : logLevel;
+            logLevel = IsOfTheClient(eventId, exception) ? LogLevel.Debug : logLevel;
             if (inner.IsEnabled(logLevel) && (Volatile.Read(ref owner._throttle) is not { } throttle || throttle.Allows(LineOf(eventId, logLevel))))
             {
                 // An exception is written as it is, line by line; one that quotes a stranger's line end, or worse, comes as a part of the text instead.
@@ -58,10 +60,13 @@ internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
         }
 
         /// <summary>
-        /// An error in a client's HTTP/2. The server tells of it at Debug, except of one that it meets while it closes the connection (a request whose trailers come
-        /// after less data than it announced, then hanging up): that one passes its own handling and is called a critical fault of the server's.
+        /// What a client did wrong, and the server tells of as a fault of its own; elsewhere it tells of the like at Debug. An error in HTTP/2 that it meets while it
+        /// closes the connection (a request whose trailers come after less data than it announced, then hanging up) passes its own handling. And where it reads on to
+        /// the end of a body that was refused early, its parser throws without a word at trailers that are no text; a reader that we left in a wrong state says so.
         /// </summary>
-        private static bool IsOfTheClient(Exception? exception) => exception?.GetType().Name is "Http2ConnectionErrorException" or "Http2StreamErrorException";
+        private static bool IsOfTheClient(EventId eventId, Exception? exception) =>
+            exception?.GetType().Name is "Http2ConnectionErrorException" or "Http2StreamErrorException"
+            || (eventId.Name == "RequestBodyDrainBodyReaderInvalidState" && exception is InvalidOperationException && exception.Message == s_wordless);
 
         private static bool QuotesControls(Exception? exception)
         {

@@ -54,6 +54,23 @@ public sealed class Broken_bodies : IDisposable
                 ("less data than content-length", "request-malformed", () => OverHttp2Async(site, 20_000, static (client, stream) => client.SendDataAsync(stream, new byte[10], endStream: true))),
             ]);
 
+    /// <summary>Of a request refused by its head the server reads on to the end of the body, and would call what it finds there its own reader's fault.</summary>
+    [Theory]
+    [InlineData("PUT", "/hook", 405)]
+    [InlineData("POST", "/nowhere", 404)]
+    public async Task Trailers_that_are_no_text_behind_a_refusal_are_the_clients_fault_in_the_log_too(string method, string path, int status)
+    {
+        await using var site = await Site.WithOneRouteAsync();
+        await using var client = await RawHttpClient.ConnectAsync(site.Gateway.EndPoint);
+
+        await client.SendAsync($"{method} {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Trailer: \u00ff\u00fe\r\n\r\n");
+        Assert.Equal(status, (await client.ReadResponseAsync()).Status);
+
+        // It hangs up when it has met them and told of it.
+        await client.ReadToCloseAsync();
+        Assert.DoesNotContain(site.Gateway.Logs.Entries, static line => line.Level >= LogLevel.Warning && line.Category.StartsWith("Microsoft.", StringComparison.Ordinal));
+    }
+
     public void Dispose() => _files.Dispose();
 
     private static SslClientAuthenticationOptions Tls => TestCertificate.ClientOptions(SslApplicationProtocol.Http11);
@@ -82,7 +99,8 @@ public sealed class Broken_bodies : IDisposable
         Assert.Equal("", string.Join('\n', lines.Where(static line => line.Category.StartsWith("Microsoft.", StringComparison.Ordinal) && line.Level >= LogLevel.Warning).Take(3)));
         // The clock stands before the day on which the certificate was made (5107).
         Assert.DoesNotContain(lines, static line => line.Level >= LogLevel.Error && line.Event.Id != 5107);
-        Assert.InRange(lines.Count(static line => line.Event.Id == 1100), 1, 2 * 20);
+        // Two kinds of line, and one or the other more: whoever asks in the moment in which a second begins may be counted to none.
+        Assert.InRange(lines.Count(static line => line.Event.Id == 1100), 1, (2 * 20) + 5);
         Assert.InRange(lines.Sum(static line => line.ToString().Length), 1, 40_000);
 
         // And the gateway goes on as if nothing had been.
