@@ -43,7 +43,9 @@ internal sealed class FuzzRun
     public bool Next()
     {
         _round++;
-        Random = new(HashCode.Combine(_seed, _round) & int.MaxValue);
+
+        // Not HashCode.Combine, which is another in each process: a round could not be had again.
+        Random = new(unchecked((_seed * 1_000_003) ^ (_round * 7_919)) & int.MaxValue);
         if (_until == 0 ? _round <= Usual : Stopwatch.GetTimestamp() < _until)
         {
             return true;

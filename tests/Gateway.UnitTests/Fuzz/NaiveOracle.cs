@@ -255,7 +255,8 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
             return Convert.TryFromBase64String(padded, decoded, out var length) && length == bytes && Convert.ToBase64String(decoded, 0, length) == padded;
         }
 
-        return Regex.IsMatch(signature, $@"\A[0-9a-fA-F]{{{bytes * 2}}}\z", Plainly);
+        // All small letters or all capitals.
+        return Regex.IsMatch(signature, $@"\A([0-9a-f]{{{bytes * 2}}}|[0-9A-F]{{{bytes * 2}}})\z", Plainly);
     }
 
     private string Normal(string signature) => scheme.Encoding is "base64" or "base64url" ? signature.TrimEnd('=') : signature.ToLowerInvariant();
