@@ -225,6 +225,9 @@ internal sealed class RangeFeed
     private async Task CheckOnceAsync(CancellationToken cancellationToken)
     {
         Volatile.Write(ref _requested, 0);
+
+        // Counted from its begin as well: whoever misses an address between the moment in which a list is loaded and the end of the check asks for no other.
+        Volatile.Write(ref _checkedAt, _time.GetTimestamp());
         var delay = Refresh;
         try
         {
