@@ -59,7 +59,7 @@ command -v dotnet >/dev/null || die "the .NET SDK of global.json is needed: http
 
 if [ "${1:-}" = --mutation ]; then
     shift
-    vital=(Gate/RawTarget.cs Ingress/RequestShapeCheck.cs Signatures/Verifiers/Ed25519.cs Signatures/Verifiers/PublicKeys.cs Signatures/Verifiers/WeakKeys.cs Signatures/Verifiers/RemoteKeys.cs)
+    vital=(Gate/RawTarget.cs Ingress/RequestShapeCheck.cs Authentication/Verifiers/Ed25519.cs Authentication/Verifiers/PublicKeys.cs Authentication/Verifiers/WeakKeys.cs Authentication/Verifiers/RemoteKeys.cs)
     [ $# -gt 0 ] || set -- "${vital[@]}"
     files=()
     for file in "$@"; do

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Gate;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 using WebhookEdge.Routes;
 using WebhookEdge.Verdicts;

@@ -5,6 +5,7 @@ using WebhookEdge.Configuration;
 using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 using WebhookEdge.Routes;
 using WebhookEdge.Verdicts;

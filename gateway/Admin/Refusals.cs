@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Primitives;
-using WebhookEdge.Gate;
+using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.Routes;
 using WebhookEdge.Verdicts;
 

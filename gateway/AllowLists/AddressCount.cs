@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Numerics;
-using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.AllowLists;
 

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.AllowLists;
 

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
-using WebhookEdge.Gate;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.AllowLists;
 

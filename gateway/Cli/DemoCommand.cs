@@ -3,9 +3,8 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Spectre.Console;
 using WebhookEdge.AllowLists;
-using WebhookEdge.Configuration;
-using WebhookEdge.Gate;
 using WebhookEdge.Hosting;
+using WebhookEdge.Observability;
 using WebhookEdge.Routes;
 using WebhookEdge.Verdicts;
 

@@ -5,9 +5,9 @@ using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using Spectre.Console;
-using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 using WebhookEdge.Ingress;
+using WebhookEdge.Primitives;
 using WebhookEdge.Routes;
 using WebhookEdge.Verdicts;
 

@@ -1,4 +1,4 @@
-using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Cli;
 

@@ -5,10 +5,11 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using WebhookEdge.Authentication;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 using WebhookEdge.Routes;
-using WebhookEdge.Signatures;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Cli;

@@ -5,7 +5,8 @@ using System.Text.Json.Nodes;
 using Spectre.Console;
 using WebhookEdge.Configuration;
 using WebhookEdge.Handshakes;
-using WebhookEdge.Signatures;
+using WebhookEdge.Providers;
+using WebhookEdge.Routes;
 
 namespace WebhookEdge.Cli;
 
@@ -134,7 +135,7 @@ internal static class PresetsCommand
     private static bool SignsUrl(PresetSpec preset) =>
         preset.Scheme.Signed?.Contains("{url}", StringComparison.Ordinal) == true
         || preset.Scheme.Claims?.Url is not null
-        || Signatures.Verifiers.CodeVerifiers.Facts.GetValueOrDefault(preset.Scheme.Kind ?? "") is { SignsUrl: true }
+        || Authentication.Verifiers.CodeVerifiers.Facts.GetValueOrDefault(preset.Scheme.Kind ?? "") is { SignsUrl: true }
         || HandshakeOf(preset) is { NeedsUrl: true };
 
     private static string Proof(SchemeSpec scheme) => (scheme.Kind ?? "hmac") switch

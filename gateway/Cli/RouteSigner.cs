@@ -1,6 +1,7 @@
+using WebhookEdge.Authentication;
 using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
 using WebhookEdge.Routes;
-using WebhookEdge.Signatures;
 
 namespace WebhookEdge.Cli;
 

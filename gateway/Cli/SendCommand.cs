@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net.Http.Headers;
+using WebhookEdge.Authentication;
 using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
 using WebhookEdge.Routes;
-using WebhookEdge.Signatures;
 
 namespace WebhookEdge.Cli;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using WebhookEdge.Configuration;
 using WebhookEdge.Hosting;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Cli;
 

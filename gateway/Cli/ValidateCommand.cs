@@ -1,5 +1,4 @@
 using System.CommandLine;
-using WebhookEdge.Configuration;
 using WebhookEdge.Routes;
 
 namespace WebhookEdge.Cli;

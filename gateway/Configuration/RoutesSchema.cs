@@ -4,12 +4,13 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Schema;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Configuration;
 
 /// <summary>
 /// The JSON schema of routes.json for editors, made from the spec types so that it cannot drift from what the reader takes. It knows structure, words and
-/// units; everything that needs two keys to be seen together is <see cref="RoutesValidator"/>'s.
+/// units; everything that needs two keys to be seen together is the rules of <c>Routes</c>'s.
 /// </summary>
 internal static class RoutesSchema
 {

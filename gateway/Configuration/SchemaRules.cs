@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace WebhookEdge.Configuration;
 
 /// <summary>
-/// What the JSON schema says beyond the shapes of the spec types: the rules of <see cref="RoutesValidator"/> that one value, or the presence of keys beside each other,
+/// What the JSON schema says beyond the shapes of the spec types: the rules of <c>Routes</c> that one value, or the presence of keys beside each other,
 /// can break. Never stricter than the validator: an editor must not underline what the gateway takes.
 /// </summary>
 internal static class SchemaRules

@@ -1,4 +1,4 @@
-using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Forwarding;
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Forwarding;
 

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using WebhookEdge.Gate;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace WebhookEdge.Forwarding;

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Gate;
 

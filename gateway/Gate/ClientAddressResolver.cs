@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Gate;
 

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.ObjectPool;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
@@ -29,7 +30,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
     // With its stack trace the line is long; the line of the refusal itself names each request.
     private readonly LogInterval _checkFaults = new(time, TimeSpan.FromSeconds(10));
 
-    /// <summary>Lets no exception out: <see cref="OutermostStep"/> relies on it.</summary>
+    /// <summary>Lets no exception out: the outermost step relies on it.</summary>
     public async Task InvokeAsync(HttpContext context)
     {
         var startedAt = time.GetTimestamp();

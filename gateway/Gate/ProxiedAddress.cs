@@ -1,4 +1,5 @@
 using System.Net;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Gate;
 

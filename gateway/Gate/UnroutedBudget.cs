@@ -1,5 +1,6 @@
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
+using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Gate;

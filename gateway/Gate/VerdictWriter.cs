@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Gate;

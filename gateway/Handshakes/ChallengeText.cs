@@ -1,5 +1,6 @@
 using System.Buffers;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Handshakes;
 

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Handshakes;

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
-using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 using WebhookEdge.Routes;
 

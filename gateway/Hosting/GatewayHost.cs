@@ -1,22 +1,18 @@
+using System.Text;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Console;
-using System.Text;
 using WebhookEdge.Admin;
-using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
-using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Ingress;
 using WebhookEdge.Observability;
-using WebhookEdge.RateLimits;
-using WebhookEdge.Replay;
 using WebhookEdge.Routes;
 using Yarp.ReverseProxy.Configuration;
 

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using WebhookEdge.Admin;
 using WebhookEdge.AllowLists;
+using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Ingress;
@@ -10,7 +11,6 @@ using WebhookEdge.Observability;
 using WebhookEdge.RateLimits;
 using WebhookEdge.Replay;
 using WebhookEdge.Routes;
-using WebhookEdge.Signatures.Verifiers;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Ingress;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
-using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Ingress;
 

@@ -3,8 +3,8 @@ using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
-using WebhookEdge.Gate;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Ingress;
 

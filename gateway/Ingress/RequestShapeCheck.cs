@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Ingress;

@@ -1,5 +1,5 @@
 using System.Threading.RateLimiting;
-using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.RateLimits;
 

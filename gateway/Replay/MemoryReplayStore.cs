@@ -1,5 +1,6 @@
 using System.Numerics;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Replay;
 

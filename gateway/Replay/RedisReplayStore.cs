@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using StackExchange.Redis;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Replay;
 

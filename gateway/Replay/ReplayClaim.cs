@@ -1,4 +1,5 @@
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Replay;
 

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.ObjectPool;
 using WebhookEdge.Gate;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Replay;

@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Replay;
 

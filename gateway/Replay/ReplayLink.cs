@@ -1,4 +1,5 @@
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Replay;
 

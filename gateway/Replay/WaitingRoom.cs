@@ -1,3 +1,5 @@
+using WebhookEdge.Primitives;
+
 namespace WebhookEdge.Replay;
 
 /// <summary>

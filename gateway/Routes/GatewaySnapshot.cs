@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 using Yarp.ReverseProxy.Configuration;
 

@@ -3,7 +3,8 @@ using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 using WebhookEdge.Handshakes;
-using WebhookEdge.Signatures;
+using WebhookEdge.Primitives;
+using WebhookEdge.Providers;
 using Yarp.ReverseProxy.Configuration;
 
 namespace WebhookEdge.Routes;

@@ -1,13 +1,15 @@
 using WebhookEdge.AllowLists;
+using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Configuration;
 using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Handshakes;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
+using WebhookEdge.Providers;
 using WebhookEdge.RateLimits;
 using WebhookEdge.Replay;
-using WebhookEdge.Signatures;
-using WebhookEdge.Signatures.Verifiers;
+using WebhookEdge.Routes.Rules;
 using WebhookEdge.Verdicts;
 using Yarp.ReverseProxy.Configuration;
 

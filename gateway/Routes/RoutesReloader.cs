@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using WebhookEdge.Configuration;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Routes;
 

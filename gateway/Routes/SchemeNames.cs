@@ -1,6 +1,6 @@
+using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Configuration;
-using WebhookEdge.Signatures;
-using WebhookEdge.Signatures.Verifiers;
+using WebhookEdge.Providers;
 
 namespace WebhookEdge.Routes;
 

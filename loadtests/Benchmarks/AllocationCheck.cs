@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
-using WebhookEdge.Gate;
+using WebhookEdge.Authentication;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
-using WebhookEdge.Signatures;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.LoadTests;

@@ -6,6 +6,7 @@ using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 
 namespace WebhookEdge.LoadTests;

@@ -2,10 +2,10 @@ using System.Security.Cryptography;
 using BenchmarkDotNet.Attributes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using WebhookEdge.Authentication;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
-using WebhookEdge.Signatures;
-using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.LoadTests;
 

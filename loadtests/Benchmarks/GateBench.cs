@@ -4,9 +4,9 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Http;
-using WebhookEdge.Configuration;
 using WebhookEdge.Cli;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 using WebhookEdge.Routes;
 using WebhookEdge.Verdicts;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
-using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.LoadTests;
 

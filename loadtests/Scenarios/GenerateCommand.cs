@@ -1,5 +1,5 @@
 using System.CommandLine;
-using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.LoadTests;
 

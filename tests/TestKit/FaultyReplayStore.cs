@@ -1,4 +1,5 @@
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 
 namespace WebhookEdge.TestKit;

@@ -5,7 +5,7 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebhookEdge.Gate;
-using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 using WebhookEdge.Verdicts;
 

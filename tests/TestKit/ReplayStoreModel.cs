@@ -1,3 +1,4 @@
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 
 namespace WebhookEdge.TestKit;

@@ -3,8 +3,8 @@ using System.Net;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using WebhookEdge.Gate;
 using WebhookEdge.Hosting;
+using WebhookEdge.Observability;
 using WebhookEdge.Routes;
 
 namespace WebhookEdge.TestKit;

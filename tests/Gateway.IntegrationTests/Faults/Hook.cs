@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using WebhookEdge.Gate;
+using WebhookEdge.Observability;
 using WebhookEdge.TestKit;
 using WebhookEdge.Verdicts;
 

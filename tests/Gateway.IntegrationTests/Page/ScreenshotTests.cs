@@ -1,5 +1,4 @@
 using Microsoft.Playwright;
-using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Page;
 

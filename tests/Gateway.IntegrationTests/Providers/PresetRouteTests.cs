@@ -1,5 +1,7 @@
 using System.Text;
-using WebhookEdge.Signatures;
+using WebhookEdge.Authentication;
+using WebhookEdge.Primitives;
+using WebhookEdge.Providers;
 using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Providers;

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 using WebhookEdge.TestKit;
 

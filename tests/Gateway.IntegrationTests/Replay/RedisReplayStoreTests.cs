@@ -5,6 +5,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 using WebhookEdge.TestKit;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
-using WebhookEdge.IntegrationTests.Faults;
 using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Requests;

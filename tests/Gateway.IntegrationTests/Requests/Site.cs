@@ -4,7 +4,6 @@ using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Gate;
-using WebhookEdge.Observability;
 using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Requests;

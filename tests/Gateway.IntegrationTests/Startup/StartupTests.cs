@@ -2,7 +2,6 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using WebhookEdge.IntegrationTests.Requests;
-using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Startup;
 

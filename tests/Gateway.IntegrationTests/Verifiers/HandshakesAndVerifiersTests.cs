@@ -3,9 +3,10 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using WebhookEdge.Configuration;
-using WebhookEdge.Signatures;
-using WebhookEdge.Signatures.Verifiers;
+using WebhookEdge.Authentication;
+using WebhookEdge.Authentication.Verifiers;
+using WebhookEdge.Primitives;
+using WebhookEdge.Providers;
 using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Verifiers;

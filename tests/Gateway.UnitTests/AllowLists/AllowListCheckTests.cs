@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Gate;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.UnitTests.AllowLists;

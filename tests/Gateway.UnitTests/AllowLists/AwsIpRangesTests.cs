@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text;
 using WebhookEdge.AllowLists;
-using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 using Xunit.Abstractions;
 
 namespace WebhookEdge.UnitTests.AllowLists;

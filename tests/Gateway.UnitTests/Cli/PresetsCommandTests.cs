@@ -1,7 +1,7 @@
 using System.Text;
 using WebhookEdge.Cli;
+using WebhookEdge.Providers;
 using WebhookEdge.Routes;
-using WebhookEdge.Signatures;
 
 namespace WebhookEdge.UnitTests.Cli;
 

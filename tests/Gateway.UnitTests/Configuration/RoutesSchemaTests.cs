@@ -1,5 +1,6 @@
 using System.Text.Json;
 using WebhookEdge.Configuration;
+using WebhookEdge.UnitTests.Routes.Rules;
 
 namespace WebhookEdge.UnitTests.Configuration;
 

@@ -4,7 +4,9 @@ using System.Text.RegularExpressions;
 using Json.Schema;
 using WebhookEdge.Cli;
 using WebhookEdge.Configuration;
-using WebhookEdge.Signatures;
+using WebhookEdge.Providers;
+using WebhookEdge.Routes;
+using WebhookEdge.UnitTests.Routes.Rules;
 using YamlDotNet.RepresentationModel;
 
 namespace WebhookEdge.UnitTests.Configuration;

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using WebhookEdge.Forwarding;
-using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.UnitTests.Forwarding;
 

@@ -1,6 +1,6 @@
 using WebhookEdge.Configuration;
 using WebhookEdge.Forwarding;
-using WebhookEdge.Signatures;
+using WebhookEdge.Providers;
 
 namespace WebhookEdge.UnitTests.Forwarding;
 

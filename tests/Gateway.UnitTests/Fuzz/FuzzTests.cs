@@ -4,10 +4,10 @@ using System.Text.Json;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Configuration;
-using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 using WebhookEdge.TestKit;
-using WebhookEdge.UnitTests.Configuration;
-using WebhookEdge.UnitTests.Signatures;
+using WebhookEdge.UnitTests.Authentication;
+using WebhookEdge.UnitTests.Routes.Rules;
 using WebhookEdge.Verdicts;
 using Xunit.Abstractions;
 

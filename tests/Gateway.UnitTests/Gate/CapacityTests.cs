@@ -4,6 +4,7 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using WebhookEdge.Gate;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.TestKit;
 using WebhookEdge.Verdicts;
 

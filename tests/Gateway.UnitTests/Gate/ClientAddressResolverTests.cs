@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.UnitTests.Gate;
 

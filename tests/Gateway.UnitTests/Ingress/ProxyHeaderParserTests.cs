@@ -2,8 +2,8 @@ using System.Net;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
-using WebhookEdge.Gate;
 using WebhookEdge.Ingress;
+using WebhookEdge.Primitives;
 using WebhookEdge.TestKit;
 
 namespace WebhookEdge.UnitTests.Ingress;

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Gate;
 using WebhookEdge.Ingress;
-using WebhookEdge.Verdicts;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.UnitTests.Ingress;
 

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 using WebhookEdge.RateLimits;
 using WebhookEdge.TestKit;
 using WebhookEdge.Verdicts;

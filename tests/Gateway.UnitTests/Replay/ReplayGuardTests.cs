@@ -1,5 +1,6 @@
 using System.Globalization;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 using WebhookEdge.TestKit;
 using WebhookEdge.Verdicts;

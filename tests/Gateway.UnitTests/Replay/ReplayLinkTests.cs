@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 using WebhookEdge.TestKit;
 using WebhookEdge.Verdicts;

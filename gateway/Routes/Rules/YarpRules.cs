@@ -1,0 +1,70 @@
+using System.Text.Json;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using WebhookEdge.Configuration;
+using WebhookEdge.Forwarding;
+using Yarp.ReverseProxy.Configuration;
+
+namespace WebhookEdge.Routes.Rules;
+
+/// <summary>
+/// YARP's own reader and validator, asked outside a running proxy, so that <c>clusters</c> and <c>transforms</c> mean exactly what YARP documents
+/// and every complaint of YARP's is known before a revision is published.
+/// </summary>
+internal static class YarpRules
+{
+    /// <summary>Reads the <c>clusters</c> object, whose keys the validator has held against YARP's type (YARP itself passes over those it does not know).</summary>
+    public static IReadOnlyDictionary<string, ClusterConfig> ReadClusters(IReadOnlyDictionary<string, JsonElement> clusters, ICollection<ConfigProblem> problems)
+    {
+        var read = new Dictionary<string, ClusterConfig>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (id, element) in clusters)
+        {
+            try
+            {
+                var text = new MemoryStream();
+                using (var writer = new Utf8JsonWriter(text))
+                {
+                    writer.WriteStartObject();
+                    writer.WriteStartObject("Clusters");
+                    writer.WritePropertyName(id);
+                    element.WriteTo(writer);
+                    writer.WriteEndObject();
+                    writer.WriteEndObject();
+                }
+
+                text.Position = 0;
+                var configuration = new ConfigurationBuilder().AddJsonStream(text).Build();
+                using var services = new ServiceCollection().AddLogging().AddReverseProxy().LoadFromConfig(configuration).Services.BuildServiceProvider();
+                read[id] = services.GetRequiredService<IProxyConfigProvider>().GetConfig().Clusters[0];
+            }
+            catch (Exception e) when (e is FormatException or InvalidOperationException or ArgumentException or InvalidDataException or OverflowException)
+            {
+                problems.Add(new($"clusters.{id}", e.Message, "see YARP's documentation of clusters"));
+            }
+        }
+
+        return read;
+    }
+
+    /// <summary>What YARP itself says against these routes and clusters.</summary>
+    public static async Task ValidateAsync(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, Func<ClusterConfig, string> pathOf, ICollection<ConfigProblem> problems)
+    {
+        await using var services = new ServiceCollection().AddLogging().AddReverseProxy().AddTransforms<ForwardTransforms>().Services.BuildServiceProvider();
+        var validator = services.GetRequiredService<IConfigValidator>();
+        foreach (var cluster in clusters)
+        {
+            foreach (var fault in await validator.ValidateClusterAsync(cluster))
+            {
+                problems.Add(new(pathOf(cluster), fault.Message));
+            }
+        }
+
+        foreach (var route in routes)
+        {
+            foreach (var fault in await validator.ValidateRouteAsync(route))
+            {
+                problems.Add(new($"routes.{route.RouteId}", fault.Message));
+            }
+        }
+    }
+}
