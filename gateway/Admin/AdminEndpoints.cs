@@ -226,7 +226,7 @@ internal sealed class AdminEndpoints
             return Results.Problem($"there is no route {route}", statusCode: StatusCodes.Status404NotFound, title: "unknown route");
         }
 
-        if (!ReplayKey.TryParse(context.Request.Query["key"].ToString(), out var key))
+        if (!EventKey.TryParse(context.Request.Query["key"].ToString(), out var key))
         {
             return Results.Problem("add ?key=<64 hex digits>: the event key from the log line or the X-Webhook-Event-Key header", statusCode: StatusCodes.Status400BadRequest, title: "no event key");
         }

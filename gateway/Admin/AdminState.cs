@@ -14,7 +14,7 @@ namespace WebhookEdge.Admin;
 
 /// <summary>Collects what the gateway knows of itself into views. Reads only; asked once a second at most while somebody looks.</summary>
 internal sealed class AdminState(
-    SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, RouteActivities activities, UpstreamStates upstreams, RejectJournal journal, SecretUse secretUse, TimeProvider time)
+    SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, GatewayMetrics metrics, UpstreamStates upstreams, RejectJournal journal, SecretUse secretUse, TimeProvider time)
 {
     private const int Shown = 60;
     private static readonly TimeSpan UnusedFor = TimeSpan.FromHours(24);
@@ -84,7 +84,7 @@ internal sealed class AdminState(
     {
         foreach (var check in policy.Checks)
         {
-            if ((check is ShadowCheck shadow ? shadow.Inner : check) is AllowListCheck allow)
+            if ((check is ObserveOnlyCheck shadow ? shadow.Inner : check) is AllowListCheck allow)
             {
                 return allow;
             }
@@ -114,10 +114,10 @@ internal sealed class AdminState(
 
     private RouteView Route(RoutePolicy policy, StoreView store, ILookup<string, SecretLastUse> secrets)
     {
-        var activity = policy.Activity ?? activities.Of(policy.RouteId);
+        var activity = policy.Stats ?? metrics.Requests.Of(policy.RouteId);
         var upstream = upstreams.Of(policy.RouteId);
-        var lately = new CountsView(activity.Lately(Fate.Delivered), activity.Lately(Fate.Failed), activity.Lately(Fate.Refused), activity.Lately(Fate.Duplicate), activity.Lately(Fate.Answered));
-        var observed = policy.Checks.OfType<ShadowCheck>().Select(static check => check.Stage.ToString().ToLowerInvariant()).Distinct().ToArray();
+        var lately = new CountsView(activity.Lately(Outcome.Delivered), activity.Lately(Outcome.Failed), activity.Lately(Outcome.Refused), activity.Lately(Outcome.Duplicate), activity.Lately(Outcome.Answered));
+        var observed = policy.Checks.OfType<ObserveOnlyCheck>().Select(static check => StageNames.Of(check.Stage)).Distinct().ToArray();
         var accepted = lately.Delivered + lately.Duplicates;
         var latencies = activity.Latencies();
         var series = Series(activity);
@@ -126,7 +126,7 @@ internal sealed class AdminState(
         {
             Accepted = accepted,
             Failed = lately.Failed,
-            Lookalikes = Reasons.Where(RouteHealth.LooksAuthentic).Sum(activity.Lately),
+            Lookalikes = Reasons.Where(static reason => reason.Describe().Proof == SenderProof.WrongProof).Sum(activity.Lately),
             FromElsewhere = activity.Lately(RejectReason.AddressNotAllowed),
             Observes = observed.Length > 0,
             Destinations = upstream.Count,
@@ -143,10 +143,10 @@ internal sealed class AdminState(
             Provider = policy.Provider,
             Health = health,
             Observed = observed,
-            Checks = [.. policy.Checks.Select(static check => check.Stage.ToString().ToLowerInvariant()).Distinct()],
+            Checks = [.. policy.Checks.Select(static check => StageNames.Of(check.Stage)).Distinct()],
             Rate = Rate(series),
             Lately = lately,
-            Total = new(activity.Total(Fate.Delivered), activity.Total(Fate.Failed), activity.Total(Fate.Refused), activity.Total(Fate.Duplicate), activity.Total(Fate.Answered)),
+            Total = new(activity.Total(Outcome.Delivered), activity.Total(Outcome.Failed), activity.Total(Outcome.Refused), activity.Total(Outcome.Duplicate), activity.Total(Outcome.Answered)),
             Success = accepted + lately.Failed == 0 ? null : (double)accepted / (accepted + lately.Failed),
             P50Ms = Rounded(LatencyBuckets.Quantile(latencies, 0.5)),
             P99Ms = Rounded(LatencyBuckets.Quantile(latencies, 0.99)),
@@ -165,7 +165,7 @@ internal sealed class AdminState(
     }
 
     private UnroutedView Unrouted() =>
-        new(activities.Unrouted.Lately(RejectReason.RouteUnknown), activities.Unrouted.Total(RejectReason.RouteUnknown), Series(activities.Unrouted));
+        new(metrics.Requests.Unrouted.Lately(RejectReason.RouteUnknown), metrics.Requests.Unrouted.Total(RejectReason.RouteUnknown), Series(metrics.Requests.Unrouted));
 
     private IReadOnlyList<SecretView> SecretsOf(SecretLastUse[] uses)
     {
@@ -183,7 +183,7 @@ internal sealed class AdminState(
     private static IReadOnlyList<ReasonView> ReasonsOf(Func<RejectReason, int> lately, Func<RejectReason, long> total) =>
         [.. Reasons.Select(reason => new ReasonView(reason.Describe().Slug, lately(reason), total(reason))).Where(static view => view.Total > 0).OrderByDescending(static view => view.Lately).ThenByDescending(static view => view.Total)];
 
-    private static FailureView? Failure(RouteActivity activity)
+    private static FailureView? Failure(RouteStats activity)
     {
         if (activity.SinceFailed is not { } since)
         {
@@ -194,9 +194,9 @@ internal sealed class AdminState(
         return new(Math.Floor(since.TotalSeconds), status == 0 ? null : status, status == 0 ? reason.Describe().Slug : null, activity.FailuresInRow);
     }
 
-    private static SeriesView? Series(RouteActivity activity)
+    private static SeriesView? Series(RouteStats activity)
     {
-        var series = new SeriesView(activity.Seconds(Fate.Delivered, Shown), activity.Seconds(Fate.Failed, Shown), activity.Seconds(Fate.Refused, Shown), activity.Seconds(Fate.Duplicate, Shown));
+        var series = new SeriesView(activity.Seconds(Outcome.Delivered, Shown), activity.Seconds(Outcome.Failed, Shown), activity.Seconds(Outcome.Refused, Shown), activity.Seconds(Outcome.Duplicate, Shown));
         return series.Delivered.Concat(series.Failed).Concat(series.Refused).Concat(series.Duplicates).Any(static n => n > 0) ? series : null;
     }
 

@@ -43,9 +43,9 @@ internal sealed class Refusals(RejectJournal journal, SnapshotProvider snapshots
         }
 
         var (entry, headers) = found;
-        var (stage, meaning, advice) = RefusalGuide.Of(entry.Reason);
+        var row = entry.Reason.Describe();
         return new(
-            View(entry), stage, meaning, advice, Addresses(entry), [.. headers.Select(static name => Cut(name, LongestHeaderName))], entry.DeclaredBytes,
+            View(entry), StageNames.Of(row.Stage), row.Meaning, row.Advice, Addresses(entry), [.. headers.Select(static name => Cut(name, LongestHeaderName))], entry.DeclaredBytes,
             entry.BodyBytes == 0 ? "not hashed: the body was not read" : entry.EventKey is { } key ? $"event key {key}" : "not hashed: refused before an event key was made", entry.RequestId, entry.EventKey);
     }
 

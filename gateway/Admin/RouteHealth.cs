@@ -12,7 +12,7 @@ internal readonly record struct HealthFacts
     /// <summary>Authentic and not delivered.</summary>
     public long Failed { get; init; }
 
-    /// <summary>Refused although something of a sender's proof was there; see <see cref="RouteHealth.LooksAuthentic"/>.</summary>
+    /// <summary>Refused although something of a sender's proof was there; see <see cref="SenderProof.WrongProof"/>.</summary>
     public long Lookalikes { get; init; }
 
     public long FromElsewhere { get; init; }
@@ -109,10 +109,6 @@ internal static class RouteHealth
             : facts.Accepted > 0 ? new("green", [$"{Counted(facts.Accepted, "delivery", "deliveries")}, none failed"])
             : new("grey", ["nothing came in the last five minutes"]);
     }
-
-    /// <summary>A stranger's probe has no proof at all, or comes to the wrong door; these had one that did not hold.</summary>
-    public static bool LooksAuthentic(RejectReason reason) =>
-        reason is RejectReason.SignatureMismatch or RejectReason.SignatureMalformed or RejectReason.TimestampOutsideWindow or RejectReason.CredentialMismatch;
 
     private static string Counted(long count, string one, string many) => count == 1 ? $"1 {one}" : $"{count} {many}";
 }

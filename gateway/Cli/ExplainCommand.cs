@@ -133,7 +133,7 @@ internal static class ExplainCommand
         var stopped = false;
         foreach (var check in policy.Checks)
         {
-            var name = check.Stage.ToString();
+            var name = StageNames.Of(check.Stage);
             var what = NameOf(check);
             var refusedBefore = rows.Exists(static row => row.Outcome is Outcome.Refused or Outcome.Observed);
             if (stopped || (check.Stage >= Stage.RouteRate && refusedBefore))

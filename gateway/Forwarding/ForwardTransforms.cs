@@ -132,7 +132,7 @@ internal sealed class ForwardTransforms : ITransformProvider
                 Set(headers, ForwardedHeaders.KeyId, proof.KeyId);
             }
 
-            if (delivery.EventKey is { } key)
+            if (delivery.EventKeyText is { } key)
             {
                 Set(headers, ForwardedHeaders.EventKey, key);
                 Set(headers, ForwardedHeaders.IdempotencyKey, key);
@@ -160,7 +160,7 @@ internal sealed class ForwardTransforms : ITransformProvider
                 Set(headers, "X-Forwarded-Host", host);
             }
 
-            delivery.Watch?.Propagate(headers);
+            delivery.Trace?.Propagate(headers);
             if (context.ProxyRequest.RequestUri is { } configuredUri)
             {
                 OutgoingText.RequireVisible(configuredUri.PathAndQuery);

@@ -19,17 +19,13 @@ internal sealed class Delivery
     private TaskCompletionSource? _sent;
     private CancellationTokenSource? _stopSending;
     private volatile bool _sendingStopped;
-    private readonly byte[] _eventKeyDigest = new byte[EventKeyLength];
-    private bool _hasEventKey;
-    private string? _eventKey;
+    private EventKey? _eventKey;
+    private string? _eventKeyText;
     private KeyValuePair<string, StringValues>[] _headerLines = new KeyValuePair<string, StringValues>[32];
     private int _headerLineCount;
-    private readonly RequestWatch _watch = new();
-    private bool _watched;
+    private readonly RequestTrace _trace = new();
+    private bool _traced;
     private bool _held;
-
-    /// <summary>Length of an event key in bytes: a SHA-256.</summary>
-    public const int EventKeyLength = 32;
 
     public Delivery() => Admission = new(this);
 
@@ -95,11 +91,19 @@ internal sealed class Delivery
 
     public IDeliveryClaim? Claim { get; set; }
 
-    /// <summary>The event's replay key in lower-case hex; also the <c>Idempotency-Key</c> that goes upstream. Null when the route has replay off.</summary>
-    public string? EventKey => _eventKey ??= _hasEventKey ? Convert.ToHexStringLower(_eventKeyDigest) : null;
+    /// <summary>What tells the event from the sender's others. Null when the route has replay off, and before the key was made.</summary>
+    public EventKey? EventKey
+    {
+        get => _eventKey;
+        set
+        {
+            _eventKey = value;
+            _eventKeyText = null;
+        }
+    }
 
-    /// <summary>The same key as bytes; empty before it was set.</summary>
-    public ReadOnlySpan<byte> EventKeyDigest => _hasEventKey ? _eventKeyDigest : default;
+    /// <summary>The same key in lower-case hex, as it goes upstream as <c>Idempotency-Key</c>; made when somebody asks for it, which a refusal does not.</summary>
+    public string? EventKeyText => _eventKeyText ??= _eventKey?.ToString();
 
     /// <summary>The replay store was away and this delivery goes on without it (<c>onStoreError: open</c>).</summary>
     public bool ReplayStoreSkipped { get; set; }
@@ -158,36 +162,36 @@ internal sealed class Delivery
     /// <summary>Timestamp from <see cref="TimeProvider.GetTimestamp"/> at the request's head.</summary>
     public long StartedAt { get; private set; }
 
-    /// <summary>Watches this request stage by stage; null for most requests of a busy route.</summary>
-    public RequestWatch? Watch => _watched ? _watch : null;
+    /// <summary>Follows this request stage by stage; null for most requests of a busy route.</summary>
+    public RequestTrace? Trace => _traced ? _trace : null;
 
     /// <summary>Of a duplicate: which span delivered the event.</summary>
     public TraceRef FirstTrace { get; set; }
 
-    /// <summary>Decides whether this request is watched. Called once it is open.</summary>
+    /// <summary>Decides whether this request is traced or timed. Called once it is open.</summary>
     public void Begin(GatewayMetrics metrics, TimeProvider time, long startedAt)
     {
         StartedAt = startedAt;
-        var timed = Policy.Numbers is { } numbers && numbers.ShouldTime(startedAt);
+        var timed = Policy.Stats is { } stats && stats.ShouldTime(startedAt);
         if (timed || metrics.Tracing.IsOn)
         {
             var activity = metrics.Tracing.Start(Policy.RouteId, Policy.Provider, Policy.IsPrefix ? Policy.Path + "{**rest}" : Policy.Path, Method, Headers["traceparent"]);
-            _watch.Begin(time, timed ? Policy.Numbers : null, activity, startedAt);
-            _watched = true;
+            _trace.Begin(time, timed ? Policy.Stats : null, activity, startedAt);
+            _traced = true;
         }
     }
 
     /// <summary>Tells the trace how the request ended; the time since the last check was the upstream's if the request was forwarded.</summary>
-    public void EndWatch(string outcome, string reason, int status, string requestId)
+    public void EndTrace(string outcome, string reason, int status, string requestId)
     {
-        if (Watch is { } watch)
+        if (Trace is { } trace)
         {
             if (Admission.HasBegun)
             {
-                watch.Forwarded(UpstreamStatus);
+                trace.Forwarded(UpstreamStatus);
             }
 
-            watch.Ended(outcome, reason, status, requestId, watch.Activity is null ? null : EventKey, FirstTrace);
+            trace.Ended(outcome, reason, status, requestId, trace.Activity is null ? null : EventKeyText, FirstTrace);
         }
     }
 
@@ -207,19 +211,12 @@ internal sealed class Delivery
     /// <summary>A connection attempt is about to be repeated.</summary>
     public void Hold()
     {
-        Policy.Numbers?.Retried();
+        Policy.Stats?.Retried();
         if (!_held)
         {
             _held = true;
-            Policy.Numbers?.HoldBegins();
+            Policy.Stats?.HoldBegins();
         }
-    }
-
-    /// <summary>Sets the event's key; its text is made when somebody asks for it, which a refusal does not.</summary>
-    public void SetEventKey(ReadOnlySpan<byte> digest)
-    {
-        digest.CopyTo(_eventKeyDigest);
-        _hasEventKey = true;
     }
 
     /// <summary>Every check that asks for proof has passed: what is held counts against no stranger's share any more.</summary>
@@ -339,8 +336,7 @@ internal sealed class Delivery
         Proof = null;
         Trust = TrustLevel.Observed;
         Claim = null;
-        _eventKey = null;
-        _hasEventKey = false;
+        EventKey = null;
         Array.Clear(_headerLines, 0, _headerLineCount);
         _headerLineCount = 0;
         ReplayStoreSkipped = false;
@@ -366,16 +362,16 @@ internal sealed class Delivery
 
     private void EndCounts()
     {
-        if (_watched)
+        if (_traced)
         {
-            _watched = false;
-            _watch.Close();
+            _traced = false;
+            _trace.Close();
         }
 
         if (_held)
         {
             _held = false;
-            Policy.Numbers?.HoldEnds();
+            Policy.Stats?.HoldEnds();
         }
     }
 }

@@ -16,7 +16,7 @@ namespace WebhookEdge.Gate;
 /// The request path, top to bottom: route, open, decide, refuse or admit, forward (holding while the upstream refuses connections), settle, record.
 /// First step inside YARP's pipeline, so every proxied endpoint passes here and no route can skip it.
 /// </summary>
-internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, LastResort lastResort, Capacity capacity, UnroutedBudget unrouted, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
+internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, OutcomeRecorder recorder, LastResort lastResort, Capacity capacity, UnroutedBudget unrouted, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
@@ -72,7 +72,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
 
             if (verdict.Passed)
             {
-                writer.Forwarded(context, delivery, OutcomeOf(delivery), startedAt);
+                recorder.Forwarded(context, delivery, OutcomeOf(delivery), startedAt);
             }
             else if (verdict.Answer is { } answer)
             {
@@ -162,7 +162,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
     {
         if (delivery.WouldRefuse != RejectReason.NotDecided)
         {
-            writer.Observed(context, delivery);
+            recorder.Observed(context, delivery);
         }
 
         var remaining = delivery.Policy.Timeout - time.GetElapsedTime(delivery.BodyCompletedAt);
@@ -295,7 +295,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         return untried.Count > 0;
     }
 
-    private static ForwardOutcome OutcomeOf(Delivery delivery) => new(delivery.UpstreamStatus, delivery.Watch?.Trace ?? default);
+    private static ForwardOutcome OutcomeOf(Delivery delivery) => new(delivery.UpstreamStatus, delivery.Trace?.Reference ?? default);
 
     /// <summary>Gives back what the delivery took. None of the steps can keep another from being taken.</summary>
     private async ValueTask CloseAsync(HttpContext context, Delivery delivery, bool entered)
@@ -371,7 +371,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         {
             if (throttle.Allows(delivery.Policy.LogLines.SettleFailed(delivery.Policy.RouteId)))
             {
-                logger.SettleFailed(e, delivery.Policy.RouteId, delivery.EventKey);
+                logger.SettleFailed(e, delivery.Policy.RouteId, delivery.EventKeyText);
             }
         }
     }

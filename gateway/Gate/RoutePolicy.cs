@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using WebhookEdge.FailedAttempts;
 using WebhookEdge.Observability;
 using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;
@@ -68,14 +69,14 @@ internal sealed record RoutePolicy
     /// <summary>Failed attempts of this route's events; null when it is not known when the sender gives up.</summary>
     public RouteAttempts? Attempts { get; init; }
 
-    /// <summary>The key of a delivery for which no check has made one; null together with <see cref="Attempts"/>.</summary>
-    public EventKeyReader? ReadEventKey { get; init; }
+    /// <summary>Makes the event's key of a delivery for which no check has made one; needs the delivery's body. Null together with <see cref="Attempts"/>.</summary>
+    public Func<Delivery, EventKey>? KeyOf { get; init; }
 
     /// <summary>Which lines of this route were written in the current second.</summary>
     public RouteLogLines LogLines { get; } = new();
 
-    /// <summary>What the route's requests are counted in; null for policies that serve nobody.</summary>
-    public RouteNumbers? Numbers { get; init; }
+    /// <summary>What the route's requests are counted in, over all revisions; null for policies that serve nobody.</summary>
+    public RouteStats? Stats { get; init; }
 
     /// <summary>The active secrets of the route, to note when each matched.</summary>
     public ImmutableArray<SecretRecord> Secrets { get; init; } = [];
@@ -90,17 +91,9 @@ internal sealed record RoutePolicy
     /// <summary>How this route establishes the client address.</summary>
     public ClientAddressResolver Addresses { get; init; } = ClientAddressResolver.Connection;
 
-    /// <summary>Where the route's outcomes are counted for the live page; kept over reloads. Null where nobody looks.</summary>
-    public RouteActivity? Activity { get; init; }
-
     /// <summary>Runs the checks in stage order; the first refusal wins. What a check throws comes out: the caller refuses then.</summary>
     public async ValueTask<Verdict> DecideAsync(Delivery delivery, CancellationToken cancellationToken)
     {
-        if (delivery.Watch is { } watch)
-        {
-            return await DecideWatchedAsync(delivery, watch, cancellationToken);
-        }
-
         // A route without checks does not compile; should one come into being all the same, it refuses.
         var verdict = default(Verdict);
         foreach (var check in Checks)
@@ -115,37 +108,15 @@ internal sealed record RoutePolicy
                 }
             }
 
-            verdict = await check.CheckAsync(delivery, cancellationToken);
-            if (!verdict.Passed)
-            {
-                return verdict;
-            }
-        }
-
-        return verdict;
-    }
-
-    /// <summary>As <see cref="DecideAsync"/>, telling <paramref name="watch"/> about each check.</summary>
-    private async ValueTask<Verdict> DecideWatchedAsync(Delivery delivery, RequestWatch watch, CancellationToken cancellationToken)
-    {
-        var verdict = default(Verdict);
-        foreach (var check in Checks)
-        {
-            if (check.Stage >= Stage.RouteRate)
-            {
-                delivery.HasPassed();
-                if (delivery.WouldRefuse != RejectReason.NotDecided)
-                {
-                    return Verdict.Pass;
-                }
-            }
-
             var wouldRefuse = delivery.WouldRefuse;
             verdict = await check.CheckAsync(delivery, cancellationToken);
-            watch.Passed(StageNames.Of(check.Stage), verdict);
-            if (delivery.WouldRefuse != wouldRefuse)
+            if (delivery.Trace is { } trace)
             {
-                watch.WouldRefuse(delivery.WouldRefuse);
+                trace.Passed(StageNames.Of(check.Stage), verdict);
+                if (delivery.WouldRefuse != wouldRefuse)
+                {
+                    trace.WouldRefuse(delivery.WouldRefuse);
+                }
             }
 
             if (!verdict.Passed)

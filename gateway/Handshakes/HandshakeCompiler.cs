@@ -1,5 +1,6 @@
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
+using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Handshakes;
 

@@ -114,7 +114,7 @@ internal static class DryRun
         }
 
         var begin = time.GetTimestamp();
-        var key = new ReplayKey(RandomNumberGenerator.GetBytes(ReplayKey.Size));
+        var key = new EventKey(RandomNumberGenerator.GetBytes(EventKey.Size));
         while (true)
         {
             try

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using WebhookEdge.Admin;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Authentication.Verifiers;
+using WebhookEdge.FailedAttempts;
 using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Ingress;
@@ -20,12 +21,12 @@ namespace WebhookEdge.Hosting;
 internal static class ServiceRegistrations
 {
     public static IServiceCollection AddObservability(this IServiceCollection services) =>
-        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton(static s => s.GetRequiredService<GatewayMetrics>().Secrets).AddSingleton<Telemetry>().AddSingleton<LogThrottle>().AddSingleton<RouteActivities>()
+        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton(static s => s.GetRequiredService<GatewayMetrics>().Secrets).AddSingleton<Telemetry>().AddSingleton<LogThrottle>()
             .Replace(ServiceDescriptor.Singleton<ILoggerFactory>(static s => new BoundedLoggers(new LoggerFactory(
                 s.GetServices<ILoggerProvider>(), s.GetRequiredService<IOptionsMonitor<LoggerFilterOptions>>(), s.GetService<IOptions<LoggerFactoryOptions>>(), s.GetService<IExternalScopeProvider>()))));
 
     public static IServiceCollection AddGate(this IServiceCollection services) =>
-        services.AddSingleton(CreateCapacity).AddSingleton(new RejectJournal()).AddSingleton<VerdictWriter>().AddSingleton<LastResort>().AddSingleton<MatcherPolicy, HostPolicy>().AddSingleton<RateLimiterPool>().AddSingleton(static s =>
+        services.AddSingleton(CreateCapacity).AddSingleton(new RejectJournal()).AddSingleton<OutcomeRecorder>().AddSingleton<VerdictWriter>().AddSingleton<LastResort>().AddSingleton<MatcherPolicy, HostPolicy>().AddSingleton<RateLimiterPool>().AddSingleton(static s =>
         {
             var snapshots = s.GetRequiredService<SnapshotProvider>();
             return new UnroutedBudget(() => snapshots.Current.Settings.Addresses);

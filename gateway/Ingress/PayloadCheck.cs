@@ -24,23 +24,22 @@ internal sealed class PayloadCheck(Capacity capacity, TimeProvider time) : IGate
     public ValueTask<Verdict> CheckAsync(Delivery delivery, CancellationToken cancellationToken)
     {
         // A small body has nearly always arrived with its head: no timer, no asynchrony.
-        ValueTask<ReadResult> pending;
         try
         {
-            pending = delivery.BodyReader.ReadAsync(CancellationToken.None);
+            var pending = delivery.BodyReader.ReadAsync(CancellationToken.None);
+            if (!pending.IsCompletedSuccessfully)
+            {
+                return ReadRestAsync(delivery, pending);
+            }
+
+            var result = pending.Result;
+            return result.IsCompleted && result.Buffer.Length <= LargestInline ? new(Accept(delivery, result.Buffer)) : ReadRestAsync(delivery, new(result));
         }
         catch (Exception e) when (BrokenBody.Is(e))
         {
+            // Also of a body that came whole: over HTTP/2 another request's fault ends the connection, and with it this one's reader.
             return new(BrokenBody.Refuse(delivery, e));
         }
-
-        if (!pending.IsCompletedSuccessfully)
-        {
-            return ReadRestAsync(delivery, pending);
-        }
-
-        var result = pending.Result;
-        return result.IsCompleted && result.Buffer.Length <= LargestInline ? new(Accept(delivery, result.Buffer)) : ReadRestAsync(delivery, new(result));
     }
 
     private Verdict Accept(Delivery delivery, ReadOnlySequence<byte> body)

@@ -49,7 +49,7 @@ internal sealed class RejectJournal(int capacity = 512)
     /// <param name="headers">The request's headers; names are kept, values never.</param>
     public void Add(in JournalEntry entry, ReadOnlySpan<KeyValuePair<string, StringValues>> headers = default)
     {
-        var ring = entry.Reason is RejectReason.RouteUnknown or RejectReason.PathRefused or RejectReason.MethodRefused or RejectReason.TooManyFromAddress ? _floods : _entries;
+        var ring = entry.Reason.Describe().IsFlood ? _floods : _entries;
         lock (_lock)
         {
             ring.Add(entry with { Number = ++_written }, headers);

@@ -33,17 +33,17 @@ internal interface IReplayStore
 {
     /// <summary>ABSENT → PENDING, atomically: of any number of concurrent claims one is told <see cref="ClaimState.Claimed"/>.</summary>
     /// <param name="lease">At least a millisecond; afterwards the key is ABSENT again.</param>
-    ValueTask<ClaimAnswer> ClaimAsync(ReplayKey key, ulong owner, TimeSpan lease);
+    ValueTask<ClaimAnswer> ClaimAsync(EventKey key, ulong owner, TimeSpan lease);
 
     /// <summary>Any state → DONE, whoever holds the key: that the upstream accepted the event is a fact. May be repeated.</summary>
     /// <param name="trace">The delivery's span; <c>default</c> when it was not traced.</param>
-    ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default);
+    ValueTask CommitAsync(EventKey key, int status, TimeSpan ttl, TraceRef trace = default);
 
     /// <summary>PENDING → ABSENT if <paramref name="owner"/> still holds the key; answers whether it did.</summary>
-    ValueTask<bool> ReleaseAsync(ReplayKey key, ulong owner);
+    ValueTask<bool> ReleaseAsync(EventKey key, ulong owner);
 
     /// <summary>Any state → ABSENT, so that a provider's manual resend gets through; answers whether there was anything to forget.</summary>
-    ValueTask<bool> ForgetAsync(ReplayKey key);
+    ValueTask<bool> ForgetAsync(EventKey key);
 }
 
 /// <summary>A store could not be reached, or refused. The message is fit for a log: an error code or a constant, no key and no credential.</summary>

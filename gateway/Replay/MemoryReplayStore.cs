@@ -70,38 +70,38 @@ internal sealed class MemoryReplayStore : IReplayStore
     /// <summary>
     /// As <see cref="IReplayStore.ClaimAsync"/>; false when every slot is held by a delivery in flight, so that the key could not be claimed.
     /// </summary>
-    public bool TryClaim(in ReplayKey key, ulong owner, TimeSpan lease, out ClaimAnswer answer)
+    public bool TryClaim(in EventKey key, ulong owner, TimeSpan lease, out ClaimAnswer answer)
     {
         var now = _time.GetTimestamp();
         return ShardOf(key, out var hash).TryClaim(key, hash, owner, now, _time.After(now, lease), out answer);
     }
 
     /// <summary>As <see cref="IReplayStore.CommitAsync"/>; false when there was no room to remember it.</summary>
-    public bool TryCommit(in ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default)
+    public bool TryCommit(in EventKey key, int status, TimeSpan ttl, TraceRef trace = default)
     {
         var now = _time.GetTimestamp();
         return ShardOf(key, out var hash).TryCommit(key, hash, status, now, _time.After(now, ttl), trace);
     }
 
     /// <summary>As <see cref="IReplayStore.ReleaseAsync"/>.</summary>
-    public bool Release(in ReplayKey key, ulong owner) => ShardOf(key, out var hash).Release(key, hash, owner, _time.GetTimestamp());
+    public bool Release(in EventKey key, ulong owner) => ShardOf(key, out var hash).Release(key, hash, owner, _time.GetTimestamp());
 
     /// <summary>As <see cref="IReplayStore.ForgetAsync"/>.</summary>
-    public bool Forget(in ReplayKey key) => ShardOf(key, out var hash).Forget(key, hash, _time.GetTimestamp());
+    public bool Forget(in EventKey key) => ShardOf(key, out var hash).Forget(key, hash, _time.GetTimestamp());
 
-    ValueTask<ClaimAnswer> IReplayStore.ClaimAsync(ReplayKey key, ulong owner, TimeSpan lease) =>
+    ValueTask<ClaimAnswer> IReplayStore.ClaimAsync(EventKey key, ulong owner, TimeSpan lease) =>
         TryClaim(key, owner, lease, out var answer) ? new(answer) : throw new ReplayStoreException("every slot of the replay memory is in flight");
 
-    ValueTask IReplayStore.CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace) =>
+    ValueTask IReplayStore.CommitAsync(EventKey key, int status, TimeSpan ttl, TraceRef trace) =>
         TryCommit(key, status, ttl, trace) ? default : throw new ReplayStoreException("every slot of the replay memory is in flight");
 
-    ValueTask<bool> IReplayStore.ReleaseAsync(ReplayKey key, ulong owner) => new(Release(key, owner));
+    ValueTask<bool> IReplayStore.ReleaseAsync(EventKey key, ulong owner) => new(Release(key, owner));
 
-    ValueTask<bool> IReplayStore.ForgetAsync(ReplayKey key) => new(Forget(key));
+    ValueTask<bool> IReplayStore.ForgetAsync(EventKey key) => new(Forget(key));
 
     private int PerShard(int capacity) => (int)(((long)capacity + _shards.Length - 1) >> _shardBits);
 
-    private Shard ShardOf(in ReplayKey key, out int hash)
+    private Shard ShardOf(in EventKey key, out int hash)
     {
         hash = key.GetHashCode();
 
@@ -119,7 +119,7 @@ internal sealed class MemoryReplayStore : IReplayStore
     /// <summary>64 bytes: a cache line. Links are slot numbers, -1 = none.</summary>
     private struct Slot
     {
-        public ReplayKey Key;
+        public EventKey Key;
         public long ExpiresAt;
 
         /// <summary>The owner while pending, the upstream's status when done.</summary>
@@ -164,7 +164,7 @@ internal sealed class MemoryReplayStore : IReplayStore
             }
         }
 
-        public bool TryClaim(in ReplayKey key, int hash, ulong owner, long now, long expiresAt, out ClaimAnswer answer)
+        public bool TryClaim(in EventKey key, int hash, ulong owner, long now, long expiresAt, out ClaimAnswer answer)
         {
             lock (_gate)
             {
@@ -192,7 +192,7 @@ internal sealed class MemoryReplayStore : IReplayStore
             }
         }
 
-        public bool TryCommit(in ReplayKey key, int hash, int status, long now, long expiresAt, TraceRef trace)
+        public bool TryCommit(in EventKey key, int hash, int status, long now, long expiresAt, TraceRef trace)
         {
             lock (_gate)
             {
@@ -222,7 +222,7 @@ internal sealed class MemoryReplayStore : IReplayStore
             }
         }
 
-        public bool Release(in ReplayKey key, int hash, ulong owner, long now)
+        public bool Release(in EventKey key, int hash, ulong owner, long now)
         {
             lock (_gate)
             {
@@ -237,7 +237,7 @@ internal sealed class MemoryReplayStore : IReplayStore
             }
         }
 
-        public bool Forget(in ReplayKey key, int hash, long now)
+        public bool Forget(in EventKey key, int hash, long now)
         {
             lock (_gate)
             {
@@ -280,7 +280,7 @@ internal sealed class MemoryReplayStore : IReplayStore
             }
         }
 
-        private int FindLive(in ReplayKey key, int hash, long now)
+        private int FindLive(in EventKey key, int hash, long now)
         {
             for (var index = _buckets[hash & (_buckets.Length - 1)]; index >= 0; index = At(index).NextInBucket)
             {
@@ -300,7 +300,7 @@ internal sealed class MemoryReplayStore : IReplayStore
         }
 
         /// <summary>A slot in its bucket, with neither state nor expiry yet; -1 when all are taken by deliveries in flight.</summary>
-        private int Add(in ReplayKey key, int hash, long now)
+        private int Add(in EventKey key, int hash, long now)
         {
             if (_count >= _capacity)
             {

@@ -89,7 +89,7 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         return store;
     }
 
-    public async ValueTask<ClaimAnswer> ClaimAsync(ReplayKey key, ulong owner, TimeSpan lease)
+    public async ValueTask<ClaimAnswer> ClaimAsync(EventKey key, ulong owner, TimeSpan lease)
     {
         var name = NameOf(key);
         var value = "P:" + OwnerTokens.Format(owner);
@@ -114,7 +114,7 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         return answer.IsNull ? new(ClaimState.Claimed) : Parse((string?)answer);
     }
 
-    public async ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default)
+    public async ValueTask CommitAsync(EventKey key, int status, TimeSpan ttl, TraceRef trace = default)
     {
         var value = string.Create(CultureInfo.InvariantCulture, $"D:{status}:{_time.GetUtcNow().ToUnixTimeSeconds()}");
         value = trace.IsKnown ? $"{value}:{trace}" : value;
@@ -123,10 +123,10 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
             new(NameOf(key), value, AtLeastOne(ttl)));
     }
 
-    public async ValueTask<bool> ReleaseAsync(ReplayKey key, ulong owner) =>
+    public async ValueTask<bool> ReleaseAsync(EventKey key, ulong owner) =>
         (long)await EvalAsync(ReleaseScript, s_releaseSha, NameOf(key), "P:" + OwnerTokens.Format(owner)) == 1;
 
-    public async ValueTask<bool> ForgetAsync(ReplayKey key) =>
+    public async ValueTask<bool> ForgetAsync(EventKey key) =>
         await RunAsync(static (database, command) => database.KeyDeleteAsync(command.Key), new(NameOf(key), default, default));
 
     public async ValueTask DisposeAsync()
@@ -155,7 +155,7 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         }
     }
 
-    private static string NameOf(in ReplayKey key) => string.Create(KeyPrefix.Length + (ReplayKey.Size * 2), key, static (name, key) =>
+    private static string NameOf(in EventKey key) => string.Create(KeyPrefix.Length + (EventKey.Size * 2), key, static (name, key) =>
     {
         KeyPrefix.CopyTo(name);
         key.Format(name[KeyPrefix.Length..]);
@@ -309,7 +309,7 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         try
         {
             // A claim nobody makes: finds out here, not in a delivery, whether the server knows SET with NX and GET.
-            await ClaimAsync(new(RandomNumberGenerator.GetBytes(ReplayKey.Size)), 0, TimeSpan.FromMilliseconds(1));
+            await ClaimAsync(new(RandomNumberGenerator.GetBytes(EventKey.Size)), 0, TimeSpan.FromMilliseconds(1));
         }
         catch (ReplayStoreException)
         {

@@ -6,12 +6,12 @@ namespace WebhookEdge.Replay;
 /// <summary>A held key. Pooled: it goes back when it is settled, so it is settled once and not touched again.</summary>
 internal sealed class ReplayClaim(ReplayGuard guard) : IDeliveryClaim
 {
-    private ReplayKey _key;
+    private EventKey _key;
     private ulong _owner;
     private ReplayRules? _rules;
     private ReplayLink? _link;
 
-    public void Open(in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    public void Open(in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link)
     {
         _key = key;
         _owner = owner;

@@ -173,7 +173,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     /// Claims the delivery's key and passes, or says why not. After a pass <see cref="Delivery.Claim"/> must be settled. When
     /// <paramref name="cancellationToken"/> ends a wait, nothing is left claimed.
     /// </summary>
-    public ValueTask<Verdict> ClaimAsync(Delivery delivery, in ReplayKey key, ReplayRules rules, ReplayLink? link, CancellationToken cancellationToken)
+    public ValueTask<Verdict> ClaimAsync(Delivery delivery, in EventKey key, ReplayRules rules, ReplayLink? link, CancellationToken cancellationToken)
     {
         var owner = _owners.Next();
         if (!_memory.TryClaim(key, owner, rules.Lease, out var answer))
@@ -196,7 +196,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     /// instances forget what they delivered themselves only when asked too.
     /// </summary>
     /// <exception cref="ReplayStoreException">A store is away and may still remember.</exception>
-    public async ValueTask<bool> ForgetAsync(ReplayKey key)
+    public async ValueTask<bool> ForgetAsync(EventKey key)
     {
         (ReplayLink Link, long? UnusedSince)[] links;
         lock (_gate)
@@ -221,8 +221,8 @@ internal sealed class ReplayGuard : IAsyncDisposable
         return await ForgetAsync(key, [.. links.Where(static entry => entry.UnusedSince is null).Select(static entry => entry.Link)]) || known;
     }
 
-    /// <summary>As <see cref="ForgetAsync(ReplayKey)"/>, in the stores given.</summary>
-    public async ValueTask<bool> ForgetAsync(ReplayKey key, params IReadOnlyCollection<ReplayLink> links)
+    /// <summary>As <see cref="ForgetAsync(EventKey)"/>, in the stores given.</summary>
+    public async ValueTask<bool> ForgetAsync(EventKey key, params IReadOnlyCollection<ReplayLink> links)
     {
         var known = _memory.Forget(key);
         ReplayStoreException? fault = null;
@@ -287,7 +287,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     }
 
     /// <summary>Ends a claim. Never throws, and knows of no cancellation: what the upstream did stays done when the sender has hung up.</summary>
-    internal ValueTask SettleAsync(in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link, ForwardOutcome outcome)
+    internal ValueTask SettleAsync(in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link, ForwardOutcome outcome)
     {
         if (outcome.Accepted)
         {
@@ -313,14 +313,14 @@ internal sealed class ReplayGuard : IAsyncDisposable
 
     internal void Return(ReplayClaim claim) => _claims.Return(claim);
 
-    private async ValueTask ReleaseEverywhereAsync(ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link)
+    private async ValueTask ReleaseEverywhereAsync(EventKey key, ulong owner, ReplayRules rules, ReplayLink link)
     {
         // The store first: a copy waiting here is to find the key free there too.
         await link.ReleaseAsync(key, owner, rules.Lease);
         GiveUp(key, owner);
     }
 
-    private async ValueTask<Verdict> WaitAsync(Delivery delivery, ReplayKey key, ReplayRules rules, ReplayLink? link, CancellationToken cancellationToken)
+    private async ValueTask<Verdict> WaitAsync(Delivery delivery, EventKey key, ReplayRules rules, ReplayLink? link, CancellationToken cancellationToken)
     {
         var begin = Begin(delivery);
         var counted = false;
@@ -391,7 +391,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
 
     /// <summary>The key is ours in this process; is it in the store?</summary>
     private async ValueTask<Verdict> ClaimRemotelyAsync(
-        Delivery delivery, ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link, bool waited, CancellationToken cancellationToken)
+        Delivery delivery, EventKey key, ulong owner, ReplayRules rules, ReplayLink link, bool waited, CancellationToken cancellationToken)
     {
         var answer = await link.ClaimAsync(key, owner, rules.Lease);
         if (answer is { State: ClaimState.InFlight } held && _owners.IsOurs(held.Owner))
@@ -421,7 +421,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     }
 
     /// <summary>Another instance is delivering the event. Copies in this process wait for us meanwhile.</summary>
-    private async ValueTask<Verdict> PollAsync(Delivery delivery, ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link, CancellationToken cancellationToken)
+    private async ValueTask<Verdict> PollAsync(Delivery delivery, EventKey key, ulong owner, ReplayRules rules, ReplayLink link, CancellationToken cancellationToken)
     {
         var begin = Begin(delivery);
         var pause = s_firstPoll;
@@ -467,7 +467,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         return tooLate ? TooLate() : InFlight("another instance is delivering it and did not finish in time");
     }
 
-    private async ValueTask<Verdict> RefuseAsync(ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link, string detail)
+    private async ValueTask<Verdict> RefuseAsync(EventKey key, ulong owner, ReplayRules rules, ReplayLink link, string detail)
     {
         // The claim may yet arrive, and would block the event for a lease.
         await GiveUpAsync(key, owner, rules, link, alsoInStore: true);
@@ -475,7 +475,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         return Verdict.Reject(RejectReason.ReplayStoreDown, detail, s_retryStore);
     }
 
-    private async ValueTask GiveUpAsync(ReplayKey key, ulong owner, ReplayRules rules, ReplayLink link, bool alsoInStore)
+    private async ValueTask GiveUpAsync(EventKey key, ulong owner, ReplayRules rules, ReplayLink link, bool alsoInStore)
     {
         if (alsoInStore)
         {
@@ -485,27 +485,27 @@ internal sealed class ReplayGuard : IAsyncDisposable
         GiveUp(key, owner);
     }
 
-    private void GiveUp(in ReplayKey key, ulong owner)
+    private void GiveUp(in EventKey key, ulong owner)
     {
         _memory.Release(key, owner);
         _waiting.WakeOne(key);
     }
 
-    private Verdict DeliveredElsewhere(Delivery delivery, in ReplayKey key, in ClaimAnswer done)
+    private Verdict DeliveredElsewhere(Delivery delivery, in EventKey key, in ClaimAnswer done)
     {
         _memory.TryCommit(key, done.Status, s_rememberOthers, done.Trace);
         _waiting.WakeAll(key);
         return Duplicate(delivery, done.Trace);
     }
 
-    private Verdict AdmitWithoutStore(Delivery delivery, in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    private Verdict AdmitWithoutStore(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link)
     {
         delivery.ReplayStoreSkipped = true;
         _metrics.Claim("store_skipped");
         return Open(delivery, key, owner, rules, link);
     }
 
-    private Verdict WithoutRoom(Delivery delivery, in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    private Verdict WithoutRoom(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link)
     {
         if (!rules.Closed)
         {
@@ -516,13 +516,13 @@ internal sealed class ReplayGuard : IAsyncDisposable
         return Verdict.Reject(RejectReason.ReplayStoreDown, "the replay memory is full of deliveries in flight", s_retryStore);
     }
 
-    private Verdict Admit(Delivery delivery, in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    private Verdict Admit(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link)
     {
         _metrics.Claim("claimed");
         return Open(delivery, key, owner, rules, link);
     }
 
-    private Verdict Open(Delivery delivery, in ReplayKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    private Verdict Open(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link)
     {
         var claim = _claims.Get();
         claim.Open(key, owner, rules, link);

@@ -52,7 +52,7 @@ internal sealed class ReplayLink : IAsyncDisposable
     public int BreakerState => _breaker.State;
 
     /// <summary>The store's answer; null when it is away, and then whether the claim took effect is unknown.</summary>
-    public async ValueTask<ClaimAnswer?> ClaimAsync(ReplayKey key, ulong owner, TimeSpan lease)
+    public async ValueTask<ClaimAnswer?> ClaimAsync(EventKey key, ulong owner, TimeSpan lease)
     {
         if (!_breaker.TryEnter())
         {
@@ -72,14 +72,14 @@ internal sealed class ReplayLink : IAsyncDisposable
     }
 
     /// <summary>Remembers the delivery, now or once the store is back.</summary>
-    public ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default) => SettleAsync(key, new(true, status, 0, _time.After(_time.GetTimestamp(), ttl), trace));
+    public ValueTask CommitAsync(EventKey key, int status, TimeSpan ttl, TraceRef trace = default) => SettleAsync(key, new(true, status, 0, _time.After(_time.GetTimestamp(), ttl), trace));
 
     /// <summary>Gives the key up, now or once the store is back; pointless after <paramref name="lease"/>, when it has expired by itself.</summary>
-    public ValueTask ReleaseAsync(ReplayKey key, ulong owner, TimeSpan lease) => SettleAsync(key, new(false, 0, owner, _time.After(_time.GetTimestamp(), lease)));
+    public ValueTask ReleaseAsync(EventKey key, ulong owner, TimeSpan lease) => SettleAsync(key, new(false, 0, owner, _time.After(_time.GetTimestamp(), lease)));
 
     /// <inheritdoc cref="IReplayStore.ForgetAsync"/>
     /// <exception cref="ReplayStoreException">The store is away: the key may still be there. A queued marker is forgotten all the same.</exception>
-    public async ValueTask<bool> ForgetAsync(ReplayKey key)
+    public async ValueTask<bool> ForgetAsync(EventKey key)
     {
         var wasQueued = await _queue.ForgetAsync(key);
         try
@@ -111,7 +111,7 @@ internal sealed class ReplayLink : IAsyncDisposable
         }
     }
 
-    private async ValueTask SettleAsync(ReplayKey key, Owed owed)
+    private async ValueTask SettleAsync(EventKey key, Owed owed)
     {
         var moment = _queue.Moment;
         if (!_breaker.TryEnter() || !await TrySendAsync(key, owed))
@@ -125,7 +125,7 @@ internal sealed class ReplayLink : IAsyncDisposable
         }
     }
 
-    private async ValueTask<bool> TrySendAsync(ReplayKey key, Owed owed)
+    private async ValueTask<bool> TrySendAsync(EventKey key, Owed owed)
     {
         try
         {

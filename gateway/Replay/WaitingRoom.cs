@@ -28,7 +28,7 @@ internal sealed class WaitingRoom
     /// Claims the key, or takes a seat: <paramref name="seat"/> completes when it is worth trying again, and is null when the claim was decided
     /// or every seat is taken. False when the memory has no room for a claim.
     /// </summary>
-    public bool TryClaimOrSit(MemoryReplayStore memory, in ReplayKey key, ulong owner, TimeSpan lease, out ClaimAnswer answer, out TaskCompletionSource? seat)
+    public bool TryClaimOrSit(MemoryReplayStore memory, in EventKey key, ulong owner, TimeSpan lease, out ClaimAnswer answer, out TaskCompletionSource? seat)
     {
         seat = null;
         var room = RoomOf(key);
@@ -59,7 +59,7 @@ internal sealed class WaitingRoom
     }
 
     /// <summary>Gives the seat up; false when it was woken before, and the turn must be passed on.</summary>
-    public bool Leave(in ReplayKey key, TaskCompletionSource seat)
+    public bool Leave(in EventKey key, TaskCompletionSource seat)
     {
         var room = RoomOf(key);
         lock (room.Gate)
@@ -79,7 +79,7 @@ internal sealed class WaitingRoom
     }
 
     /// <summary>The key was given up: the copy that waited longest may try.</summary>
-    public void WakeOne(in ReplayKey key)
+    public void WakeOne(in EventKey key)
     {
         var room = RoomOf(key);
         lock (room.Gate)
@@ -97,7 +97,7 @@ internal sealed class WaitingRoom
     }
 
     /// <summary>The event was delivered: nobody need wait any longer.</summary>
-    public void WakeAll(in ReplayKey key)
+    public void WakeAll(in EventKey key)
     {
         var room = RoomOf(key);
         lock (room.Gate)
@@ -112,12 +112,12 @@ internal sealed class WaitingRoom
         }
     }
 
-    private Room RoomOf(in ReplayKey key) => _rooms[key.GetHashCode() & (_rooms.Length - 1)];
+    private Room RoomOf(in EventKey key) => _rooms[key.GetHashCode() & (_rooms.Length - 1)];
 
     private sealed class Room
     {
         public Lock Gate { get; } = new();
 
-        public Dictionary<ReplayKey, List<TaskCompletionSource>> Queues { get; } = [];
+        public Dictionary<EventKey, List<TaskCompletionSource>> Queues { get; } = [];
     }
 }

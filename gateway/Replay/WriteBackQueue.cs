@@ -15,7 +15,7 @@ internal readonly record struct Owed(bool IsCommit, int Status, ulong Owner, lon
 /// </summary>
 /// <param name="sendAsync">One marker to the store. False when it did not arrive; never throws.</param>
 /// <param name="breaker">Asked before each round: the round is also the probe that closes it when no delivery comes by.</param>
-internal sealed class WriteBackQueue(Func<ReplayKey, Owed, ValueTask<bool>> sendAsync, StoreBreaker breaker, TimeProvider time, ReplayMetrics metrics, ILogger logger)
+internal sealed class WriteBackQueue(Func<EventKey, Owed, ValueTask<bool>> sendAsync, StoreBreaker breaker, TimeProvider time, ReplayMetrics metrics, ILogger logger)
     : IAsyncDisposable
 {
     /// <summary>Markers kept for a store that is away; more are dropped, with a metric and a log line.</summary>
@@ -29,9 +29,9 @@ internal sealed class WriteBackQueue(Func<ReplayKey, Owed, ValueTask<bool>> send
     private static readonly TimeSpan s_flushFor = TimeSpan.FromSeconds(3);
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<(ReplayKey Key, ulong Owner), Owed> _owed = [];
-    private readonly Queue<ReplayKey> _forgottenOrder = [];
-    private readonly Dictionary<ReplayKey, long> _forgotten = [];
+    private readonly Dictionary<(EventKey Key, ulong Owner), Owed> _owed = [];
+    private readonly Queue<EventKey> _forgottenOrder = [];
+    private readonly Dictionary<EventKey, long> _forgotten = [];
     private readonly SemaphoreSlim _sending = new(1, 1);
     private readonly CancellationTokenSource _stopping = new();
     private Task _drain = Task.CompletedTask;
@@ -55,7 +55,7 @@ internal sealed class WriteBackQueue(Func<ReplayKey, Owed, ValueTask<bool>> send
     public long Moment => Volatile.Read(ref _moment);
 
     /// <param name="since">The <see cref="Moment"/> before it was first sent: an event forgotten since then is not to be remembered again.</param>
-    public void Add(ReplayKey key, Owed owed, long since)
+    public void Add(EventKey key, Owed owed, long since)
     {
         WriteBackQueue? successor;
         lock (_gate)
@@ -96,7 +96,7 @@ internal sealed class WriteBackQueue(Func<ReplayKey, Owed, ValueTask<bool>> send
     /// </summary>
     public void HandOver(WriteBackQueue successor)
     {
-        List<KeyValuePair<(ReplayKey Key, ulong Owner), Owed>> commits;
+        List<KeyValuePair<(EventKey Key, ulong Owner), Owed>> commits;
         lock (_gate)
         {
             _successor = successor;
@@ -126,7 +126,7 @@ internal sealed class WriteBackQueue(Func<ReplayKey, Owed, ValueTask<bool>> send
     /// Takes an event off the queue. Returns when no marker of it is on its way from here any more, so that what the caller then asks of the store comes
     /// after it; answers whether there was one.
     /// </summary>
-    public async Task<bool> ForgetAsync(ReplayKey key)
+    public async Task<bool> ForgetAsync(EventKey key)
     {
         await _sending.WaitAsync(CancellationToken.None);
         try
@@ -228,7 +228,7 @@ internal sealed class WriteBackQueue(Func<ReplayKey, Owed, ValueTask<bool>> send
         await _sending.WaitAsync(CancellationToken.None);
         try
         {
-            var batch = new List<KeyValuePair<(ReplayKey Key, ulong Owner), Owed>>(size);
+            var batch = new List<KeyValuePair<(EventKey Key, ulong Owner), Owed>>(size);
             lock (_gate)
             {
                 foreach (var entry in _owed)

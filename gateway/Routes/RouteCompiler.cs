@@ -10,6 +10,7 @@ using WebhookEdge.AllowLists;
 using WebhookEdge.Authentication;
 using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Configuration;
+using WebhookEdge.FailedAttempts;
 using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Handshakes;
@@ -51,7 +52,7 @@ internal sealed record CompiledRoutes(GatewaySnapshot Snapshot, IReadOnlyList<st
 /// Spec → policies and YARP's routes and clusters. Here "not written" ends: presets and defaults are filled in, secrets resolved, checks built.
 /// Adds to the problems what only compiling can know; the caller decides whether the snapshot may be used.
 /// </summary>
-internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, RouteActivities activities, GatewayMetrics metrics, TimeProvider time)
+internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, GatewayMetrics metrics, TimeProvider time)
 {
     private const string DefaultAwsUrl = "https://ip-ranges.amazonaws.com/ip-ranges.json";
     private static readonly ByteSize DefaultMaxBody = new(1024 * 1024);
@@ -180,7 +181,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         var methods = route.Methods ?? ["POST"];
         var checks = new List<IGateCheck> { new PayloadCheck(capacity, time) };
 
-        void Add(IGateCheck check, bool shadow) => checks.Add(shadow || observe ? new ShadowCheck(check) : check);
+        void Add(IGateCheck check, bool shadow) => checks.Add(shadow || observe ? new ObserveOnlyCheck(check) : check);
 
         if (CompileAllow(work, place, route, preset) is { } allow)
         {
@@ -223,7 +224,6 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             Hosts = [.. (route.Hosts ?? []).Select(static host => HostRule.Parse(Grammar.AsciiHost(host)))],
             Provider = route.Provider,
             Addresses = addresses,
-            Activity = activities.Of(id),
             BodyLimit = (route.MaxBody ?? work.File.Edge?.Limits?.MaxBody ?? DefaultMaxBody).Bytes,
             Timeout = timeout,
             ForwardCredentials = route.ForwardCredentials ?? false,
@@ -231,14 +231,14 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             PublicScheme = publicUrl?.Scheme,
             PublicHost = publicUrl?.Authority,
             CredentialHeaders = [.. proof.CredentialHeaders.Select(ForwardedHeaders.Normalise)],
-            Numbers = metrics.Requests.Of(id),
+            Stats = metrics.Requests.Of(id),
             Secrets = [.. proof.Secrets.Select(static s => s.Id).Distinct().Select(reference => metrics.Secrets.Of(id, reference))],
             StatusOverrides = CompileRefuse(preset?.Refuse, route.Refuse),
             Checks = ordered,
             Observing = ObservedBy(route),
             SignsId = proof.SignsId,
             Attempts = givesUp is null ? null : attempts.For(id, givesUp),
-            ReadEventKey = givesUp is null ? null : (delivery, digest) => recipe.KeyOf(delivery).CopyTo(digest),
+            KeyOf = givesUp is null ? null : recipe.KeyOf,
         };
     }
 
@@ -459,15 +459,15 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         preset is { Retries: { Attempts: { } limit, Source: not null } retries } ? new(preset.Name, limit, retries.SwitchesOffAfter) : null;
 
     /// <summary>The recipe of the route's event keys, also where no check asks for one.</summary>
-    private ReplayKeyRecipe CompileReplay(Work work, string place, string id, RouteSpec route, PresetSpec? preset, TimeSpan timeout, bool signsId, Action<IGateCheck, bool> add)
+    private EventKeyRecipe CompileReplay(Work work, string place, string id, RouteSpec route, PresetSpec? preset, TimeSpan timeout, bool signsId, Action<IGateCheck, bool> add)
     {
         var rules = ResolvedReplay.Of(route.Replay, preset);
         if (rules.IsOff)
         {
-            return ReplayKeyRecipe.Compile(id, null, place, work.Problems);
+            return EventKeyRecipe.Compile(id, null, place, work.Problems);
         }
 
-        var recipe = ReplayKeyRecipe.Compile(id, rules.KeyOf(signsId), $"{place}.replay.key", work.Problems);
+        var recipe = EventKeyRecipe.Compile(id, rules.KeyOf(signsId), $"{place}.replay.key", work.Problems);
         var waits = !rules.Observes && route.Mode != "observe";
         if (work.Resources.Replay is { } link)
         {

@@ -41,7 +41,7 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
     {
         foreach (var check in policy.Checks)
         {
-            if ((check is ShadowCheck shadow ? shadow.Inner : check) is AllowListCheck { Literal: { PrefixCount: > 1 } written })
+            if ((check is ObserveOnlyCheck shadow ? shadow.Inner : check) is AllowListCheck { Literal: { PrefixCount: > 1 } written })
             {
                 return string.Create(CultureInfo.InvariantCulture, $" ({AddressCount.Say(written)} in {written.PrefixCount} networks of the file{(written.MergedCount == written.PrefixCount ? "" : $", {written.MergedCount} merged")})");
             }

@@ -1,6 +1,7 @@
 using WebhookEdge.AllowLists;
 using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Configuration;
+using WebhookEdge.FailedAttempts;
 using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Handshakes;
@@ -30,7 +31,7 @@ internal sealed record LoadedRoutes
 }
 
 /// <summary>Bytes → spec → problems or policies: the one way from a file to a revision, for serving, reloading and <c>validate</c> alike.</summary>
-internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, RouteActivities activities, GatewayMetrics metrics)
+internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, GatewayMetrics metrics)
 {
     /// <summary>What the validator must know of the other folders.</summary>
     public static RoutesCatalogue Catalogue { get; } = new()
@@ -97,7 +98,6 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
             lists.Retain(held.OfType<AddressList>().ToHashSet());
             limiters.Retain(held.Where(static o => o is RouteBudget or AddressBudget).Cast<IDisposable>().ToHashSet());
             attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());
-            activities.Retain(snapshot.Policies.Keys);
             metrics.Requests.Retain(snapshot.Policies.ToDictionary(static p => p.Key, static p => !p.Value.Observing.IsEmpty));
             metrics.Secrets.Retain(snapshot.Policies.Values.SelectMany(static p => p.Secrets));
             await replay.RetainAsync([.. held.OfType<ReplayLink>().Concat(loaded.Resources.Replay is { } link ? [link] : []).Distinct()]);

@@ -1,6 +1,6 @@
 namespace WebhookEdge.Verdicts;
 
-/// <summary>Every way a webhook is stopped. One member, one row in <see cref="RejectReasons"/>, one test, one line in the README.</summary>
+/// <summary>Every way a webhook is stopped. One member, one row in <see cref="RejectReasons"/>, the check that says it, one test.</summary>
 internal enum RejectReason
 {
     /// <summary>No check has spoken. The zero value refuses, so that a forgotten verdict is never a pass.</summary>
@@ -89,68 +89,4 @@ internal enum RejectReason
 
     /// <summary>A check threw. Never a pass.</summary>
     CheckFailed,
-}
-
-/// <summary>What a stranger is told (status), what the operator reads (slug), and how loudly.</summary>
-internal readonly record struct Rejection(int Status, string Slug, LogLevel Level);
-
-/// <summary>The table of refusals: response, metric, log and journal all read this one row.</summary>
-internal static class RejectReasons
-{
-    private static readonly Rejection[] Table = [.. Enum.GetValues<RejectReason>().Select(Row)];
-
-    /// <summary>How many reasons there are; each is smaller than this as a number.</summary>
-    public static int Count => Table.Length;
-
-    /// <summary>The row of <paramref name="reason"/>.</summary>
-    public static Rejection Describe(this RejectReason reason) => Table[(int)reason];
-
-    /// <summary>Finds a reason by its slug, as written under <c>refuse</c> in routes.json.</summary>
-    public static bool TryParse(string slug, out RejectReason reason)
-    {
-        for (var i = 0; i < Table.Length; i++)
-        {
-            if (Table[i].Slug == slug)
-            {
-                reason = (RejectReason)i;
-                return true;
-            }
-        }
-
-        reason = RejectReason.NotDecided;
-        return false;
-    }
-
-    private static Rejection Row(RejectReason reason) => reason switch
-    {
-        RejectReason.NotDecided => new(500, "not-decided", LogLevel.Error),
-        RejectReason.RouteUnknown => new(404, "route-unknown", LogLevel.Debug),
-        RejectReason.PathRefused => new(404, "path-refused", LogLevel.Information),
-        RejectReason.RequestMalformed => new(400, "request-malformed", LogLevel.Information),
-        RejectReason.MethodRefused => new(405, "method-refused", LogLevel.Information),
-        RejectReason.EncodingRefused => new(415, "encoding-refused", LogLevel.Information),
-        RejectReason.BodyTooLarge => new(413, "body-too-large", LogLevel.Information),
-        RejectReason.BodyIncomplete => new(408, "body-incomplete", LogLevel.Information),
-        RejectReason.SenderHungUp => new(499, "sender-hung-up", LogLevel.Information),
-        RejectReason.AddressUnknown => new(403, "address-unknown", LogLevel.Warning),
-        RejectReason.AddressNotAllowed => new(403, "address-not-allowed", LogLevel.Information),
-        RejectReason.AllowListUnavailable => new(503, "allow-list-unavailable", LogLevel.Error),
-        RejectReason.TooManyFromAddress => new(429, "too-many-from-address", LogLevel.Information),
-        RejectReason.TooManyForRoute => new(429, "too-many-for-route", LogLevel.Warning),
-        RejectReason.Overloaded => new(503, "overloaded", LogLevel.Warning),
-        RejectReason.SignatureMissing => new(401, "signature-missing", LogLevel.Information),
-        RejectReason.SignatureMalformed => new(401, "signature-malformed", LogLevel.Information),
-        RejectReason.SignatureMismatch => new(401, "signature-mismatch", LogLevel.Information),
-        RejectReason.TimestampOutsideWindow => new(401, "timestamp-outside-window", LogLevel.Information),
-        RejectReason.SigningKeyUnavailable => new(503, "signing-key-unavailable", LogLevel.Warning),
-        RejectReason.CredentialMismatch => new(401, "credential-mismatch", LogLevel.Information),
-        RejectReason.Duplicate => new(200, "duplicate", LogLevel.Information),
-        RejectReason.DuplicateInFlight => new(503, "duplicate-in-flight", LogLevel.Information),
-        RejectReason.ReplayStoreDown => new(503, "replay-store-down", LogLevel.Error),
-        RejectReason.UpstreamUnreachable => new(503, "upstream-unreachable", LogLevel.Warning),
-        RejectReason.UpstreamTimeout => new(504, "upstream-timeout", LogLevel.Warning),
-        RejectReason.UpstreamFailed => new(502, "upstream-failed", LogLevel.Warning),
-        RejectReason.CheckFailed => new(500, "check-failed", LogLevel.Error),
-        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "a refusal needs a row here"),
-    };
 }

@@ -60,7 +60,7 @@ internal static class AllocationCheck
 
         var store = new MemoryReplayStore(TimeProvider.System, 4096);
         var owner = 0UL;
-        var keys = lines.Select(static line => new ReplayKey(Convert.FromHexString(line.AsSpan(7)))).ToArray();
+        var keys = lines.Select(static line => new EventKey(Convert.FromHexString(line.AsSpan(7)))).ToArray();
         yield return Measure("replay claim and commit in memory", 0, keys, () => Array.ForEach(keys, key => store.Forget(key)), key =>
         {
             store.TryClaim(key, ++owner, TimeSpan.FromSeconds(10), out var answer);

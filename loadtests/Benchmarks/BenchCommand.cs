@@ -42,7 +42,7 @@ internal static class BenchCommand
 
     private static int CountAllocations(TextWriter output)
     {
-        if (typeof(ReplayKey).Assembly.GetCustomAttribute<DebuggableAttribute>() is { IsJITOptimizerDisabled: true })
+        if (typeof(EventKey).Assembly.GetCustomAttribute<DebuggableAttribute>() is { IsJITOptimizerDisabled: true })
         {
             output.WriteLine("FAIL this is a Debug build, in which every async method makes an object of its state; use -c Release");
             return 1;
@@ -64,7 +64,7 @@ internal static class BenchCommand
     {
         var before = GC.GetTotalMemory(forceFullCollection: true);
         var store = new MemoryReplayStore(TimeProvider.System, Keys);
-        Span<byte> digest = stackalloc byte[ReplayKey.Size];
+        Span<byte> digest = stackalloc byte[EventKey.Size];
         for (var i = 0; i < Keys; i++)
         {
             System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(i), digest);

@@ -6,6 +6,7 @@ using WebhookEdge.Authentication;
 using WebhookEdge.Gate;
 using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
+using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.LoadTests;
 
@@ -115,8 +116,8 @@ public class Hmac
 public class ReplayMemory
 {
     private readonly MemoryReplayStore _store = new(TimeProvider.System, 100_000);
-    private readonly byte[] _digest = RandomNumberGenerator.GetBytes(ReplayKey.Size);
-    private readonly ReplayKey _known = new(RandomNumberGenerator.GetBytes(ReplayKey.Size));
+    private readonly byte[] _digest = RandomNumberGenerator.GetBytes(EventKey.Size);
+    private readonly EventKey _known = new(RandomNumberGenerator.GetBytes(EventKey.Size));
     private ulong _owner;
 
     [GlobalSetup]
@@ -135,7 +136,7 @@ public class ReplayMemory
     public bool ClaimAndCommit()
     {
         System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(_digest, ++_owner * 0x9E3779B97F4A7C15);
-        var key = new ReplayKey(_digest);
+        var key = new EventKey(_digest);
         _store.TryClaim(key, _owner, TimeSpan.FromSeconds(10), out var answer);
         _store.TryCommit(key, 200, TimeSpan.FromHours(72));
         return answer.State == ClaimState.Claimed;

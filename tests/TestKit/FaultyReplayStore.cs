@@ -17,7 +17,7 @@ internal sealed class FaultyReplayStore(TimeProvider time) : IReplayStore, IDisp
     public bool LosesAnswers { get; set; }
 
     /// <summary>Keys under which somebody else's value lies: commands on them are answered, and the answer is of no use.</summary>
-    public HashSet<ReplayKey> Foreign { get; } = [];
+    public HashSet<EventKey> Foreign { get; } = [];
 
     /// <summary>Commands sent from now on take effect when this completes; null = at once.</summary>
     public Task? Until { get; set; }
@@ -26,21 +26,21 @@ internal sealed class FaultyReplayStore(TimeProvider time) : IReplayStore, IDisp
 
     public bool IsDisposed { get; private set; }
 
-    public ValueTask<ClaimAnswer> ClaimAsync(ReplayKey key, ulong owner, TimeSpan lease) => RunAsync(key, () => _inner.ClaimAsync(key, owner, lease));
+    public ValueTask<ClaimAnswer> ClaimAsync(EventKey key, ulong owner, TimeSpan lease) => RunAsync(key, () => _inner.ClaimAsync(key, owner, lease));
 
-    public async ValueTask CommitAsync(ReplayKey key, int status, TimeSpan ttl, TraceRef trace = default) => await RunAsync(key, async () =>
+    public async ValueTask CommitAsync(EventKey key, int status, TimeSpan ttl, TraceRef trace = default) => await RunAsync(key, async () =>
     {
         await _inner.CommitAsync(key, status, ttl, trace);
         return true;
     });
 
-    public ValueTask<bool> ReleaseAsync(ReplayKey key, ulong owner) => RunAsync(key, () => _inner.ReleaseAsync(key, owner));
+    public ValueTask<bool> ReleaseAsync(EventKey key, ulong owner) => RunAsync(key, () => _inner.ReleaseAsync(key, owner));
 
-    public ValueTask<bool> ForgetAsync(ReplayKey key) => RunAsync(key, () => _inner.ForgetAsync(key));
+    public ValueTask<bool> ForgetAsync(EventKey key) => RunAsync(key, () => _inner.ForgetAsync(key));
 
     public void Dispose() => IsDisposed = true;
 
-    private async ValueTask<T> RunAsync<T>(ReplayKey key, Func<ValueTask<T>> command)
+    private async ValueTask<T> RunAsync<T>(EventKey key, Func<ValueTask<T>> command)
     {
         Interlocked.Increment(ref _calls);
         if (Until is { } until)

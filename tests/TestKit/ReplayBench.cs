@@ -26,7 +26,7 @@ internal sealed class ReplayBench : IAsyncDisposable
         Memory = new(time, memory);
         Guard = new(Memory, time, new(_meter), logger ?? NullLogger<ReplayGuard>.Instance);
         Link = store is null ? null : Guard.Link(store);
-        Check = new(ReplayKeyRecipe.Compile("kyc", null, "", []), new(TimeSpan.FromHours(72), timeout ?? TimeSpan.FromSeconds(8.5), closed), Guard, Link);
+        Check = new(EventKeyRecipe.Compile("kyc", null, "", []), new(TimeSpan.FromHours(72), timeout ?? TimeSpan.FromSeconds(8.5), closed), Guard, Link);
     }
 
     /// <summary>Where the guard measures.</summary>
@@ -57,7 +57,7 @@ internal sealed class ReplayBench : IAsyncDisposable
     }
 
     /// <summary>The key under which a delivery with this body is remembered.</summary>
-    public ReplayKey KeyOf(string body) => ReplayKeyRecipe.Compile("kyc", null, "", []).KeyOf(Receive(body));
+    public EventKey KeyOf(string body) => EventKeyRecipe.Compile("kyc", null, "", []).KeyOf(Receive(body));
 
     /// <summary>Claims and, when passed, settles: what a whole delivery is to this stage.</summary>
     public async Task<Verdict> DeliverAsync(string body, ForwardOutcome outcome)

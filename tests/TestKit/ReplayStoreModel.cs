@@ -19,7 +19,7 @@ internal sealed class ReplayStoreModel
     /// <summary>Runs <paramref name="commands"/> (one byte each: two bits key, one bit owner, the rest what) and throws at the first disagreement.</summary>
     /// <param name="keys">Four keys.</param>
     /// <param name="advance">Lets the store's time pass.</param>
-    public static async Task RunAsync(IReplayStore store, ReplayKey[] keys, byte[] commands, Func<TimeSpan, Task> advance)
+    public static async Task RunAsync(IReplayStore store, EventKey[] keys, byte[] commands, Func<TimeSpan, Task> advance)
     {
         var model = new ReplayStoreModel();
         for (var step = 0; step < commands.Length; step++)

@@ -143,7 +143,7 @@ public sealed class RedisDeploymentTests : IDisposable
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private static ReplayKey Key(int n) => new(SHA256.HashData(BitConverter.GetBytes(n)));
+    private static EventKey Key(int n) => new(SHA256.HashData(BitConverter.GetBytes(n)));
 
     /// <summary>Every command once.</summary>
     private static async Task LiveThroughAsync(RedisReplayStore store)

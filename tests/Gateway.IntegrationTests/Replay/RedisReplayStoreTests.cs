@@ -300,7 +300,7 @@ public sealed class RedisReplayStoreTests : IAsyncLifetime
         }
     }
 
-    private static ReplayKey Key(int n) => new(SHA256.HashData(BitConverter.GetBytes(n)));
+    private static EventKey Key(int n) => new(SHA256.HashData(BitConverter.GetBytes(n)));
 
     private async Task<RedisReplayStore> OpenAsync(bool claimByScript = false)
     {
@@ -310,7 +310,7 @@ public sealed class RedisReplayStoreTests : IAsyncLifetime
     }
 
     /// <summary>Makes keys older, as if time had passed on the server.</summary>
-    private async Task AgeAsync(ReplayKey[] keys, TimeSpan by)
+    private async Task AgeAsync(EventKey[] keys, TimeSpan by)
     {
         foreach (var key in keys)
         {

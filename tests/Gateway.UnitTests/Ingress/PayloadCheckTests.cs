@@ -52,6 +52,19 @@ public sealed class PayloadCheckTests
         Assert.Equal(reason, (await Deadline.WaitAsync(verdict, "the verdict")).Reason.ToString());
     }
 
+    /// <summary>Over HTTP/2 one request's fault ends the connection with all others: found by fuzzing, told as a failed check with a stack trace.</summary>
+    [Fact]
+    public async Task A_connection_that_ends_as_a_complete_body_is_looked_at_is_the_senders_fault_and_no_failed_check()
+    {
+        var reader = new Reader { Whole = "{}"u8.ToArray() };
+        var delivery = Open(reader);
+        delivery.SharesConnection = true;
+
+        var verdict = await new PayloadCheck(new Capacity(_clock), _clock).CheckAsync(delivery, CancellationToken.None);
+
+        Assert.Equal((RejectReason.BodyIncomplete, true), (verdict.Reason, delivery.BodyBroken));
+    }
+
     [Fact]
     public async Task A_server_that_is_about_to_stop_and_ends_a_read_does_not_cut_off_the_body_that_is_arriving()
     {
@@ -66,12 +79,14 @@ public sealed class PayloadCheckTests
         Assert.True((await Deadline.WaitAsync(verdict, "the verdict")).Passed);
     }
 
-    private ValueTask<Verdict> Check(PipeReader reader)
+    private static Delivery Open(PipeReader reader)
     {
         var delivery = new Delivery();
-        delivery.Open(RoutePolicy.None, "POST", "/", default, Delivery.EmptyHeaders, 1000, reader);
-        return new PayloadCheck(new Capacity(_clock), _clock).CheckAsync(delivery, CancellationToken.None);
+        delivery.Open(RoutePolicy.None with { BodyLimit = 1000 }, "POST", "/", default, Delivery.EmptyHeaders, 1000, reader);
+        return delivery;
     }
+
+    private ValueTask<Verdict> Check(PipeReader reader) => new PayloadCheck(new Capacity(_clock), _clock).CheckAsync(Open(reader), CancellationToken.None);
 
     /// <summary>Named as the server's own, which is not public.</summary>
     private sealed class Http2StreamErrorException : Exception;
@@ -82,13 +97,19 @@ public sealed class PayloadCheckTests
 
         public Exception? ThrowsAtOnce { get; init; }
 
+        /// <summary>Arrives whole, and the connection ends before it is looked at a second time.</summary>
+        public byte[]? Whole { get; init; }
+
         public bool RefusesCalls { get; set; }
 
         public int Cancelled { get; private set; }
 
         public void End(Exception exception) => _read.SetException(exception);
 
-        public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => ThrowsAtOnce is { } e ? throw e : new(_read.Task);
+        public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => 
+            ThrowsAtOnce is { } e ? throw e
+            : Whole is { } body ? new(new ReadResult(new(body), isCanceled: false, isCompleted: true))
+            : new(_read.Task);
 
         public override void CancelPendingRead()
         {
@@ -99,7 +120,13 @@ public sealed class PayloadCheckTests
             }
         }
 
-        public override void AdvanceTo(SequencePosition consumed) => throw new InvalidOperationException("No reading operation to complete.");
+        public override void AdvanceTo(SequencePosition consumed)
+        {
+            if (Whole is null)
+            {
+                throw new InvalidOperationException("No reading operation to complete.");
+            }
+        }
 
         public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => AdvanceTo(consumed);
 
@@ -110,7 +137,7 @@ public sealed class PayloadCheckTests
         public override bool TryRead(out ReadResult result)
         {
             result = default;
-            return false;
+            return Whole is null ? false : throw new IOException("The request stream was aborted.");
         }
     }
 }

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Primitives;
 using WebhookEdge.Gate;
 using WebhookEdge.Ingress;
 using WebhookEdge.Primitives;
+using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.UnitTests.Ingress;
 

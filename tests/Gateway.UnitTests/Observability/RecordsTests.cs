@@ -92,12 +92,12 @@ public sealed class RecordsTests : IDisposable
         var requests = new RequestMetrics(_meter, _clock);
         var hook = requests.Of("hook");
 
-        hook.Forwarded(accepted: true, 202, 100, TimeSpan.FromMilliseconds(3));
-        hook.Forwarded(accepted: false, 500, 100, TimeSpan.FromMilliseconds(3));
-        hook.Refused(RejectReason.SignatureMismatch, 0, TimeSpan.FromMilliseconds(1));
+        hook.Forwarded(_clock.GetTimestamp(), TimeSpan.FromMilliseconds(3), 202, accepted: true, bodyBytes: 100);
+        hook.Forwarded(_clock.GetTimestamp(), TimeSpan.FromMilliseconds(3), 500, accepted: false, bodyBytes: 100);
+        hook.Refused(_clock.GetTimestamp(), TimeSpan.FromMilliseconds(1), RejectReason.SignatureMismatch, upstreamStatus: 0);
         requests.Retain(new Dictionary<string, bool> { ["hook"] = true });
-        requests.Of("hook").Refused(RejectReason.UpstreamFailed, 301, TimeSpan.FromMilliseconds(1));
-        requests.None.Refused(RejectReason.RouteUnknown, 0, TimeSpan.FromMilliseconds(1));
+        requests.Of("hook").Refused(_clock.GetTimestamp(), TimeSpan.FromMilliseconds(1), RejectReason.UpstreamFailed, upstreamStatus: 301);
+        requests.Unrouted.Refused(_clock.GetTimestamp(), TimeSpan.FromMilliseconds(1), RejectReason.RouteUnknown, upstreamStatus: 0);
 
         Assert.Same(hook, requests.Of("hook"));
         Assert.Equal(1, _metrics.Sum("webhookedge.requests", ("route", "hook"), ("outcome", "accepted"), ("reason", "none")));

@@ -256,7 +256,7 @@ public class MemoryReplayStoreTests
         return answer.State;
     }
 
-    private static ReplayKey Key(int n) => new(SHA256.HashData(BitConverter.GetBytes(n)));
+    private static EventKey Key(int n) => new(SHA256.HashData(BitConverter.GetBytes(n)));
 }
 
 /// <summary>Weighs the heap, so nothing else may run beside it.</summary>

@@ -46,7 +46,7 @@ public class ReplayGuardTests
 
         var (_, delivery) = await bench.ClaimAsync("a");
 
-        Assert.Matches("^[0-9a-f]{64}$", delivery.EventKey);
+        Assert.Matches("^[0-9a-f]{64}$", delivery.EventKeyText);
         Assert.Equal(Stage.Replay, bench.Check.Stage);
     }
 
@@ -383,7 +383,7 @@ public class ReplayGuardTests
         await using var bench = new ReplayBench(_clock, store);
         var (_, delivery) = await bench.ClaimAsync("a");
         await delivery.Claim!.SettleAsync(ReplayBench.Accepted);
-        Assert.True(ReplayKey.TryParse(delivery.EventKey, out var key));
+        Assert.True(EventKey.TryParse(delivery.EventKeyText, out var key));
 
         Assert.True(await bench.Guard.ForgetAsync(key, bench.Link!));
         Assert.False(await bench.Guard.ForgetAsync(key, bench.Link!));

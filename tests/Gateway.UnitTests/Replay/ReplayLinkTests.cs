@@ -312,7 +312,7 @@ public sealed class ReplayLinkTests : IDisposable
     [Fact]
     public async Task A_queued_release_is_not_replaced_by_that_of_another_owner()
     {
-        var key = new ReplayKey(SHA256.HashData("a"u8));
+        var key = new EventKey(SHA256.HashData("a"u8));
         var lease = TimeSpan.FromSeconds(10);
         await using var bench = new ReplayBench(_clock, _store);
 
@@ -331,7 +331,7 @@ public sealed class ReplayLinkTests : IDisposable
     [Fact]
     public async Task A_queued_commit_is_not_replaced_by_a_release()
     {
-        var key = new ReplayKey(SHA256.HashData("a"u8));
+        var key = new EventKey(SHA256.HashData("a"u8));
         await using var bench = new ReplayBench(_clock, _store);
         _store.Away = true;
         await bench.Link!.ReleaseAsync(key, 1, TimeSpan.FromSeconds(10));
@@ -347,7 +347,7 @@ public sealed class ReplayLinkTests : IDisposable
     [Fact]
     public async Task Forgetting_is_not_overtaken_by_a_write_back_that_is_on_its_way()
     {
-        var key = new ReplayKey(SHA256.HashData("a"u8));
+        var key = new EventKey(SHA256.HashData("a"u8));
         await using var bench = new ReplayBench(_clock, _store);
         _store.Away = true;
         await bench.Link!.CommitAsync(key, 200, TimeSpan.FromHours(1));
@@ -370,7 +370,7 @@ public sealed class ReplayLinkTests : IDisposable
     [Fact]
     public async Task Forgetting_is_not_undone_by_a_delivery_whose_marker_did_not_arrive()
     {
-        var key = new ReplayKey(SHA256.HashData("a"u8));
+        var key = new EventKey(SHA256.HashData("a"u8));
         await using var bench = new ReplayBench(_clock, _store);
         var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _store.Until = hold.Task;
@@ -407,7 +407,7 @@ public sealed class ReplayLinkTests : IDisposable
         _store.Away = true;
         var (_, delivery) = await bench.ClaimAsync("a");
         await delivery.Claim!.SettleAsync(ReplayBench.Accepted);
-        Assert.True(ReplayKey.TryParse(delivery.EventKey, out var key));
+        Assert.True(EventKey.TryParse(delivery.EventKeyText, out var key));
 
         await Assert.ThrowsAsync<ReplayStoreException>(async () => await bench.Guard.ForgetAsync(key, bench.Link!));
 

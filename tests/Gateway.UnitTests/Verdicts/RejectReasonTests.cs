@@ -73,6 +73,30 @@ public sealed class RejectReasonTests
     }
 
     [Fact]
+    public void Every_reason_tells_an_operator_something_of_its_own()
+    {
+        var rows = Enum.GetValues<RejectReason>().Select(static reason => reason.Describe()).ToArray();
+
+        Assert.Equal(rows.Length, rows.Select(static row => row.Meaning).Distinct().Count());
+        Assert.All(rows, static row => Assert.True(row.Advice.Length > 5));
+    }
+
+    /// <summary>Whoever has not proved himself must be able to move no counter that wakes somebody about a sender's attempts.</summary>
+    [Fact]
+    public void Only_what_comes_after_the_proof_counts_as_proved()
+    {
+        var proved = Enum.GetValues<RejectReason>().Where(static reason => reason.Describe().Proof == SenderProof.Proved).ToArray();
+
+        Assert.Equal(
+            [
+                RejectReason.TooManyForRoute, RejectReason.Duplicate, RejectReason.DuplicateInFlight, RejectReason.ReplayStoreDown, RejectReason.UpstreamUnreachable, RejectReason.UpstreamTimeout,
+                RejectReason.UpstreamFailed,
+            ],
+            proved);
+        Assert.All(proved, static reason => Assert.True(reason.Describe().Stage >= Stage.RouteRate));
+    }
+
+    [Fact]
     public void A_stranger_cannot_tell_one_failed_proof_from_another()
     {
         RejectReason[] proofs =

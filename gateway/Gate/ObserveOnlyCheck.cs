@@ -3,7 +3,7 @@ using WebhookEdge.Verdicts;
 namespace WebhookEdge.Gate;
 
 /// <summary>Wraps a check in observe mode: notes what it would have refused, and passes.</summary>
-internal sealed class ShadowCheck(IGateCheck inner) : IGateCheck
+internal sealed class ObserveOnlyCheck(IGateCheck inner) : IGateCheck
 {
     public IGateCheck Inner => inner;
 

@@ -1,6 +1,6 @@
 using WebhookEdge.Observability;
 
-namespace WebhookEdge.Gate;
+namespace WebhookEdge.FailedAttempts;
 
 /// <summary>When a sender gives up, by its own documentation.</summary>
 /// <param name="Provider">The preset's name.</param>

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 
 namespace WebhookEdge.Primitives;
 
@@ -7,7 +6,7 @@ namespace WebhookEdge.Primitives;
 /// What makes two deliveries the same event: a SHA-256 digest, held by value so that looking it up allocates nothing.
 /// Its text is 64 lower-case hex digits, the form in logs, in <c>Idempotency-Key</c> and in Redis.
 /// </summary>
-internal readonly struct ReplayKey : IEquatable<ReplayKey>
+internal readonly struct EventKey : IEquatable<EventKey>
 {
     /// <summary>Bytes in a key.</summary>
     public const int Size = 32;
@@ -18,7 +17,7 @@ internal readonly struct ReplayKey : IEquatable<ReplayKey>
     private readonly ulong _d;
 
     /// <param name="digest">Exactly <see cref="Size"/> bytes.</param>
-    public ReplayKey(ReadOnlySpan<byte> digest)
+    public EventKey(ReadOnlySpan<byte> digest)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(digest.Length, Size, nameof(digest));
         _a = BinaryPrimitives.ReadUInt64BigEndian(digest);
@@ -28,7 +27,7 @@ internal readonly struct ReplayKey : IEquatable<ReplayKey>
     }
 
     /// <summary>Reads 64 hex digits of either case; false for anything else.</summary>
-    public static bool TryParse(ReadOnlySpan<char> hex, out ReplayKey key)
+    public static bool TryParse(ReadOnlySpan<char> hex, out EventKey key)
     {
         Span<byte> digest = stackalloc byte[Size];
         key = default;
@@ -50,9 +49,9 @@ internal readonly struct ReplayKey : IEquatable<ReplayKey>
         BinaryPrimitives.WriteUInt64BigEndian(destination[24..], _d);
     }
 
-    public bool Equals(ReplayKey other) => _a == other._a && _b == other._b && _c == other._c && _d == other._d;
+    public bool Equals(EventKey other) => _a == other._a && _b == other._b && _c == other._c && _d == other._d;
 
-    public override bool Equals(object? obj) => obj is ReplayKey other && Equals(other);
+    public override bool Equals(object? obj) => obj is EventKey other && Equals(other);
 
     // HashCode mixes in a random seed of the process: a sender who can choose bodies cannot choose which keys share a bucket.
     public override int GetHashCode() => HashCode.Combine(_a, _b);
@@ -71,23 +70,4 @@ internal readonly struct ReplayKey : IEquatable<ReplayKey>
         CopyTo(digest);
         return Convert.ToHexStringLower(digest);
     }
-}
-
-/// <summary>
-/// Names the holders of claims. The upper 40 bits are this process, drawn at random at start; the lower 24 count its claims. Two claims of
-/// one key never share a token while both could be alive, and a pending claim found in Redis can be told to be our own left-over.
-/// </summary>
-internal sealed class OwnerTokens(ulong processSeed)
-{
-    private const int SequenceBits = 24;
-    private readonly ulong _process = processSeed & ~((1UL << SequenceBits) - 1);
-    private long _sequence;
-
-    public ulong Next() => _process | ((ulong)Interlocked.Increment(ref _sequence) & ((1UL << SequenceBits) - 1));
-
-    /// <summary>Did this process hand out <paramref name="owner"/>?</summary>
-    public bool IsOurs(ulong owner) => owner >> SequenceBits == _process >> SequenceBits;
-
-    /// <summary>The token as it stands in Redis: 16 hex digits.</summary>
-    public static string Format(ulong owner) => owner.ToString("x16", CultureInfo.InvariantCulture);
 }

@@ -2,14 +2,18 @@ using System.Diagnostics.Metrics;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using WebhookEdge.FailedAttempts;
 using WebhookEdge.Gate;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 using WebhookEdge.TestKit;
 using WebhookEdge.Verdicts;
 
-namespace WebhookEdge.UnitTests.Gate;
+namespace WebhookEdge.UnitTests.FailedAttempts;
 
 public sealed class AttemptWatchTests : IDisposable
 {
@@ -20,6 +24,9 @@ public sealed class AttemptWatchTests : IDisposable
     private readonly MetricCapture _points;
     private readonly LogThrottle _throttle;
     private readonly AttemptWatch _watch;
+    private readonly OutcomeRecorder _recorder;
+    private readonly DefaultHttpContext _context = new();
+    private RouteAttempts? _route;
 
     public AttemptWatchTests()
     {
@@ -27,6 +34,7 @@ public sealed class AttemptWatchTests : IDisposable
         _points = new(_metrics.Meter);
         _throttle = new(new ConfigurationBuilder().Build(), _clock, _logs.CreateLogger<LogThrottle>());
         _watch = new(_metrics, _throttle, _clock, _logs.CreateLogger<AttemptWatch>());
+        _recorder = new(_metrics, new RejectJournal(), _throttle, _clock, NullLogger<OutcomeRecorder>.Instance);
     }
 
     private AttemptReading Reading => Assert.Single(_watch.Readings());
@@ -34,21 +42,21 @@ public sealed class AttemptWatchTests : IDisposable
     [Fact]
     public void The_attempt_before_the_last_is_an_alarm_and_the_last_another()
     {
-        var route = Route();
+        Route();
         for (var i = 0; i < 3; i++)
         {
-            route.Forwarded(Event("a"), accepted: false);
+            Forwarded(Event("a"), accepted: false);
         }
 
         Assert.Empty(_logs.Entries);
         Assert.Equal((3, 1, 0), (Reading.Attempts, Reading.Failing, Reading.NearLimit));
 
-        route.Forwarded(Event("a"), accepted: false);
+        Forwarded(Event("a"), accepted: false);
         var alarm = Assert.Single(_logs.WithEvent(1110));
         Assert.Equal($"Event {KeyOf("a")} of route r failed 4 of 5 attempts; the sender (cr3dentials) gives up after the next", alarm.Text);
         Assert.Equal(1, _points.Observe("webhookedge.attempts.near_limit", ("route", "r")));
 
-        route.Forwarded(Event("a"), accepted: false);
+        Forwarded(Event("a"), accepted: false);
         Assert.Contains("5 of 5", Assert.Single(_logs.WithEvent(1111)).Text, StringComparison.Ordinal);
         Assert.Equal(1, _points.Sum("webhookedge.attempts.given_up", ("route", "r")));
         Assert.Equal(0, _points.Observe("webhookedge.attempts.near_limit", ("route", "r")));
@@ -58,14 +66,14 @@ public sealed class AttemptWatchTests : IDisposable
     [Fact]
     public void A_delivery_ends_it()
     {
-        var route = Route();
+        Route();
         for (var i = 0; i < 4; i++)
         {
-            route.Forwarded(Event("a"), accepted: false);
+            Forwarded(Event("a"), accepted: false);
         }
 
-        route.Forwarded(Event("b"), accepted: false);
-        route.Forwarded(Event("a"), accepted: true);
+        Forwarded(Event("b"), accepted: false);
+        Forwarded(Event("a"), accepted: true);
 
         Assert.Equal(4, Assert.Single(_logs.WithEvent(1114))["Attempts"]);
         Assert.Equal((KeyOf("b"), 1, 1, 0), (Reading.WorstEvent, Reading.Attempts, Reading.Failing, Reading.InARow));
@@ -74,11 +82,11 @@ public sealed class AttemptWatchTests : IDisposable
     [Fact]
     public void A_duplicate_answered_2xx_is_a_success_and_one_in_flight_is_not()
     {
-        var route = Route();
-        route.Refused(Event("a"), RejectReason.DuplicateInFlight, 503);
+        Route();
+        Refused(Event("a"), RejectReason.DuplicateInFlight, 503);
         Assert.Equal(1, Reading.Attempts);
 
-        route.Refused(Event("a"), RejectReason.Duplicate, 200);
+        Refused(Event("a"), RejectReason.Duplicate, 200);
         Assert.Equal(0, Reading.Attempts);
     }
 
@@ -93,7 +101,8 @@ public sealed class AttemptWatchTests : IDisposable
     [InlineData(nameof(RejectReason.CheckFailed), 500)]
     public void What_the_gateway_answers_an_authentic_event_counts_like_the_apps_answer(string reason, int status)
     {
-        Route().Refused(Event("a"), Enum.Parse<RejectReason>(reason), status);
+        Route();
+        Refused(Event("a"), Enum.Parse<RejectReason>(reason), status);
 
         Assert.Equal((KeyOf("a"), 1, 1), (Reading.WorstEvent, Reading.Attempts, Reading.InARow));
     }
@@ -101,35 +110,35 @@ public sealed class AttemptWatchTests : IDisposable
     [Fact]
     public void No_reason_that_a_stranger_can_bring_about_counts()
     {
-        var route = Route();
+        Route();
         string[] afterProof = ["TooManyForRoute", "Duplicate", "DuplicateInFlight", "ReplayStoreDown", "UpstreamUnreachable", "UpstreamTimeout", "UpstreamFailed", "CheckFailed", "SenderHungUp"];
         foreach (var reason in Enum.GetValues<RejectReason>().Where(reason => !afterProof.Contains(reason.ToString())))
         {
-            route.Refused(Event("a"), reason, reason.Describe().Status);
+            Refused(Event("a"), reason, reason.Describe().Status);
         }
 
         // A check that threw before the event's key was made may have been one that faces strangers, and who left before may have been one.
-        route.Refused(Event(null), RejectReason.CheckFailed, 500);
-        route.Refused(Event(null), RejectReason.SenderHungUp, 499);
+        Refused(Event(null), RejectReason.CheckFailed, 500);
+        Refused(Event(null), RejectReason.SenderHungUp, 499);
 
         // What observe mode let through proved nothing.
-        route.Forwarded(Event("a", wouldRefuse: RejectReason.SignatureMismatch), accepted: false);
-        route.Forwarded(Event("a", wouldRefuse: RejectReason.AddressNotAllowed), accepted: false);
-        route.Forwarded(Event("a", TrustLevel.Observed), accepted: false);
+        Forwarded(Event("a", wouldRefuse: RejectReason.SignatureMismatch), accepted: false);
+        Forwarded(Event("a", wouldRefuse: RejectReason.AddressNotAllowed), accepted: false);
+        Forwarded(Event("a", TrustLevel.Observed), accepted: false);
 
         Assert.Equal((0, 0), (Reading.Attempts, Reading.InARow));
 
         // Nor does it end what an authentic event began.
-        route.Forwarded(Event("a"), accepted: false);
-        route.Forwarded(Event("a", wouldRefuse: RejectReason.SignatureMismatch), accepted: true);
+        Forwarded(Event("a"), accepted: false);
+        Forwarded(Event("a", wouldRefuse: RejectReason.SignatureMismatch), accepted: true);
         Assert.Equal((1, 1), (Reading.Attempts, Reading.InARow));
     }
 
     [Fact]
     public void An_event_without_a_key_is_known_by_the_routes_recipe()
     {
-        var policy = RoutePolicy.None with { RouteId = "r", ReadEventKey = static (delivery, digest) => SHA256.HashData("read"u8, digest) };
-        Route().Refused(Event(null, policy: policy), RejectReason.TooManyForRoute, 429);
+        var policy = RoutePolicy.None with { RouteId = "r", Attempts = Route(), KeyOf = static _ => new(SHA256.HashData("read"u8)) };
+        Refused(Event(null, policy: policy), RejectReason.TooManyForRoute, 429);
 
         Assert.Equal(KeyOf("read"), Reading.WorstEvent);
     }
@@ -137,20 +146,20 @@ public sealed class AttemptWatchTests : IDisposable
     [Fact]
     public void Failures_in_a_row_are_counted_over_events_and_told_once_each()
     {
-        var route = Route();
+        Route();
         for (var i = 0; i < 12; i++)
         {
-            route.Forwarded(Event($"event {i}"), accepted: false);
+            Forwarded(Event($"event {i}"), accepted: false);
         }
 
         Assert.Equal(4, Assert.Single(_logs.WithEvent(1112))["InARow"]);
         Assert.Equal(5, Assert.Single(_logs.WithEvent(1113))["InARow"]);
         Assert.Equal(12, _points.Observe("webhookedge.attempts.in_a_row", ("route", "r")));
 
-        route.Forwarded(Event("good"), accepted: true);
+        Forwarded(Event("good"), accepted: true);
         for (var i = 0; i < 4; i++)
         {
-            route.Forwarded(Event($"later {i}"), accepted: false);
+            Forwarded(Event($"later {i}"), accepted: false);
         }
 
         Assert.Equal(2, _logs.WithEvent(1112).Count);
@@ -160,8 +169,8 @@ public sealed class AttemptWatchTests : IDisposable
     [Fact]
     public void A_sender_that_never_comes_back_has_given_up_at_once()
     {
-        var route = Route(new("github", 1, null));
-        route.Forwarded(Event("a"), accepted: false);
+        Route(new("github", 1, null));
+        Forwarded(Event("a"), accepted: false);
 
         Assert.Empty(_logs.WithEvent(1110));
         Assert.Single(_logs.WithEvent(1111));
@@ -171,8 +180,8 @@ public sealed class AttemptWatchTests : IDisposable
     [Fact]
     public void What_was_heard_of_last_three_days_ago_is_forgotten()
     {
-        var route = Route();
-        route.Forwarded(Event("a"), accepted: false);
+        Route();
+        Forwarded(Event("a"), accepted: false);
         _clock.Advance(TimeSpan.FromHours(71));
         Assert.Equal(1, Reading.Failing);
 
@@ -184,34 +193,34 @@ public sealed class AttemptWatchTests : IDisposable
     [Fact]
     public void The_number_of_events_followed_is_bounded_and_those_begun_stay()
     {
-        var route = Route();
+        Route();
         for (var i = 0; i < RouteAttempts.Capacity + 10; i++)
         {
-            route.Forwarded(Event($"event {i}"), accepted: false);
+            Forwarded(Event($"event {i}"), accepted: false);
         }
 
         Assert.Equal(RouteAttempts.Capacity, Reading.Failing);
         Assert.Equal(10, _points.Sum("webhookedge.attempts.untracked", ("route", "r")));
-        route.Forwarded(Event("event 0"), accepted: false);
+        Forwarded(Event("event 0"), accepted: false);
         Assert.Equal(2, Reading.Attempts);
 
         // What the sender has given up makes room.
         for (var i = 0; i < 3; i++)
         {
-            route.Forwarded(Event("event 0"), accepted: false);
+            Forwarded(Event("event 0"), accepted: false);
         }
 
-        route.Forwarded(Event("new"), accepted: false);
+        Forwarded(Event("new"), accepted: false);
         Assert.Equal(10, _points.Sum("webhookedge.attempts.untracked", ("route", "r")));
     }
 
     [Fact]
     public void A_flood_of_alarms_is_bounded()
     {
-        var route = Route(new("x", 2, null));
+        Route(new("x", 2, null));
         for (var i = 0; i < 500; i++)
         {
-            route.Forwarded(Event($"event {i}"), accepted: false);
+            Forwarded(Event($"event {i}"), accepted: false);
         }
 
         Assert.Equal(20, _logs.WithEvent(1110).Count);
@@ -221,14 +230,14 @@ public sealed class AttemptWatchTests : IDisposable
     [Fact]
     public void A_delivery_on_a_route_where_nothing_fails_allocates_nothing()
     {
-        var route = Route();
+        Route();
         var delivery = Event("a");
-        route.Forwarded(delivery, accepted: true);
+        Forwarded(delivery, accepted: true);
 
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 100; i++)
         {
-            route.Forwarded(delivery, accepted: true);
+            Forwarded(delivery, accepted: true);
         }
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
@@ -238,7 +247,7 @@ public sealed class AttemptWatchTests : IDisposable
     public void Counts_outlive_a_reload_and_go_with_their_route()
     {
         var route = Route();
-        route.Forwarded(Event("a"), accepted: false);
+        Forwarded(Event("a"), accepted: false);
 
         Assert.Same(route, _watch.For("r", new("cr3dentials", 5, 5)));
         _watch.Retain([]);
@@ -258,15 +267,15 @@ public sealed class AttemptWatchTests : IDisposable
 
     private static string KeyOf(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
-    private static Delivery Event(string? key, TrustLevel trust = TrustLevel.Verified, RejectReason wouldRefuse = RejectReason.NotDecided, RoutePolicy? policy = null)
+    private Delivery Event(string? key, TrustLevel trust = TrustLevel.Verified, RejectReason wouldRefuse = RejectReason.NotDecided, RoutePolicy? policy = null)
     {
         var delivery = new Delivery();
-        delivery.Open(policy ?? RoutePolicy.None, "POST", "/r", default, Delivery.EmptyHeaders, 0, PipeReader.Create(Stream.Null));
+        delivery.Open(policy ?? RoutePolicy.None with { RouteId = "r", Attempts = _route }, "POST", "/r", default, Delivery.EmptyHeaders, 0, PipeReader.Create(Stream.Null));
         delivery.RaiseTrust(trust);
         delivery.WouldRefuse = wouldRefuse;
         if (key is not null)
         {
-            delivery.SetEventKey(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+            delivery.EventKey = new(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
         }
 
         return delivery;
@@ -276,6 +285,11 @@ public sealed class AttemptWatchTests : IDisposable
     {
         var route = _watch.For("r", rules ?? new("cr3dentials", 5, 5));
         _watch.Retain([route]);
+        _route = route;
         return route;
     }
+
+    private void Forwarded(Delivery delivery, bool accepted) => _recorder.Forwarded(_context, delivery, new(accepted ? 200 : 500), 0);
+
+    private void Refused(Delivery delivery, RejectReason reason, int status) => _recorder.Refused(_context, delivery, Verdict.Reject(reason), status, 0);
 }

@@ -11,9 +11,9 @@ using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 using WebhookEdge.TestKit;
 
-namespace WebhookEdge.UnitTests.Primitives;
+namespace WebhookEdge.UnitTests.Replay;
 
-public class ReplayKeyTests
+public class EventKeyRecipeTests
 {
     [Fact]
     public void The_default_key_is_the_digest_of_length_route_and_body()
@@ -81,7 +81,7 @@ public class ReplayKeyTests
     public void A_signed_id_makes_the_key_and_without_one_the_body_does()
     {
         var recipe = Recipe("kyc", "id");
-        ReplayKey Key(string? id, string body)
+        EventKey Key(string? id, string body)
         {
             var delivery = Delivery(body);
             delivery.Proof = new("env:S", id, null);
@@ -100,7 +100,7 @@ public class ReplayKeyTests
     public void Parts_are_kept_apart()
     {
         var recipe = Recipe("kyc", "header:X-A", "header:X-B");
-        ReplayKey Key(string? a, string? b)
+        EventKey Key(string? a, string? b)
         {
             var headers = new HeaderDictionary();
             headers["X-A"] = a;
@@ -135,7 +135,7 @@ public class ReplayKeyTests
     {
         var problems = new List<ConfigProblem>();
 
-        ReplayKeyRecipe.Compile("kyc", ["body", part], "routes.kyc.replay.key", problems);
+        EventKeyRecipe.Compile("kyc", ["body", part], "routes.kyc.replay.key", problems);
 
         var problem = Assert.Single(problems);
         Assert.Equal("routes.kyc.replay.key[1]", problem.Path);
@@ -148,8 +148,8 @@ public class ReplayKeyTests
     {
         var problems = new List<ConfigProblem>();
 
-        ReplayKeyRecipe.Compile("kyc", ["header:X-Id"], "k", problems);
-        ReplayKeyRecipe.Compile("kyc", [], "e", problems);
+        EventKeyRecipe.Compile("kyc", ["header:X-Id"], "k", problems);
+        EventKeyRecipe.Compile("kyc", [], "e", problems);
 
         Assert.Equal([("e", false)], problems.Select(p => (p.Path, p.IsWarning)));
     }
@@ -159,12 +159,12 @@ public class ReplayKeyTests
     {
         Prop.ForAll<byte[]>(bytes =>
         {
-            var key = new ReplayKey(SHA256.HashData(bytes ?? []));
-            return ReplayKey.TryParse(key.ToString(), out var parsed) && parsed.Equals(key) && parsed.GetHashCode() == key.GetHashCode() && key.ToString().Length == 64;
+            var key = new EventKey(SHA256.HashData(bytes ?? []));
+            return EventKey.TryParse(key.ToString(), out var parsed) && parsed.Equals(key) && parsed.GetHashCode() == key.GetHashCode() && key.ToString().Length == 64;
         }).QuickCheckThrowOnFailure();
-        Assert.False(ReplayKey.TryParse(new string('g', 64), out _));
-        Assert.False(ReplayKey.TryParse(new string('a', 63), out _));
-        Assert.False(ReplayKey.TryParse(new string('a', 66), out _));
+        Assert.False(EventKey.TryParse(new string('g', 64), out _));
+        Assert.False(EventKey.TryParse(new string('a', 63), out _));
+        Assert.False(EventKey.TryParse(new string('a', 66), out _));
     }
 
     [Fact]
@@ -191,10 +191,10 @@ public class ReplayKeyTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
-    private static ReplayKeyRecipe Recipe(string routeId, params string[] parts)
+    private static EventKeyRecipe Recipe(string routeId, params string[] parts)
     {
         var problems = new List<ConfigProblem>();
-        var recipe = ReplayKeyRecipe.Compile(routeId, parts.Length == 0 ? null : parts, "key", problems);
+        var recipe = EventKeyRecipe.Compile(routeId, parts.Length == 0 ? null : parts, "key", problems);
         Assert.DoesNotContain(problems, p => !p.IsWarning);
         return recipe;
     }

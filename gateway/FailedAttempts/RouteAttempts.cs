@@ -1,12 +1,8 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using WebhookEdge.Observability;
-using WebhookEdge.Verdicts;
+using WebhookEdge.Primitives;
 
-namespace WebhookEdge.Gate;
-
-/// <summary>Reads the key of the event that a delivery brings into <paramref name="digest"/>, which has <see cref="Delivery.EventKeyLength"/> bytes. Needs the delivery's body.</summary>
-internal delegate void EventKeyReader(Delivery delivery, Span<byte> digest);
+namespace WebhookEdge.FailedAttempts;
 
 /// <summary>
 /// The failed attempts of one route: of each event, and in a row. Fed with answers to deliveries that passed every check; a stranger's request never
@@ -24,7 +20,7 @@ internal sealed class RouteAttempts(string routeId, GiveUpRules rules, RouteMetr
     private static readonly TimeSpan s_sweepEvery = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<EventId, Failing> _events = [];
+    private readonly Dictionary<EventKey, Failing> _events = [];
     private readonly ThrottledLine _nearLimit = new(1110, LogLevel.Error, routeId, "near-limit");
     private readonly ThrottledLine _givenUpLine = new(1111, LogLevel.Error, routeId, "given-up");
     private readonly ThrottledLine _late = new(1114, LogLevel.Warning, routeId, "delivered-late");
@@ -35,83 +31,15 @@ internal sealed class RouteAttempts(string routeId, GiveUpRules rules, RouteMetr
 
     public GiveUpRules Rules => rules;
 
-    /// <summary>The upstream's answer is on its way to the sender.</summary>
-    public void Forwarded(Delivery delivery, bool accepted)
+    /// <summary>Some event or the row of failures waits for a success; else there is no need to tell of one.</summary>
+    public bool AwaitsSuccess => Volatile.Read(ref _following) != 0 || Volatile.Read(ref _inARow) != 0;
+
+    /// <summary>An authentic delivery was answered with a 2xx.</summary>
+    /// <param name="key">Null when the event cannot be told from others.</param>
+    public void Succeeded(EventKey? key)
     {
-        if (!accepted)
-        {
-            Failed(delivery);
-        }
-        else if (Volatile.Read(ref _following) != 0 || Volatile.Read(ref _inARow) != 0)
-        {
-            Succeeded(delivery);
-        }
-    }
-
-    /// <summary>The gateway itself answered. Of its refusals only those count that come after the sender has proved itself.</summary>
-    public void Refused(Delivery delivery, RejectReason reason, int status)
-    {
-        var authentic = reason is RejectReason.TooManyForRoute or RejectReason.Duplicate or RejectReason.DuplicateInFlight or RejectReason.ReplayStoreDown
-            or RejectReason.UpstreamUnreachable or RejectReason.UpstreamTimeout or RejectReason.UpstreamFailed
-            || (reason is RejectReason.CheckFailed or RejectReason.SenderHungUp && !delivery.EventKeyDigest.IsEmpty);
-        if (authentic)
-        {
-            Forwarded(delivery, status is >= 200 and < 300);
-        }
-    }
-
-    public AttemptReading Read()
-    {
-        lock (_lock)
-        {
-            Sweep();
-            var worst = default(KeyValuePair<EventId, Failing>);
-            var near = 0;
-            var given = 0;
-            foreach (var entry in _events)
-            {
-                worst = entry.Value.Attempts > worst.Value.Attempts ? entry : worst;
-                near += entry.Value.Attempts == rules.Attempts - 1 ? 1 : 0;
-                given += entry.Value.Attempts >= rules.Attempts ? 1 : 0;
-            }
-
-            return new(
-                routeId, rules.Provider, rules.Attempts, worst.Value.Attempts == 0 ? null : worst.Key.ToString(), worst.Value.Attempts, _events.Count - given, near, _givenUp, _inARow, rules.SwitchesOffAfter);
-        }
-    }
-
-    /// <summary>What observe mode let through unproved says nothing about the sender's events.</summary>
-    private static bool IsAuthentic(Delivery delivery) =>
-        delivery.Trust > TrustLevel.Observed
-        && delivery.WouldRefuse is RejectReason.NotDecided or RejectReason.TooManyForRoute or RejectReason.Duplicate or RejectReason.DuplicateInFlight or RejectReason.ReplayStoreDown;
-
-    private static EventId? IdOf(Delivery delivery)
-    {
-        if (delivery.EventKeyDigest is { IsEmpty: false } known)
-        {
-            return new(known);
-        }
-
-        // A route budget refuses before the key was made, and a route with replay off makes none.
-        if (delivery.Policy.ReadEventKey is not { } read)
-        {
-            return null;
-        }
-
-        Span<byte> digest = stackalloc byte[Delivery.EventKeyLength];
-        read(delivery, digest);
-        return new(digest);
-    }
-
-    private void Succeeded(Delivery delivery)
-    {
-        if (!IsAuthentic(delivery))
-        {
-            return;
-        }
-
         Volatile.Write(ref _inARow, 0);
-        if (Volatile.Read(ref _following) == 0 || IdOf(delivery) is not { } id)
+        if (Volatile.Read(ref _following) == 0 || key is not { } id)
         {
             return;
         }
@@ -133,13 +61,10 @@ internal sealed class RouteAttempts(string routeId, GiveUpRules rules, RouteMetr
         }
     }
 
-    private void Failed(Delivery delivery)
+    /// <summary>An authentic delivery was answered with anything but a 2xx, by the upstream or by the gateway itself.</summary>
+    /// <param name="key">Null when the event cannot be told from others.</param>
+    public void Failed(EventKey? key)
     {
-        if (!IsAuthentic(delivery))
-        {
-            return;
-        }
-
         var inARow = Interlocked.Increment(ref _inARow);
         if (rules.SwitchesOffAfter is { } limit)
         {
@@ -154,13 +79,33 @@ internal sealed class RouteAttempts(string routeId, GiveUpRules rules, RouteMetr
             }
         }
 
-        if (IdOf(delivery) is { } id)
+        if (key is { } id)
         {
             Count(id);
         }
     }
 
-    private void Count(EventId id)
+    public AttemptReading Read()
+    {
+        lock (_lock)
+        {
+            Sweep();
+            var worst = default(KeyValuePair<EventKey, Failing>);
+            var near = 0;
+            var given = 0;
+            foreach (var entry in _events)
+            {
+                worst = entry.Value.Attempts > worst.Value.Attempts ? entry : worst;
+                near += entry.Value.Attempts == rules.Attempts - 1 ? 1 : 0;
+                given += entry.Value.Attempts >= rules.Attempts ? 1 : 0;
+            }
+
+            return new(
+                routeId, rules.Provider, rules.Attempts, worst.Value.Attempts == 0 ? null : worst.Key.ToString(), worst.Value.Attempts, _events.Count - given, near, _givenUp, _inARow, rules.SwitchesOffAfter);
+        }
+    }
+
+    private void Count(EventKey id)
     {
         int attempts;
         lock (_lock)
@@ -221,15 +166,4 @@ internal sealed class RouteAttempts(string routeId, GiveUpRules rules, RouteMetr
 
     /// <param name="LastAt">Timestamp of the last failed attempt.</param>
     private readonly record struct Failing(int Attempts, long LastAt);
-
-    /// <summary>An event key by value: looking one up allocates nothing.</summary>
-    private readonly record struct EventId(UInt128 High, UInt128 Low)
-    {
-        public EventId(ReadOnlySpan<byte> digest)
-            : this(BinaryPrimitives.ReadUInt128BigEndian(digest), BinaryPrimitives.ReadUInt128BigEndian(digest[16..]))
-        {
-        }
-
-        public override string ToString() => $"{High:x32}{Low:x32}";
-    }
 }

@@ -5,26 +5,26 @@ using WebhookEdge.Verdicts;
 namespace WebhookEdge.Observability;
 
 /// <summary>
-/// Watches one request stage by stage: how long each took, and, when tracing is on, what it said. Kept with the pooled delivery; in use for requests that are traced or
+/// Follows one request stage by stage: how long each took, and, when tracing is on, what it said. Kept with the pooled delivery; in use for requests that are traced or
 /// whose stages are timed, and absent for the others.
 /// </summary>
-internal sealed class RequestWatch
+internal sealed class RequestTrace
 {
     private TimeProvider _time = TimeProvider.System;
-    private RouteNumbers? _numbers;
+    private RouteStats? _stats;
     private long _at;
 
     /// <summary>The request's span; null when it is not traced.</summary>
     public Activity? Activity { get; private set; }
 
     /// <summary>For the replay store; <c>default</c> when the request is not recorded, for then a link would lead nowhere.</summary>
-    public TraceRef Trace => Activity is { Recorded: true } activity ? TraceRef.Of(activity) : default;
+    public TraceRef Reference => Activity is { Recorded: true } activity ? TraceRef.Of(activity) : default;
 
-    /// <param name="numbers">Null when the stages are not timed.</param>
-    public void Begin(TimeProvider time, RouteNumbers? numbers, Activity? activity, long startedAt)
+    /// <param name="stats">Null when the stages are not timed.</param>
+    public void Begin(TimeProvider time, RouteStats? stats, Activity? activity, long startedAt)
     {
         _time = time;
-        _numbers = numbers;
+        _stats = stats;
         Activity = activity;
         _at = startedAt;
     }
@@ -102,20 +102,20 @@ internal sealed class RequestWatch
         }
     }
 
-    /// <summary>The span ends; the watch can be used for another request.</summary>
+    /// <summary>The span ends; this can be used for another request.</summary>
     public void Close()
     {
         Activity?.Dispose();
         Activity = null;
-        _numbers = null;
+        _stats = null;
     }
 
     private void Mark(string stage)
     {
-        if (_numbers is { } numbers)
+        if (_stats is { } stats)
         {
             var now = _time.GetTimestamp();
-            numbers.RecordStage(stage, _time.GetElapsedTime(_at, now));
+            stats.RecordStage(stage, _time.GetElapsedTime(_at, now));
             _at = now;
         }
     }

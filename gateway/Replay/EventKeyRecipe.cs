@@ -31,7 +31,7 @@ internal interface IKeyPart
 /// </code>
 /// The route id keeps two routes apart that share a provider and a secret; the lengths keep ("ab","c") and ("a","bc") apart.
 /// </summary>
-internal sealed class ReplayKeyRecipe
+internal sealed class EventKeyRecipe
 {
     // Every part's tag has this bit clear; set, it says "not there, the body stands in".
     private const byte StandIn = 0x80;
@@ -43,7 +43,7 @@ internal sealed class ReplayKeyRecipe
     private readonly ImmutableArray<IKeyPart> _parts;
 
     /// <param name="parts">Empty stands for the plain body.</param>
-    internal ReplayKeyRecipe(string routeId, ImmutableArray<IKeyPart> parts)
+    internal EventKeyRecipe(string routeId, ImmutableArray<IKeyPart> parts)
     {
         var id = Encoding.UTF8.GetBytes(routeId);
         _prefix = new byte[4 + id.Length];
@@ -58,7 +58,7 @@ internal sealed class ReplayKeyRecipe
     /// was added. That a header is not signed is for the validator to say.
     /// </summary>
     /// <param name="path">Where the list stands in routes.json, e.g. <c>routes.idwise.replay.key</c>.</param>
-    public static ReplayKeyRecipe Compile(string routeId, IReadOnlyList<string>? parts, string path, ICollection<ConfigProblem> problems)
+    public static EventKeyRecipe Compile(string routeId, IReadOnlyList<string>? parts, string path, ICollection<ConfigProblem> problems)
     {
         if (parts is null || parts is ["body"])
         {
@@ -83,7 +83,7 @@ internal sealed class ReplayKeyRecipe
     }
 
     /// <summary>The key of a delivery whose body is complete. Allocates nothing once its thread has computed one.</summary>
-    public ReplayKey KeyOf(Delivery delivery)
+    public EventKey KeyOf(Delivery delivery)
     {
         var hash = t_hash ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         try
@@ -99,7 +99,7 @@ internal sealed class ReplayKeyRecipe
                 Append(part, delivery, hash);
             }
 
-            Span<byte> digest = stackalloc byte[ReplayKey.Size];
+            Span<byte> digest = stackalloc byte[EventKey.Size];
             hash.GetHashAndReset(digest);
             return new(digest);
         }
