@@ -168,15 +168,15 @@ internal static class ExplainCommand
         var verdict = RawTarget.Judge(policy, method, target);
         if (verdict.Passed)
         {
-            return new("Route", "path", Outcome.Passed, "", "the target is the route's");
+            return new(StageNames.Of(Stage.Routing), "path", Outcome.Passed, "", "the target is the route's");
         }
 
         // Routing decodes the path, and ignores case and a final slash; what it would not bring to this route is no route's.
         var path = Uri.UnescapeDataString((target ?? "").Split('?')[0]);
         var near = policy.IsPrefix ? path.StartsWith(policy.Path, StringComparison.OrdinalIgnoreCase) : path.TrimEnd('/').Equals(policy.Path.TrimEnd('/'), StringComparison.OrdinalIgnoreCase);
         return verdict.Reason == RejectReason.PathRefused && !near
-            ? new("Route", "path", Outcome.Refused, RejectReason.RouteUnknown.Describe().Slug, $"the target is not {policy.Path}{(policy.IsPrefix ? "…" : "")}, compared byte by byte")
-            : new("Route", "path", Outcome.Refused, verdict.Reason.Describe().Slug, verdict.Detail ?? "");
+            ? new(StageNames.Of(Stage.Routing), "path", Outcome.Refused, RejectReason.RouteUnknown.Describe().Slug, $"the target is not {policy.Path}{(policy.IsPrefix ? "…" : "")}, compared byte by byte")
+            : new(StageNames.Of(Stage.Routing), "path", Outcome.Refused, verdict.Reason.Describe().Slug, verdict.Detail ?? "");
     }
 
     private static Row RowOf(IGateCheck check, string stage, string what, Verdict verdict, RejectReason observed)

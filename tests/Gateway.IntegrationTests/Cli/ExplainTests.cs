@@ -39,7 +39,7 @@ public sealed class ExplainTests : IDisposable
 
         Assert.Equal(0, code);
         Assert.Contains("Accepted", output, StringComparison.Ordinal);
-        foreach (var stage in new[] { "Route", "Shape", "Address", "Timestamp", "Payload", "Signature", "Replay" })
+        foreach (var stage in new[] { "routing", "shape", "address", "timestamp", "payload", "signature", "replay" })
         {
             Assert.Matches($@"│ {stage} +│ \w+ +│ passed", output);
         }
