@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Threading.Channels;
 using WebhookEdge.Observability;
 
@@ -55,33 +54,34 @@ internal sealed class AddressListPool
         }
     }
 
-    /// <summary>
-    /// Networks of AWS in these regions that these services use; no services = <c>AMAZON</c>, which covers all. For one URL the schedule asked for last counts.
-    /// </summary>
-    /// <exception cref="ArgumentException">The URL is none a list may come from (<see cref="RangeSource.TryParse"/>), or there is no region.</exception>
-    public AddressList Aws(string url, TimeSpan refresh, TimeSpan alarmAfter, IReadOnlyList<string> regions, IReadOnlyList<string> services)
+    /// <summary>The list asked for. For one document the schedule asked for last counts.</summary>
+    public AddressList Get(AddressListNeed need)
     {
-        if (regions.Count == 0)
+        RangeFeed? feed;
+        lock (_lock)
         {
-            throw new ArgumentException("a list of AWS networks needs a region", nameof(regions));
+            if (!_feeds.TryGetValue((need.Kind, need.Url), out feed))
+            {
+                feed = new RangeFeed(this, _fetcher, need.Kind, need.Source, _time, _logger, _metrics, _random);
+                _feeds.Add((need.Kind, need.Url), feed);
+            }
+
+            feed.Refresh = need.Refresh;
+            feed.AlarmAfter = need.AlarmAfter;
         }
 
-        var query = new AddressQuery(Normalised(regions), services.Count == 0 ? AwsIpRanges.DefaultServices : Normalised(services), null);
-        var name = "aws:" + string.Join(',', query.Regions) + (query.Services is ["AMAZON"] ? "" : ":" + string.Join(',', query.Services));
-        return List(RangeKind.Aws, url, refresh, alarmAfter, name, query);
+        // Outside the lock: a new list is cut from megabytes that are read from disk here, while metrics and readiness ask for the lists there are.
+        var list = feed.List(need.Name, need.Query);
+        Wake();
+        return list;
     }
 
-    /// <summary>The addresses to which <paramref name="pointer"/> leads in a JSON document (<see cref="JsonListPointer"/>).</summary>
-    /// <exception cref="ArgumentException">URL or pointer is not well formed.</exception>
-    public AddressList Json(string url, string pointer, TimeSpan refresh, TimeSpan? alarmAfter = null)
-    {
-        if (!JsonListPointer.TryParse(pointer, out var parsed, out var fault))
-        {
-            throw new ArgumentException(fault, nameof(pointer));
-        }
+    /// <inheritdoc cref="AddressListNeed.Aws"/>
+    public AddressList Aws(string url, TimeSpan refresh, TimeSpan alarmAfter, IReadOnlyList<string> regions, IReadOnlyList<string> services) =>
+        Get(AddressListNeed.Aws(url, refresh, alarmAfter, regions, services));
 
-        return List(RangeKind.Json, url, refresh, alarmAfter ?? TimeSpan.FromDays(7), null, new AddressQuery([], [], parsed));
-    }
+    /// <inheritdoc cref="AddressListNeed.Json"/>
+    public AddressList Json(string url, string pointer, TimeSpan refresh, TimeSpan? alarmAfter = null) => Get(AddressListNeed.Json(url, pointer, refresh, alarmAfter));
 
     /// <summary>The AWS document in force, for telling unknown regions and services; null = not loaded, or not asked for.</summary>
     public AwsIpRanges? LoadedAws(string url)
@@ -120,31 +120,5 @@ internal sealed class AddressListPool
         await Task.WhenAny(_wake.Reader.WaitToReadAsync(over.Token).AsTask(), Task.Delay(wait, _time, over.Token));
         await over.CancelAsync();
         _wake.Reader.TryRead(out _);
-    }
-
-    private static ImmutableArray<string> Normalised(IReadOnlyList<string> names) => [.. names.Distinct().Order(StringComparer.Ordinal)];
-
-    private AddressList List(RangeKind kind, string url, TimeSpan refresh, TimeSpan alarmAfter, string? name, AddressQuery query)
-    {
-        if (!RangeSource.TryParse(url, out var source, out var fault) || source is null)
-        {
-            throw new ArgumentException(fault, nameof(url));
-        }
-
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(refresh, TimeSpan.Zero);
-        lock (_lock)
-        {
-            if (!_feeds.TryGetValue((kind, url), out var feed))
-            {
-                feed = new RangeFeed(this, _fetcher, kind, source, _time, _logger, _metrics, _random);
-                _feeds.Add((kind, url), feed);
-            }
-
-            feed.Refresh = refresh;
-            feed.AlarmAfter = alarmAfter;
-            var list = feed.List(name ?? $"json:{source.Display}#{query.Pointer?.Text}", query);
-            Wake();
-            return list;
-        }
     }
 }

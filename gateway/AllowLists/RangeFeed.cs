@@ -30,6 +30,9 @@ internal sealed class RangeFeed
     private readonly List<(string List, RefreshOutcome Outcome)> _untold = [];
     private readonly Dictionary<string, AddressList> _lists = [];
 
+    // A copy of the values of _lists for who must not wait: metrics and readiness ask while a document is parsed under the lock.
+    private volatile AddressList[] _shown = [];
+
     // Under _lock.
     private IRangeDocument? _document;
     private DateTimeOffset _confirmedAt;
@@ -81,16 +84,8 @@ internal sealed class RangeFeed
         }
     }
 
-    public IReadOnlyList<AddressList> Lists
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _lists.Values];
-            }
-        }
-    }
+    /// <summary>Never waits for a document that is being read.</summary>
+    public IReadOnlyList<AddressList> Lists => _shown;
 
     /// <summary>The list of that name, made when there is none. A new list starts with what the feed has, or with what disk has.</summary>
     public AddressList List(string name, AddressQuery query)
@@ -104,6 +99,7 @@ internal sealed class RangeFeed
 
             var list = new AddressList(this, query, name, _time);
             _lists.Add(name, list);
+            _shown = [.. _lists.Values];
             if (_document is null)
             {
                 Restore();
@@ -133,6 +129,7 @@ internal sealed class RangeFeed
                 _lists.Remove(list.Name);
             }
 
+            _shown = [.. _lists.Values];
             return _lists.Count == 0;
         }
     }

@@ -59,13 +59,15 @@ internal static class ExplainCommand
 
         var time = new StoppedTime(now);
         await using var gateway = new OfflineGateway(time);
-        var loaded = await gateway.Loader.LoadAsync(question.Config, CompileMode.Validate, cancellationToken);
-        if (loaded.Snapshot is not { } snapshot)
+        var loaded = await gateway.Loader.LoadAsync(question.Config, CompileMode.WithSecrets, cancellationToken);
+        if (loaded.Compiled is not { } compiled)
         {
             Problems.Print(question.Config, loaded.Problems);
             return Unusable;
         }
 
+        // From pools of its own, which nobody refreshes.
+        var snapshot = gateway.Pools.Acquire(compiled);
         if (!snapshot.Policies.TryGetValue(question.Route, out var policy))
         {
             return await UnusableAsync($"there is no route \"{question.Route}\"; known: {string.Join(", ", snapshot.Policies.Keys.Order(StringComparer.Ordinal))}");

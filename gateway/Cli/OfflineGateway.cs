@@ -25,6 +25,8 @@ internal sealed class OfflineGateway(TimeProvider? time = null) : IAsyncDisposab
 
     public RouteCompiler Compiler => _services.GetRequiredService<RouteCompiler>();
 
+    public ResourcePools Pools => _services.GetRequiredService<ResourcePools>();
+
     public Capacity Capacity => _services.GetRequiredService<Capacity>();
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();

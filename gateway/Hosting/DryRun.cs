@@ -26,19 +26,21 @@ internal static class DryRun
         await using var application = GatewayHost.Build(options);
         var services = application.Services;
         var loader = services.GetRequiredService<RoutesLoader>();
-        var loaded = await loader.LoadAsync(options.RoutesPath, CompileMode.Serve, cancellationToken);
+        var loaded = await loader.LoadAsync(options.RoutesPath, CompileMode.WithSecrets, cancellationToken);
         var problems = new List<ConfigProblem>(loaded.Problems);
         CheckListeners(application, problems);
-        if (loaded.Snapshot is { } snapshot)
+        if (loaded.Compiled is { } compiled)
         {
-            await loader.AppliedAsync(loaded);
+            var pools = services.GetRequiredService<ResourcePools>();
+            var snapshot = pools.Acquire(compiled);
+            await pools.AppliedAsync(snapshot);
             await LoadListsAsync(services, problems, cancellationToken);
             if (StateDirectory.Fault(snapshot.Settings.StateDirectory) is { } fault)
             {
                 problems.Add(fault);
             }
 
-            await AskRedisAsync(loaded.Resources.Replay, snapshot.Settings, services.GetRequiredService<TimeProvider>(), problems, cancellationToken);
+            await AskRedisAsync(snapshot.Replay, snapshot.Settings, services.GetRequiredService<TimeProvider>(), problems, cancellationToken);
             application.Logger.Summarise(snapshot, problems);
             application.Logger.WarnOfObserving(snapshot);
         }
@@ -128,7 +130,7 @@ internal static class DryRun
             }
             catch (ReplayStoreException e)
             {
-                problems.Add(new("edge.redis", $"Redis does not answer: {e.Message}", $"look at what {settings.RedisReference} points to, and whether it can be reached from here"));
+                problems.Add(new("edge.redis", $"Redis does not answer: {e.Message}", $"look at what {settings.Redis} points to, and whether it can be reached from here"));
                 return;
             }
         }

@@ -73,6 +73,7 @@ internal static class ServiceRegistrations
             .AddHostedService<KeyRefresher>()
             .AddSingleton<RouteCompiler>()
             .AddSingleton<RoutesLoader>()
+            .AddSingleton<ResourcePools>()
             .AddSingleton<PublishedEndpoints>()
             .AddSingleton(s => ActivatorUtilities.CreateInstance<RoutesReloader>(s, path))
             .AddHostedService(static s => s.GetRequiredService<RoutesReloader>());

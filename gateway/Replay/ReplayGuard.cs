@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using Microsoft.Extensions.ObjectPool;
 using WebhookEdge.Gate;
 using WebhookEdge.Observability;
@@ -84,8 +85,8 @@ internal sealed class ReplayGuard : IAsyncDisposable
         metrics.Observe(() => _memory.Count, () => _memory.Capacity, () => _memory.Evicted, () => Sum(static link => link.Queued), WorstBreaker);
     }
 
-    /// <summary>Why <see cref="Connect"/> would not take it, without repeating it; null when it would. Says nothing of whether anybody listens there.</summary>
-    public static string? AddressFault(string connectionString) => RedisAddress.TryParse(connectionString, out _, out var fault) ? null : fault;
+    /// <summary>Why <see cref="Connect(Secret)"/> would not take it, without repeating it; null when it would. Says nothing of whether anybody listens there.</summary>
+    public static string? AddressFault(Secret connection) => RedisAddress.TryParse(Encoding.UTF8.GetString(connection.Value), out _, out var fault) ? null : fault;
 
     /// <summary>How many events this process remembers at most, from now on; what is too much goes little by little.</summary>
     public void Remember(int events)
@@ -96,6 +97,9 @@ internal sealed class ReplayGuard : IAsyncDisposable
             Volatile.Write(ref _forgottenUntold, _memory.Evicted);
         }
     }
+
+    /// <inheritdoc cref="Connect(string)"/>
+    public ReplayLink Connect(Secret connection) => Connect(Encoding.UTF8.GetString(connection.Value));
 
     /// <summary>The link to a Redis by its connection string, shared by all who name the same one and opened in the background.</summary>
     /// <exception cref="FormatException">Neither a StackExchange.Redis connection string nor a URL. The message does not repeat it.</exception>

@@ -43,6 +43,12 @@ internal sealed class GatewaySnapshot : IProxyConfig
 
     public required EdgeSettings Settings { get; init; }
 
+    /// <summary>What it was made of; null before the first file was read.</summary>
+    public CompiledRoutes? Compiled { get; init; }
+
+    /// <summary>The shared store of the file, whether or not a route asks it.</summary>
+    public ReplayLink? Replay { get; init; }
+
     public IChangeToken ChangeToken { get; }
 
     /// <summary>The same revision with a fresh change token.</summary>
@@ -61,7 +67,7 @@ internal sealed class GatewaySnapshot : IProxyConfig
         Policies.Count == other.Policies.Count && Policies.All(entry => ReferenceEquals(entry.Value, other.Policies.GetValueOrDefault(entry.Key)));
 
     private GatewaySnapshot With(FrozenDictionary<string, RoutePolicy> policies) =>
-        new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = policies, Summaries = Summaries, Settings = Settings };
+        new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = policies, Summaries = Summaries, Settings = Settings, Compiled = Compiled, Replay = Replay };
 
     /// <summary>Tells YARP that a newer revision is to be fetched.</summary>
     public void Supersede() => _superseded.Cancel();
@@ -77,11 +83,8 @@ internal sealed record EdgeSettings
     /// <summary>Events this process remembers at most.</summary>
     public int RememberedEvents { get; init; } = MemoryReplayStore.DefaultCapacity;
 
-    /// <summary>Resolved connection string; a secret. Null = replay memory in this process.</summary>
-    public string? Redis { get; init; }
-
-    /// <summary>Where <see cref="Redis"/> is written, e.g. <c>env:REDIS</c>; no secret.</summary>
-    public string? RedisReference { get; init; }
+    /// <summary>Connection string of the shared replay store; null = replay memory in this process.</summary>
+    public Secret? Redis { get; init; }
 
     /// <summary>Whose address counts, in words.</summary>
     public string ClientAddress { get; init; } = "the connection";

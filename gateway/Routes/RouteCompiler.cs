@@ -26,76 +26,68 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace WebhookEdge.Routes;
 
-/// <summary>What a revision uses beside what its policies do (<see cref="RoutePolicy.Uses"/>). It lives outside revisions, keyed by what it is for, so a reload resets none.</summary>
-internal sealed record CompiledResources
-{
-    /// <summary>The connection to the shared replay store; null = memory of this process only.</summary>
-    public ReplayLink? Replay { get; set; }
-}
-
 /// <summary>How far compiling goes.</summary>
 internal enum CompileMode
 {
-    /// <summary>Secrets are looked up and stores connected.</summary>
-    Serve,
+    /// <summary>Secrets are looked up.</summary>
+    WithSecrets,
 
-    /// <summary>Secrets are looked up, nothing is connected.</summary>
-    Validate,
-
-    /// <summary>As <see cref="Validate"/> on a machine that has no secrets.</summary>
-    ValidateWithoutSecrets,
+    /// <summary>On a machine that has no secrets: everything else is compiled.</summary>
+    WithoutSecrets,
 }
 
-internal sealed record CompiledRoutes(GatewaySnapshot Snapshot, IReadOnlyList<string> SecretFiles, CompiledResources Resources);
+/// <summary>Makes a check once what it holds is there.</summary>
+internal delegate IGateCheck CheckRecipe(RouteResources resources);
+
+/// <summary>A route that can be put into force.</summary>
+/// <param name="Policy">Its rules without what is kept outside of revisions.</param>
+/// <param name="Checks">In stage order.</param>
+/// <param name="GivesUp">When the sender gives up; null = not known.</param>
+/// <param name="SecretReferences">The active secrets, each once.</param>
+/// <param name="Spec">As it was written.</param>
+internal sealed record CompiledRoute(RoutePolicy Policy, ImmutableArray<CheckRecipe> Checks, GiveUpRules? GivesUp, ImmutableArray<string> SecretReferences, RouteSpec Spec);
+
+/// <summary>A file that is sound. Nothing outside of it has been touched: <see cref="ResourcePools"/> puts it into force.</summary>
+/// <param name="RevisionId">The same on every instance with the same file and the same secrets.</param>
+/// <param name="Routes">YARP's routes but for the fingerprint, in the order of the file.</param>
+internal sealed record CompiledRoutes(
+    string RevisionId, IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters, IReadOnlyDictionary<string, CompiledRoute> Policies, EdgeSettings Settings, IReadOnlyList<string> SecretFiles);
 
 /// <summary>
-/// Spec → policies and YARP's routes and clusters. Here "not written" ends: presets and defaults are filled in, secrets resolved, checks built.
-/// Adds to the problems what only compiling can know; the caller decides whether the snapshot may be used.
+/// Spec → rules and YARP's routes and clusters. Here "not written" ends: presets and defaults are filled in, secrets resolved. Knows no pool, so nothing can change
+/// by compiling a file; adds to the problems what only compiling can know, and the caller decides whether the result may be used.
 /// </summary>
-internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, GatewayMetrics metrics, TimeProvider time)
+internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, RemoteKeys keys, TimeProvider time)
 {
     private const string DefaultAwsUrl = "https://ip-ranges.amazonaws.com/ip-ranges.json";
     private static readonly ByteSize DefaultMaxBody = new(1024 * 1024);
-    private readonly ObjectNumbers _numbers = new();
 
     public async Task<CompiledRoutes> CompileAsync(RoutesFile file, List<ConfigProblem> problems, CompileMode mode, CancellationToken cancellationToken)
     {
         var work = new Work(file, problems, mode);
         var settings = CompileEdge(work);
         work.EdgeSecrets = [.. work.SecretDigests];
-
-        // Before the first list is asked for: it starts from the last-known-good copy that is kept there.
-        lists.StateDirectory = settings.StateDirectory;
-        if (settings.Redis is { } redis)
+        if (settings.Redis is { } redis && ReplayGuard.AddressFault(redis) is { } fault)
         {
-            if (ReplayGuard.AddressFault(redis) is { } fault)
-            {
-                problems.Add(new("edge.redis", $"what the reference points to: {fault}"));
-            }
-            else if (mode == CompileMode.Serve)
-            {
-                work.Resources.Replay = replay.Connect(redis);
-            }
+            problems.Add(new("edge.redis", $"what the reference points to: {fault}"));
         }
 
         var addresses = CompileClientAddress(file.Edge?.ClientAddress, problems);
         var clusters = YarpRules.ReadClusters(file.Clusters ?? [], problems).ToFrozenDictionary(StringComparer.Ordinal);
         var used = new Dictionary<string, ClusterConfig>(StringComparer.Ordinal);
         var routes = new List<RouteConfig>();
-        var policies = new Dictionary<string, RoutePolicy>(StringComparer.Ordinal);
-        var summaries = new List<RouteSummary>();
+        var policies = new Dictionary<string, CompiledRoute>(StringComparer.Ordinal);
         foreach (var (id, route) in file.Routes ?? [])
         {
-            if (CompileRoute(work, id, route, addresses) is not { } policy)
+            if (CompileRoute(work, id, route, addresses) is not { } compiled)
             {
                 continue;
             }
 
-            policies[id] = policy;
+            policies[id] = compiled;
             if (ClusterOf(route, clusters) is { } cluster)
             {
                 used[cluster.ClusterId] = cluster;
-                summaries.Add(RouteSummary.Of(id, route, policy, cluster));
                 routes.Add(new()
                 {
                     RouteId = id,
@@ -103,25 +95,14 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
                     // The hosts stand in the policy: see HostPolicy.
                     Match = new() { Path = route.Path },
                     Transforms = route.Transforms,
-                    Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [SnapshotProvider.FingerprintKey] = policy.Fingerprint },
                 });
             }
         }
 
         await YarpRules.ValidateAsync(routes, [.. used.Values], static c => $"clusters.{c.ClusterId[..c.ClusterId.IndexOf('~', StringComparison.Ordinal)]}", problems);
         cancellationToken.ThrowIfCancellationRequested();
-        // Without the numbers of objects: every instance with the same file and the same secrets is at the same revision.
-        var revision = Digest([.. work.Contents, .. used.Keys, JsonSerializer.Serialize(file.Edge), .. work.EdgeSecrets]);
-        var snapshot = new GatewaySnapshot
-        {
-            RevisionId = revision[..12],
-            Routes = routes,
-            Clusters = [.. used.Values],
-            Policies = policies.ToFrozenDictionary(StringComparer.Ordinal),
-            Summaries = summaries,
-            Settings = settings with { ProxyPeers = addresses.ProxyPeers, Addresses = addresses },
-        };
-        return new(snapshot, [.. work.SecretFiles], work.Resources);
+        var revision = Digest([.. policies.Values.Select(static compiled => compiled.Policy.Fingerprint), .. used.Keys, JsonSerializer.Serialize(file.Edge), .. work.EdgeSecrets]);
+        return new(revision[..12], routes, [.. used.Values], policies, settings with { ProxyPeers = addresses.ProxyPeers, Addresses = addresses }, [.. work.SecretFiles]);
     }
 
     private static EdgeSettings CompileEdge(Work work)
@@ -132,8 +113,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             BufferedBodies = edge?.Limits?.BufferedBodies?.Bytes ?? new EdgeSettings().BufferedBodies,
             ConcurrentRequests = edge?.Limits?.ConcurrentRequests ?? new EdgeSettings().ConcurrentRequests,
             RememberedEvents = edge?.Limits?.RememberedEvents ?? new EdgeSettings().RememberedEvents,
-            Redis = edge?.Redis is { } redis && work.Resolve(redis, "edge.redis") is { } value ? Encoding.UTF8.GetString(value) : null,
-            RedisReference = edge?.Redis,
+            Redis = edge?.Redis is { } redis && work.Resolve(redis, "edge.redis") is { } value ? new(redis, value) : null,
             ClientAddress = edge?.ClientAddress is { From: { } from and not "connection" } client ? $"{from} past {string.Join(", ", client.TrustedProxies ?? [])}" : new EdgeSettings().ClientAddress,
             StateDirectory = edge?.StateDirectory,
         };
@@ -163,7 +143,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         return spec.From == "proxyProtocol" ? ClientAddressResolver.ProxyProtocol(trusted) : ClientAddressResolver.ForwardedFor(trusted);
     }
 
-    private RoutePolicy? CompileRoute(Work work, string id, RouteSpec route, ClientAddressResolver addresses)
+    private CompiledRoute? CompileRoute(Work work, string id, RouteSpec route, ClientAddressResolver addresses)
     {
         if (route.Path is not { } path)
         {
@@ -179,46 +159,49 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         var isPrefix = path.EndsWith("/{**rest}", StringComparison.Ordinal);
         var literal = isPrefix ? path[..^"{**rest}".Length] : path;
         var methods = route.Methods ?? ["POST"];
-        var checks = new List<IGateCheck> { new PayloadCheck(capacity, time) };
+        var checks = new List<(Stage Stage, CheckRecipe Make)>();
 
-        void Add(IGateCheck check, bool shadow) => checks.Add(shadow || observe ? new ObserveOnlyCheck(check) : check);
+        void AddMade(Stage stage, CheckRecipe make, bool shadow) => checks.Add((stage, shadow || observe ? resources => new ObserveOnlyCheck(make(resources)) : make));
 
+        void Add(IGateCheck check, bool shadow) => AddMade(check.Stage, _ => check, shadow);
+
+        void AddAlways(IGateCheck check) => checks.Add((check.Stage, _ => check));
+
+        AddAlways(new PayloadCheck(capacity, time));
         if (CompileAllow(work, place, route, preset) is { } allow)
         {
-            Add(allow, route.Allow?.Mode == "observe");
+            AddMade(Stage.Address, allow, route.Allow?.Mode == "observe");
         }
 
         var proof = CompileVerify(work, place, route, preset, literal, Add);
         var handshake = CompileHandshake(work, place, route, preset, literal, proof);
         if (handshake is not null)
         {
-            checks.Add(handshake);
+            AddAlways(handshake);
         }
 
-        checks.Add(new RequestShapeCheck([.. handshake is { TakesGet: true } ? methods.Append("GET").Distinct() : methods], [.. route.Encodings ?? []]));
+        AddAlways(new RequestShapeCheck([.. handshake is { TakesGet: true } ? methods.Append("GET").Distinct() : methods], [.. route.Encodings ?? []]));
         if (route.Freshness is { } freshness && FreshnessCheck.Compile(freshness, time, work.Problems, $"{place}.freshness") is { } fresh)
         {
             Add(fresh, shadow: false);
         }
 
-        CompileBudgets(work, id, route, timeout, Add);
-        var recipe = CompileReplay(work, place, id, route, preset, timeout, proof.SignsId, Add);
+        CompileBudgets(id, route, timeout, AddMade);
+        var recipe = CompileReplay(work, place, id, route, preset, timeout, proof.SignsId, AddMade);
         var givesUp = GiveUpOf(preset);
 
         // Stable, so that checks of one stage keep the order they were written in.
-        var ordered = checks.OrderBy(static c => c.Stage).ToImmutableArray();
+        var ordered = checks.OrderBy(static c => c.Stage).Select(static c => c.Make).ToImmutableArray();
 
         // All that was written and may matter, and every value that a reference gave while this route and edge were compiled.
         var content = Digest([
             id, JsonSerializer.Serialize(route), JsonSerializer.Serialize(preset), JsonSerializer.Serialize(work.File.Edge), JsonSerializer.Serialize(work.File.Schemes),
             JsonSerializer.Serialize(work.File.AddressSets), .. work.EdgeSecrets, .. work.SecretDigests,
         ]);
-        work.Contents.Add(content);
-        return new()
+        var policy = new RoutePolicy
         {
             RouteId = id,
-            Fingerprint = $"{content}:{string.Join('.', work.Uses.Select(_numbers.Of))}",
-            Uses = [.. work.Uses],
+            Fingerprint = content,
             Path = literal,
             IsPrefix = isPrefix,
             Hosts = [.. (route.Hosts ?? []).Select(static host => HostRule.Parse(Grammar.AsciiHost(host)))],
@@ -231,18 +214,15 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             PublicScheme = publicUrl?.Scheme,
             PublicHost = publicUrl?.Authority,
             CredentialHeaders = [.. proof.CredentialHeaders.Select(ForwardedHeaders.Normalise)],
-            Stats = metrics.Requests.Of(id),
-            Secrets = [.. proof.Secrets.Select(static s => s.Id).Distinct().Select(reference => metrics.Secrets.Of(id, reference))],
             StatusOverrides = CompileRefuse(preset?.Refuse, route.Refuse),
-            Checks = ordered,
             Observing = ObservedBy(route),
             SignsId = proof.SignsId,
-            Attempts = givesUp is null ? null : attempts.For(id, givesUp),
             KeyOf = givesUp is null ? null : recipe.KeyOf,
         };
+        return new(policy, ordered, givesUp, [.. proof.Secrets.Select(static s => s.Id).Distinct()], route);
     }
 
-    private AllowListCheck? CompileAllow(Work work, string place, RouteSpec route, PresetSpec? preset)
+    private static CheckRecipe? CompileAllow(Work work, string place, RouteSpec route, PresetSpec? preset)
     {
         var from = route.Allow?.From ?? preset?.Allow ?? ["any"];
         if (from is ["any"])
@@ -251,22 +231,22 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         }
 
         var networks = new List<IPNetwork>();
-        var feeds = new List<AddressList>();
+        var lists = new List<AddressListNeed>();
         for (var i = 0; i < from.Count; i++)
         {
             var entry = from[i];
             if (entry.StartsWith("aws:", StringComparison.Ordinal))
             {
                 var parts = entry.Split(':');
-                AddFeed(work, "edge.awsRanges", feeds, () => Aws(work, [parts[1]], parts.Length > 2 ? [parts[2]] : null));
+                AddFeed(work, "edge.awsRanges", lists, () => Aws(work, [parts[1]], parts.Length > 2 ? [parts[2]] : null));
             }
             else if (work.File.AddressSets?.GetValueOrDefault(entry) is { } set)
             {
-                CompileSet(work, $"addressSets.{entry}", set, networks, feeds);
+                CompileSet(work, $"addressSets.{entry}", set, networks, lists);
             }
             else if (Presets.Find(entry)?.Sources is { } published)
             {
-                CompileSet(work, $"{place}.allow[{i}]", published, networks, feeds);
+                CompileSet(work, $"{place}.allow[{i}]", published, networks, lists);
             }
             else if (StrictCidr.TryParse(entry, out var network, out _))
             {
@@ -274,11 +254,11 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             }
         }
 
-        work.Uses.AddRange(feeds.Distinct());
-        return new(CidrSet.Create(networks), [.. feeds.Distinct()]);
+        var written = CidrSet.Create(networks);
+        return resources => new AllowListCheck(written, [.. lists.Select(resources.List).Distinct()]);
     }
 
-    private void CompileSet(Work work, string place, AddressSetSpec set, List<IPNetwork> networks, List<AddressList> feeds)
+    private static void CompileSet(Work work, string place, AddressSetSpec set, List<IPNetwork> networks, List<AddressListNeed> lists)
     {
         foreach (var (text, i) in (set.Cidrs ?? []).Select(static (t, i) => (t, i)))
         {
@@ -294,21 +274,21 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
         if (set.Aws is { Regions: { } regions } aws)
         {
-            AddFeed(work, $"{place}.aws", feeds, () => Aws(work, regions, aws.Services));
+            AddFeed(work, $"{place}.aws", lists, () => Aws(work, regions, aws.Services));
         }
 
         if (set.Json is { Url: { } url, Pointer: { } pointer } json)
         {
-            AddFeed(work, $"{place}.json", feeds, () => lists.Json(url, pointer, json.Refresh?.Value ?? TimeSpan.FromHours(6)));
+            AddFeed(work, $"{place}.json", lists, () => AddressListNeed.Json(url, pointer, json.Refresh?.Value ?? TimeSpan.FromHours(6)));
         }
     }
 
     /// <summary>What the validator has refused already is not asked for again; what it could not know (a feed's own objection) becomes a problem here.</summary>
-    private static void AddFeed(Work work, string place, List<AddressList> feeds, Func<AddressList> ask)
+    private static void AddFeed(Work work, string place, List<AddressListNeed> lists, Func<AddressListNeed> ask)
     {
         try
         {
-            feeds.Add(ask());
+            lists.Add(ask());
         }
         catch (ArgumentException e)
         {
@@ -319,10 +299,10 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         }
     }
 
-    private AddressList Aws(Work work, IReadOnlyList<string> regions, IReadOnlyList<string>? services)
+    private static AddressListNeed Aws(Work work, IReadOnlyList<string> regions, IReadOnlyList<string>? services)
     {
         var ranges = work.File.Edge?.AwsRanges;
-        return lists.Aws(ranges?.Url ?? DefaultAwsUrl, ranges?.Refresh?.Value ?? TimeSpan.FromHours(1), ranges?.AlarmAfter?.Value ?? TimeSpan.FromDays(7), regions, services ?? ["AMAZON"]);
+        return AddressListNeed.Aws(ranges?.Url ?? DefaultAwsUrl, ranges?.Refresh?.Value ?? TimeSpan.FromHours(1), ranges?.AlarmAfter?.Value ?? TimeSpan.FromDays(7), regions, services ?? ["AMAZON"]);
     }
 
     private CompiledProof CompileVerify(Work work, string place, RouteSpec route, PresetSpec? preset, string path, Action<IGateCheck, bool> add)
@@ -350,7 +330,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             }
 
             var schemePlace = entry.Scheme?.Inline is not null ? $"{entry.Place}.scheme" : entry.Scheme?.Name is { } own && work.File.Schemes?.ContainsKey(own) == true ? $"schemes.{own}" : entry.Place;
-            if (work.Mode == CompileMode.ValidateWithoutSecrets || (secrets.Count == 0 && entry.Secrets?.Count > 0))
+            if (work.Mode == CompileMode.WithoutSecrets || (secrets.Count == 0 && entry.Secrets?.Count > 0))
             {
                 // No secret to be had here: whatever the reason, it was said; the scheme itself can still be judged.
                 work.Problems.AddRange(SchemeCompiler.Validate(spec, context, schemePlace));
@@ -391,7 +371,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
             }
         }
 
-        if (work.Mode == CompileMode.ValidateWithoutSecrets || (kind.NeedsToken && token is null))
+        if (work.Mode == CompileMode.WithoutSecrets || (kind.NeedsToken && token is null))
         {
             return null;
         }
@@ -400,22 +380,19 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         return HandshakeCompiler.Compile(kind, setup, proof.SignsBody, (route.Methods ?? []).Contains("GET"), route.Handshake is not null, work.Problems, $"{place}.handshake");
     }
 
-    private void CompileBudgets(Work work, string id, RouteSpec route, TimeSpan timeout, Action<IGateCheck, bool> add)
+    private void CompileBudgets(string id, RouteSpec route, TimeSpan timeout, Action<Stage, CheckRecipe, bool> add)
     {
         var shadow = route.RateLimit?.Mode == "observe";
         if (route.RateLimit?.Address is { Permits: { } permits and > 0, Window: { } window })
         {
-            var limiter = limiters.Address(id, permits, window);
-            work.Uses.Add(limiter);
-            add(new AddressBudgetCheck(limiter), shadow);
+            add(Stage.AddressRate, resources => new AddressBudgetCheck(resources.AddressBudget(id, permits, window)), shadow);
         }
 
         if (route.RateLimit?.Route is { Permits: { } routePermits and > 0, Window: { } routeWindow, Queue: null or >= 0 } budget)
         {
             // Who only looks on makes nobody wait.
-            var limiter = limiters.Route(id, routePermits, routeWindow, shadow || route.Mode == "observe" ? 0 : budget.Queue ?? 0);
-            work.Uses.Add(limiter);
-            add(new RouteBudgetCheck(limiter, timeout, time), shadow);
+            var queue = shadow || route.Mode == "observe" ? 0 : budget.Queue ?? 0;
+            add(Stage.RouteRate, resources => new RouteBudgetCheck(resources.RouteBudget(id, routePermits, routeWindow, queue), timeout, time), shadow);
         }
     }
 
@@ -459,7 +436,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         preset is { Retries: { Attempts: { } limit, Source: not null } retries } ? new(preset.Name, limit, retries.SwitchesOffAfter) : null;
 
     /// <summary>The recipe of the route's event keys, also where no check asks for one.</summary>
-    private EventKeyRecipe CompileReplay(Work work, string place, string id, RouteSpec route, PresetSpec? preset, TimeSpan timeout, bool signsId, Action<IGateCheck, bool> add)
+    private EventKeyRecipe CompileReplay(Work work, string place, string id, RouteSpec route, PresetSpec? preset, TimeSpan timeout, bool signsId, Action<Stage, CheckRecipe, bool> add)
     {
         var rules = ResolvedReplay.Of(route.Replay, preset);
         if (rules.IsOff)
@@ -469,12 +446,8 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
 
         var recipe = EventKeyRecipe.Compile(id, rules.KeyOf(signsId), $"{place}.replay.key", work.Problems);
         var waits = !rules.Observes && route.Mode != "observe";
-        if (work.Resources.Replay is { } link)
-        {
-            work.Uses.Add(link);
-        }
-
-        add(new ReplayCheck(recipe, new ReplayRules(rules.Ttl.Value, timeout, rules.Closed) { Waits = waits }, replay, work.Resources.Replay), rules.Observes);
+        var replayRules = new ReplayRules(rules.Ttl.Value, timeout, rules.Closed) { Waits = waits };
+        add(Stage.Replay, resources => new ReplayCheck(recipe, replayRules, replay, resources.ReplayLink()), rules.Observes);
         return recipe;
     }
 
@@ -525,15 +498,6 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>Numbers objects by identity, from 1, for as long as they live.</summary>
-    private sealed class ObjectNumbers
-    {
-        private readonly ConditionalWeakTable<object, string> _known = [];
-        private int _last;
-
-        public string Of(object held) => _known.GetValue(held, _ => Interlocked.Increment(ref _last).ToString(CultureInfo.InvariantCulture));
-    }
-
     private sealed record CompiledProof
     {
         public HashSet<string> CredentialHeaders { get; } = [];
@@ -550,25 +514,13 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
     {
         public HashSet<string> SecretFiles { get; } = [];
 
-        public CompiledResources Resources { get; } = new();
-
         /// <summary>What the references of <c>edge</c> resolved to, by digest; every route depends on it.</summary>
         public IReadOnlyList<string> EdgeSecrets { get; set; } = [];
 
         /// <summary>What the references resolved so far for the route being compiled gave, by digest, each with the reference.</summary>
         public List<string> SecretDigests { get; } = [];
 
-        /// <summary>What the route being compiled holds of the pools.</summary>
-        public List<object> Uses { get; } = [];
-
-        /// <summary>Digests of the routes compiled so far.</summary>
-        public List<string> Contents { get; } = [];
-
-        public void BeginRoute()
-        {
-            SecretDigests.Clear();
-            Uses.Clear();
-        }
+        public void BeginRoute() => SecretDigests.Clear();
 
         public byte[]? Resolve(string text, string place)
         {
@@ -583,7 +535,7 @@ internal sealed class RouteCompiler(Capacity capacity, AddressListPool lists, Ra
                 SecretFiles.Add(reference.Target);
             }
 
-            if (Mode == CompileMode.ValidateWithoutSecrets)
+            if (Mode == CompileMode.WithoutSecrets)
             {
                 return null;
             }

@@ -16,22 +16,19 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace WebhookEdge.Routes;
 
-/// <summary>What reading a file came to: a snapshot, or the problems that stand in its way.</summary>
+/// <summary>What reading a file came to: routes that can be put into force, or the problems that stand in their way. Nothing else has changed by it.</summary>
 internal sealed record LoadedRoutes
 {
-    public GatewaySnapshot? Snapshot { get; init; }
+    public CompiledRoutes? Compiled { get; init; }
 
     public required IReadOnlyList<ConfigProblem> Problems { get; init; }
 
     /// <summary>Files whose change is a reason to read again.</summary>
     public IReadOnlyList<string> SecretFiles { get; init; } = [];
-
-    /// <summary>What the revision uses beside its policies; the rest can go once it is in force.</summary>
-    public CompiledResources Resources { get; init; } = new();
 }
 
-/// <summary>Bytes → spec → problems or policies: the one way from a file to a revision, for serving, reloading and <c>validate</c> alike.</summary>
-internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, GatewayMetrics metrics)
+/// <summary>Bytes → spec → problems or compiled routes: the one way from a file to a revision, for serving, reloading and <c>validate</c> alike.</summary>
+internal sealed class RoutesLoader(RouteCompiler compiler)
 {
     /// <summary>What the validator must know of the other folders.</summary>
     public static RoutesCatalogue Catalogue { get; } = new()
@@ -78,29 +75,9 @@ internal sealed class RoutesLoader(RouteCompiler compiler, Capacity capacity, Ad
         var told = problems.Take(unknown).Concat(RoutesFileReader.WithoutConsequences(problems.Skip(unknown), tree!, holders));
         return new()
         {
-            Snapshot = problems.Exists(static p => !p.IsWarning) ? null : compiled.Snapshot,
+            Compiled = problems.Exists(static p => !p.IsWarning) ? null : compiled,
             Problems = RoutesFileReader.InOrder(told.DistinctBy(static p => (p.Path, p.Message)), tree),
             SecretFiles = compiled.SecretFiles,
-            Resources = compiled.Resources,
         };
-    }
-
-    /// <summary>The revision is in force: its limits count, and what only the revision before it used is let go.</summary>
-    public async ValueTask AppliedAsync(LoadedRoutes loaded)
-    {
-        if (loaded.Snapshot is { } snapshot)
-        {
-            // What the policies in force hold, whichever compilation made them.
-            var held = snapshot.Policies.Values.SelectMany(static policy => policy.Uses).ToList();
-            capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies, snapshot.Policies.Values.Select(static policy => policy.BodyLimit).DefaultIfEmpty().Max());
-            keys.KeepIn(snapshot.Settings.StateDirectory);
-            replay.Remember(snapshot.Settings.RememberedEvents);
-            lists.Retain(held.OfType<AddressList>().ToHashSet());
-            limiters.Retain(held.Where(static o => o is RouteBudget or AddressBudget).Cast<IDisposable>().ToHashSet());
-            attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());
-            metrics.Requests.Retain(snapshot.Policies.ToDictionary(static p => p.Key, static p => !p.Value.Observing.IsEmpty));
-            metrics.Secrets.Retain(snapshot.Policies.Values.SelectMany(static p => p.Secrets));
-            await replay.RetainAsync([.. held.OfType<ReplayLink>().Concat(loaded.Resources.Replay is { } link ? [link] : []).Distinct()]);
-        }
     }
 }

@@ -21,7 +21,7 @@ internal sealed record ReloadHistory(ReloadStatus Status, DateTimeOffset TakenAt
 /// the watcher goes on, and the next good one is taken. It compares contents instead of listening for events: renames over the file, writes in
 /// place and Kubernetes' symlink swaps then all look the same, on every file system.
 /// </summary>
-internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotProvider provider, PublishedEndpoints endpoints, GatewayMetrics metrics, TimeProvider time, ILogger<RoutesReloader> logger) : BackgroundService
+internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourcePools pools, SnapshotProvider provider, PublishedEndpoints endpoints, GatewayMetrics metrics, TimeProvider time, ILogger<RoutesReloader> logger) : BackgroundService
 {
     private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(500);
 
@@ -41,12 +41,13 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
         // Before reading: a change in between must differ from what was taken. The secret files are not known yet, so the watcher's first look reads
         // once more, and finds the same revision.
         _taken = Digest();
-        var loaded = await loader.LoadAsync(path, CompileMode.Serve, cancellationToken);
+        var loaded = await loader.LoadAsync(path, CompileMode.WithSecrets, cancellationToken);
         _secretFiles = loaded.SecretFiles;
-        if (loaded.Snapshot is { } snapshot)
+        if (loaded.Compiled is { } compiled)
         {
+            var snapshot = pools.Acquire(compiled);
             provider.Start(snapshot);
-            await loader.AppliedAsync(loaded);
+            await pools.AppliedAsync(snapshot);
             Report(snapshot.RevisionId, successful: true, loaded.Problems);
             Warn(loaded.Problems);
             logger.WarnOfObserving(snapshot);
@@ -69,19 +70,18 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
 
             // Before reading: what makes reading fail is tried again when it has changed, and not at every look.
             _taken = digest;
-            var loaded = await loader.LoadAsync(path, CompileMode.Serve, cancellationToken);
+            var loaded = await loader.LoadAsync(path, CompileMode.WithSecrets, cancellationToken);
             _secretFiles = loaded.SecretFiles.Count > 0 ? loaded.SecretFiles : _secretFiles;
-            if (loaded.Snapshot is not { } compiled)
+            if (loaded.Compiled is not { } compiled)
             {
                 Refuse(loaded.Problems);
                 return false;
             }
 
-            var snapshot = compiled.Keeping(provider.Current);
-            loaded = loaded with { Snapshot = snapshot };
+            var snapshot = pools.Acquire(compiled).Keeping(provider.Current);
             if (snapshot.RevisionId == provider.Current.RevisionId && snapshot.HasPoliciesOf(provider.Current))
             {
-                await loader.AppliedAsync(loaded);
+                await pools.AppliedAsync(snapshot);
                 if (!Status.Successful)
                 {
                     logger.RoutesAsBefore(snapshot.RevisionId);
@@ -95,6 +95,7 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
             var changes = RouteChanges.Between(provider.Current, snapshot);
             if (await provider.PublishAsync(snapshot, time, cancellationToken) is { } fault)
             {
+                await pools.RevertAsync(provider.Current);
                 Refuse([.. loaded.Problems, new("routes", fault.Message)]);
                 return false;
             }
@@ -108,7 +109,7 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, SnapshotP
                 return true;
             }
 
-            await loader.AppliedAsync(loaded);
+            await pools.AppliedAsync(snapshot);
             Report(snapshot.RevisionId, successful: true, loaded.Problems);
             logger.RoutesReloaded(snapshot.RevisionId, snapshot.Routes.Count, RouteChanges.Line(changes.Added), RouteChanges.Line(changes.Removed), RouteChanges.Line(changes.Changed));
             Warn(loaded.Problems);

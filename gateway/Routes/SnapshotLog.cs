@@ -16,7 +16,7 @@ internal static class SnapshotLog
             typeof(SnapshotLog).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown",
             snapshot.RevisionId,
             snapshot.Summaries.Count,
-            settings.RedisReference is { } redis ? $"Redis at {redis} and this process" : "this process alone",
+            settings.Redis is { } redis ? $"Redis at {redis} and this process" : "this process alone",
             settings.ClientAddress,
             settings.ConcurrentRequests,
             new ByteSize(settings.BufferedBodies).ToString(),

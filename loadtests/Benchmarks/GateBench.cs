@@ -67,9 +67,9 @@ internal sealed class GateBench : IDisposable
             """;
         var time = new JumpingTime();
         var gateway = new OfflineGateway(time);
-        var loaded = gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(routes), CompileMode.Validate, CancellationToken.None).GetAwaiter().GetResult();
-        return loaded.Snapshot is { } snapshot
-            ? new(gateway, folder, time, snapshot.Policies["github"])
+        var loaded = gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(routes), CompileMode.WithSecrets, CancellationToken.None).GetAwaiter().GetResult();
+        return loaded.Compiled is { } compiled
+            ? new(gateway, folder, time, gateway.Pools.Acquire(compiled).Policies["github"])
             : throw new InvalidOperationException(string.Join('\n', loaded.Problems.Select(static problem => problem.ToString())));
     }
 

@@ -71,9 +71,9 @@ public sealed class LoadScenarioTests
     {
         await using var gateway = new OfflineGateway();
 
-        var loaded = await gateway.Loader.LoadAsync(LoadRoutes.Write("http://127.0.0.1:9000", "1s", redis, grown), CompileMode.ValidateWithoutSecrets, CancellationToken.None);
+        var loaded = await gateway.Loader.LoadAsync(LoadRoutes.Write("http://127.0.0.1:9000", "1s", redis, grown), CompileMode.WithoutSecrets, CancellationToken.None);
 
         Assert.DoesNotContain(loaded.Problems, problem => !problem.IsWarning);
-        Assert.Equal(routes, loaded.Snapshot!.Routes.Count);
+        Assert.Equal(routes, loaded.Compiled!.Routes.Count);
     }
 }

@@ -107,12 +107,12 @@ public sealed class KubernetesFilesTests
     {
         await using var gateway = new OfflineGateway();
 
-        var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(Routes), CompileMode.ValidateWithoutSecrets, CancellationToken.None);
+        var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(Routes), CompileMode.WithoutSecrets, CancellationToken.None);
 
         // What is to be replaced says so.
         var placeholder = Assert.Single(loaded.Problems);
         Assert.True(placeholder.IsWarning && placeholder.Message.Contains("is an address of examples", StringComparison.Ordinal), placeholder.ToString());
-        Assert.Equal(4, loaded.Snapshot!.Policies.Count);
+        Assert.Equal(4, loaded.Compiled!.Policies.Count);
     }
 
     [Fact]

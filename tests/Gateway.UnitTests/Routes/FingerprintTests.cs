@@ -178,8 +178,10 @@ public sealed class FingerprintTests : IAsyncLifetime, IDisposable
     {
         var file = RoutesFileReader.Read(Encoding.UTF8.GetBytes(tree.ToJsonString()), out var problems);
         Assert.True(file is not null, string.Join('\n', problems));
-        var compiled = await (gateway ?? _gateway).Compiler.CompileAsync(file, [], CompileMode.Validate, CancellationToken.None);
-        return new(compiled.Snapshot.RevisionId, compiled.Snapshot.Routes.ToDictionary(static r => r.RouteId));
+        var compiled = await (gateway ?? _gateway).Compiler.CompileAsync(file, [], CompileMode.WithSecrets, CancellationToken.None);
+        return new(compiled.RevisionId, compiled.Routes.ToDictionary(
+            static route => route.RouteId,
+            route => route with { Metadata = new Dictionary<string, string> { [SnapshotProvider.FingerprintKey] = compiled.Policies[route.RouteId].Policy.Fingerprint } }));
     }
 
     private JsonNode Tree() => JsonNode.Parse(Sample.Replace("{dir}", _folder.Path, StringComparison.Ordinal))!;

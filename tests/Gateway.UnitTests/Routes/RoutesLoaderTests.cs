@@ -16,9 +16,9 @@ public sealed class RoutesLoaderTests
         var text = await File.ReadAllBytesAsync(Path.Combine(RepositoryRoot.Path, "tests", "corpus", "routes-json", name + ".json"));
         await using var gateway = new OfflineGateway();
 
-        var loaded = await gateway.Loader.LoadAsync(text, CompileMode.ValidateWithoutSecrets, CancellationToken.None);
+        var loaded = await gateway.Loader.LoadAsync(text, CompileMode.WithoutSecrets, CancellationToken.None);
 
-        Assert.Equal(loaded.Problems.All(static p => p.IsWarning), loaded.Snapshot is not null);
+        Assert.Equal(loaded.Problems.All(static p => p.IsWarning), loaded.Compiled is not null);
     }
 
     /// <summary>One round for the author of the file: misspelt keys and wrong values together, without what the misspelling itself brings about.</summary>
@@ -31,9 +31,9 @@ public sealed class RoutesLoaderTests
     {
         await using var gateway = new OfflineGateway();
 
-        var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(text), CompileMode.Validate, CancellationToken.None);
+        var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(text), CompileMode.WithSecrets, CancellationToken.None);
 
-        Assert.Null(loaded.Snapshot);
+        Assert.Null(loaded.Compiled);
         Assert.Equal(places.Split(' '), loaded.Problems.Where(static p => !p.IsWarning).Select(static p => p.Path));
         Assert.All(loaded.Problems, static p => Assert.NotNull(p.At));
     }
@@ -45,10 +45,10 @@ public sealed class RoutesLoaderTests
 
         var loaded = await gateway.Loader.LoadAsync(
             Encoding.UTF8.GetBytes("""{ "routes": { "r": { "path": "/r", "allow": ["203.0.113.1"], "upstream": "http://app:80", "rateLimit": { "route": { "permits": 0, "window": "1s", "queue": -1 } } } } }"""),
-            CompileMode.Validate,
+            CompileMode.WithSecrets,
             CancellationToken.None);
 
-        Assert.Null(loaded.Snapshot);
+        Assert.Null(loaded.Compiled);
         Assert.Contains(loaded.Problems, static p => p.Path == "routes.r.rateLimit.route.permits");
     }
 }

@@ -39,7 +39,7 @@ public sealed class UnreadableTests : IDisposable
         ])
         {
             await using var gateway = new OfflineGateway();
-            var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(text), CompileMode.Validate, CancellationToken.None);
+            var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(text), CompileMode.WithSecrets, CancellationToken.None);
 
             var problem = Assert.Single(loaded.Problems, static p => !p.IsWarning);
             Assert.Contains(text.Contains("\"redis\"", StringComparison.Ordinal) && secret == "hushliteral" ? "so literal ones are refused" : message, problem.Message, StringComparison.Ordinal);
@@ -57,7 +57,7 @@ public sealed class UnreadableTests : IDisposable
         {
             await using var gateway = new OfflineGateway();
             var text = $$"""{ "routes": { "r": { "path": "/r", "provider": "verisync", "secrets": ["{{secret}}"], "upstream": "http://app:80" } } }""";
-            return string.Join('\n', (await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(text), CompileMode.Validate, CancellationToken.None)).Problems);
+            return string.Join('\n', (await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(text), CompileMode.WithSecrets, CancellationToken.None)).Problems);
         }
     }
 
@@ -80,6 +80,6 @@ public sealed class UnreadableTests : IDisposable
     private static async Task<string> LoadAsync(string path)
     {
         await using var gateway = new OfflineGateway();
-        return Assert.Single((await gateway.Loader.LoadAsync(path, CompileMode.Validate, CancellationToken.None)).Problems).Message;
+        return Assert.Single((await gateway.Loader.LoadAsync(path, CompileMode.WithSecrets, CancellationToken.None)).Problems).Message;
     }
 }
