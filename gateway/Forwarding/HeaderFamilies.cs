@@ -63,12 +63,19 @@ internal static class HeaderFamilies
             ["CF-Visitor"],
             ["CF-Connecting-", "CF-Pseudo-", "Fastly-Client", "Fly-Client-", "Fly-Forwarded-", "X-Azure-", "X-ARR-", "X-Appengine-", "X-Envoy-", "X-Amzn-Mtls-"]),
 
+        (HeaderFamily.Client, "WebLogic and the lookups copied from it into Java apps, Vercel, Netlify, DigitalOcean, Sucuri, Imperva",
+            ["Proxy-Client-IP", "HTTP-Client-IP", "HTTP-Forwarded", "HTTP-Forwarded-For", "X-NF-Client-Connection-IP", "DO-Connecting-IP", "X-Sucuri-ClientIP", "X-Sucuri-Country", "Incap-Client-IP"],
+            ["WL-Proxy-", "HTTP-X-Forwarded-", "X-Vercel-Forwarded-", "X-Vercel-Proxied-", "X-Vercel-IP-"]),
+
         (HeaderFamily.User, "Apache httpd, oauth2-proxy, Authelia, authentik, Grafana, Gitea, Kubernetes, Tailscale, Pomerium, Vouch",
             [
                 "X-User", "X-User-ID", "X-User-Name", "X-User-Email", "X-User-Groups", "X-User-Roles", "X-Username", "X-Userinfo", "X-Grafana-User",
-                "X-JWT-Assertion", "X-Endpoint-API-Userinfo",
+                "X-JWT-Assertion", "X-Endpoint-API-Userinfo", "X-Proxy-User", "Auth-User", "X-Auth-User",
             ],
             ["Remote-", "X-Remote-", "X-Auth-Request-", "X-Authenticated-", "X-Authentik-", "X-Authelia-", "X-Webauth-", "Impersonate-", "Tailscale-", "X-Pomerium-", "X-Vouch-"]),
+        (HeaderFamily.User, "SiteMinder, WebSEAL, mod_auth_openidc, Shibboleth",
+            ["IV-User", "IV-User-L", "IV-Groups", "IV-Creds", "IV-Remote-Address", "OIDC-Access-Token", "OIDC-ID-Token"],
+            ["SM-User", "SM-Universal", "OIDC-Claim-", "Shib-Session-"]),
         (HeaderFamily.User, "Azure App Service, Google IAP, Cloudflare Access, AWS ALB, Kong",
             ["X-Credential-Identifier", "X-Anonymous-Consumer"],
             ["X-MS-Client-Principal", "X-MS-Token-", "X-Goog-Authenticated-", "X-Goog-IAP-", "CF-Access-", "X-Amzn-Oidc-", "X-Consumer-"]),

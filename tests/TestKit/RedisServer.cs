@@ -157,7 +157,11 @@ internal sealed class RedisServer : IAsyncDisposable
             case '$' when line == "$-1":
                 return null;
             case '$':
-                return await reader.ReadLineAsync(cancellationToken);
+                // ASCII, so that bytes are characters.
+                var text = new char[int.Parse(line.AsSpan(1), CultureInfo.InvariantCulture)];
+                await reader.ReadBlockAsync(text, cancellationToken);
+                await reader.ReadLineAsync(cancellationToken);
+                return new(text);
             case '*':
                 var items = new string?[int.Parse(line.AsSpan(1), CultureInfo.InvariantCulture)];
                 for (var i = 0; i < items.Length; i++)
