@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 
 namespace WebhookEdge.Primitives;
@@ -8,6 +9,8 @@ namespace WebhookEdge.Primitives;
 /// </summary>
 internal readonly record struct SecretReference(string Text)
 {
+    private static readonly byte[] Unreadable = SHA256.HashData("unreadable"u8);
+
     /// <summary>In bytes. Keys and certificates are far smaller.</summary>
     public const int LargestFile = 64 * 1024;
 
@@ -71,10 +74,28 @@ internal readonly record struct SecretReference(string Text)
         return read > LargestFile ? null : buffer[..read];
     }
 
+    /// <summary>SHA-256 of the file now, to tell whether it changed; the same for all that cannot be read.</summary>
+    public static byte[] FileDigest(string path)
+    {
+        try
+        {
+            return SHA256.HashData(ReadSmallFile(path) ?? []);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Unreadable;
+        }
+    }
+
     /// <summary>Reads the secret; null with a reason for people when it is not there. An empty secret is returned as such: the caller refuses it.</summary>
-    public byte[]? Resolve(out string? fault)
+    public byte[]? Resolve(out string? fault) => Resolve(out fault, out _);
+
+    /// <inheritdoc cref="Resolve(out string?)"/>
+    /// <param name="digest">SHA-256 of the file as it was read, as <see cref="FileDigest"/> has it; null for a variable.</param>
+    public byte[]? Resolve(out string? fault, out byte[]? digest)
     {
         fault = null;
+        digest = null;
         if (!IsFile)
         {
             var value = Environment.GetEnvironmentVariable(Target);
@@ -91,7 +112,9 @@ internal readonly record struct SecretReference(string Text)
         try
         {
             // A device or a log named by mistake must not be read to its end, twice a second at that.
-            if (ReadSmallFile(Target) is not { } bytes)
+            var bytes = ReadSmallFile(Target);
+            digest = SHA256.HashData(bytes ?? []);
+            if (bytes is null)
             {
                 fault = $"{file} is not a secret (it is no regular file, or larger than {LargestFile / 1024} KiB)";
                 return null;
@@ -111,6 +134,7 @@ internal readonly record struct SecretReference(string Text)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            digest = Unreadable;
             fault = $"{file} cannot be read ({FileFault.Of(Target, e)})";
             return null;
         }

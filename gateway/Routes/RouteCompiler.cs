@@ -49,9 +49,10 @@ internal sealed record CompiledRoute(RoutePolicy Policy, ImmutableArray<CheckRec
 
 /// <summary>A file that is sound. Nothing outside of it has been touched: <see cref="ResourcePools"/> puts it into force.</summary>
 /// <param name="RevisionId">The same on every instance with the same file and the same secrets.</param>
+/// <param name="SecretFiles">Files whose change is a reason to read again, with the SHA-256 of what was read.</param>
 /// <param name="Routes">YARP's routes but for the fingerprint, in the order of the file.</param>
 internal sealed record CompiledRoutes(
-    string RevisionId, IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters, IReadOnlyDictionary<string, CompiledRoute> Policies, EdgeSettings Settings, IReadOnlyList<string> SecretFiles);
+    string RevisionId, IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters, IReadOnlyDictionary<string, CompiledRoute> Policies, EdgeSettings Settings, IReadOnlyDictionary<string, byte[]> SecretFiles);
 
 /// <summary>
 /// Spec → rules and YARP's routes and clusters. Here "not written" ends: presets and defaults are filled in, secrets resolved. Knows no pool, so nothing can change
@@ -102,7 +103,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         await YarpRules.ValidateAsync(routes, [.. used.Values], static c => $"clusters.{c.ClusterId[..c.ClusterId.IndexOf('~', StringComparison.Ordinal)]}", problems);
         cancellationToken.ThrowIfCancellationRequested();
         var revision = Digest([.. policies.Values.Select(static compiled => compiled.Policy.Fingerprint), .. used.Keys, JsonSerializer.Serialize(file.Edge), .. work.EdgeSecrets]);
-        return new(revision[..12], routes, [.. used.Values], policies, settings with { ProxyPeers = addresses.ProxyPeers, Addresses = addresses }, [.. work.SecretFiles]);
+        return new(revision[..12], routes, [.. used.Values], policies, settings with { ProxyPeers = addresses.ProxyPeers, Addresses = addresses }, work.SecretFiles);
     }
 
     private static EdgeSettings CompileEdge(Work work)
@@ -512,7 +513,8 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
     /// <summary>One compilation: the file, the problems so far, and what it uses.</summary>
     private sealed record Work(RoutesFile File, List<ConfigProblem> Problems, CompileMode Mode)
     {
-        public HashSet<string> SecretFiles { get; } = [];
+        /// <summary>The files of secrets, each with the digest of what was read.</summary>
+        public Dictionary<string, byte[]> SecretFiles { get; } = new(StringComparer.Ordinal);
 
         /// <summary>What the references of <c>edge</c> resolved to, by digest; every route depends on it.</summary>
         public IReadOnlyList<string> EdgeSecrets { get; set; } = [];
@@ -530,18 +532,19 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
                 return null;
             }
 
-            if (reference.IsFile)
-            {
-                SecretFiles.Add(reference.Target);
-            }
-
             if (Mode == CompileMode.WithoutSecrets)
             {
                 return null;
             }
 
             // Here and nowhere else secrets are looked up, so none can be left out of a fingerprint.
-            var value = reference.Resolve(out var fault);
+            var value = reference.Resolve(out var fault, out var digest);
+            if (digest is not null)
+            {
+                // The first reading: when a file changes between two, the watcher sees another one and reads everything again.
+                SecretFiles.TryAdd(reference.Target, digest);
+            }
+
             SecretDigests.Add($"{text}={(value is null ? "" : Convert.ToHexString(SHA256.HashData(value)))}");
             if (value is null)
             {

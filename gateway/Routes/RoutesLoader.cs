@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Configuration;
@@ -23,8 +24,11 @@ internal sealed record LoadedRoutes
 
     public required IReadOnlyList<ConfigProblem> Problems { get; init; }
 
-    /// <summary>Files whose change is a reason to read again.</summary>
-    public IReadOnlyList<string> SecretFiles { get; init; } = [];
+    /// <summary>Files of secrets whose change is a reason to read again, with the SHA-256 of what was read.</summary>
+    public IReadOnlyDictionary<string, byte[]> SecretFiles { get; init; } = new Dictionary<string, byte[]>();
+
+    /// <summary>SHA-256 of the bytes that were read; null when they could not be.</summary>
+    public byte[]? Digest { get; init; }
 }
 
 /// <summary>Bytes → spec → problems or compiled routes: the one way from a file to a revision, for serving, reloading and <c>validate</c> alike.</summary>
@@ -55,7 +59,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler)
             return new() { Problems = [new("", $"{path}: {fault}", "name another with --config PATH")] };
         }
 
-        return await LoadAsync(text, mode, cancellationToken);
+        return (await LoadAsync(text, mode, cancellationToken)) with { Digest = SHA256.HashData(text) };
     }
 
     public async Task<LoadedRoutes> LoadAsync(byte[] text, CompileMode mode, CancellationToken cancellationToken)

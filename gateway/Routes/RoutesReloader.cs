@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using WebhookEdge.Configuration;
 using WebhookEdge.Observability;
 using WebhookEdge.Primitives;
@@ -38,11 +39,8 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
     /// <summary>Reads the first revision. Without one the gateway does not start.</summary>
     public async Task<IReadOnlyList<ConfigProblem>> StartWithAsync(CancellationToken cancellationToken)
     {
-        // Before reading: a change in between must differ from what was taken. The secret files are not known yet, so the watcher's first look reads
-        // once more, and finds the same revision.
-        _taken = Digest();
         var loaded = await loader.LoadAsync(path, CompileMode.WithSecrets, cancellationToken);
-        _secretFiles = loaded.SecretFiles;
+        Take(loaded);
         if (loaded.Compiled is { } compiled)
         {
             var snapshot = pools.Acquire(compiled);
@@ -71,7 +69,7 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
             // Before reading: what makes reading fail is tried again when it has changed, and not at every look.
             _taken = digest;
             var loaded = await loader.LoadAsync(path, CompileMode.WithSecrets, cancellationToken);
-            _secretFiles = loaded.SecretFiles.Count > 0 ? loaded.SecretFiles : _secretFiles;
+            Take(loaded);
             if (loaded.Compiled is not { } compiled)
             {
                 Refuse(loaded.Problems);
@@ -153,6 +151,17 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
         }
     }
 
+    /// <summary>Notes what was read, byte for byte: what changes from then on differs from it, even in the moment between reading and this.</summary>
+    private void Take(LoadedRoutes loaded)
+    {
+        // A file that could not be read as routes names no secrets; those of before are looked at until it can.
+        if (loaded.Digest is { } digest && (loaded.SecretFiles.Count > 0 || _secretFiles.Count == 0))
+        {
+            _secretFiles = [.. loaded.SecretFiles.Keys];
+            _taken = Combine(digest, loaded.SecretFiles);
+        }
+    }
+
     private void Refuse(IReadOnlyList<ConfigProblem> problems)
     {
         foreach (var problem in problems)
@@ -189,18 +198,27 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
     /// <summary>One digest of all contents; a file that cannot be read counts as such.</summary>
     private string Digest()
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var file in _secretFiles.Prepend(path))
+        byte[] routes;
+        try
         {
-            hash.AppendData(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(file)));
-            try
-            {
-                hash.AppendData(SHA256.HashData(file == path ? File.ReadAllBytes(file) : SecretReference.ReadSmallFile(file) ?? []));
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                hash.AppendData("unreadable"u8);
-            }
+            routes = SHA256.HashData(File.ReadAllBytes(path));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            routes = [];
+        }
+
+        return Combine(routes, _secretFiles.Select(static file => KeyValuePair.Create(file, SecretReference.FileDigest(file))));
+    }
+
+    private static string Combine(byte[] routes, IEnumerable<KeyValuePair<string, byte[]>> secretFiles)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(routes);
+        foreach (var (file, digest) in secretFiles)
+        {
+            hash.AppendData(SHA256.HashData(Encoding.UTF8.GetBytes(file)));
+            hash.AppendData(digest);
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());

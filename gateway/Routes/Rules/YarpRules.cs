@@ -16,34 +16,58 @@ internal static class YarpRules
     /// <summary>Reads the <c>clusters</c> object, whose keys the validator has held against YARP's type (YARP itself passes over those it does not know).</summary>
     public static IReadOnlyDictionary<string, ClusterConfig> ReadClusters(IReadOnlyDictionary<string, JsonElement> clusters, ICollection<ConfigProblem> problems)
     {
-        var read = new Dictionary<string, ClusterConfig>(StringComparer.OrdinalIgnoreCase);
-        foreach (var (id, element) in clusters)
+        if (clusters.Count == 0)
         {
-            try
-            {
-                var text = new MemoryStream();
-                using (var writer = new Utf8JsonWriter(text))
-                {
-                    writer.WriteStartObject();
-                    writer.WriteStartObject("Clusters");
-                    writer.WritePropertyName(id);
-                    element.WriteTo(writer);
-                    writer.WriteEndObject();
-                    writer.WriteEndObject();
-                }
-
-                text.Position = 0;
-                var configuration = new ConfigurationBuilder().AddJsonStream(text).Build();
-                using var services = new ServiceCollection().AddLogging().AddReverseProxy().LoadFromConfig(configuration).Services.BuildServiceProvider();
-                read[id] = services.GetRequiredService<IProxyConfigProvider>().GetConfig().Clusters[0];
-            }
-            catch (Exception e) when (e is FormatException or InvalidOperationException or ArgumentException or InvalidDataException or OverflowException)
-            {
-                problems.Add(new($"clusters.{id}", e.Message, "see YARP's documentation of clusters"));
-            }
+            return new Dictionary<string, ClusterConfig>();
         }
 
-        return read;
+        try
+        {
+            return Read(clusters);
+        }
+        catch (Exception e) when (IsFault(e))
+        {
+            // YARP does not say which cluster it was; one at a time tells.
+            var read = new Dictionary<string, ClusterConfig>(StringComparer.OrdinalIgnoreCase);
+            foreach (var cluster in clusters)
+            {
+                try
+                {
+                    read[cluster.Key] = Read([cluster])[cluster.Key];
+                }
+                catch (Exception one) when (IsFault(one))
+                {
+                    problems.Add(new($"clusters.{cluster.Key}", one.Message, "see YARP's documentation of clusters"));
+                }
+            }
+
+            return read;
+        }
+    }
+
+    private static bool IsFault(Exception e) => e is FormatException or InvalidOperationException or ArgumentException or InvalidDataException or OverflowException;
+
+    private static Dictionary<string, ClusterConfig> Read(IEnumerable<KeyValuePair<string, JsonElement>> clusters)
+    {
+        var text = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(text))
+        {
+            writer.WriteStartObject();
+            writer.WriteStartObject("Clusters");
+            foreach (var (id, element) in clusters)
+            {
+                writer.WritePropertyName(id);
+                element.WriteTo(writer);
+            }
+
+            writer.WriteEndObject();
+            writer.WriteEndObject();
+        }
+
+        text.Position = 0;
+        var configuration = new ConfigurationBuilder().AddJsonStream(text).Build();
+        using var services = new ServiceCollection().AddLogging().AddReverseProxy().LoadFromConfig(configuration).Services.BuildServiceProvider();
+        return services.GetRequiredService<IProxyConfigProvider>().GetConfig().Clusters.ToDictionary(static cluster => cluster.ClusterId, StringComparer.OrdinalIgnoreCase);
     }
 
     /// <summary>What YARP itself says against these routes and clusters.</summary>

@@ -141,6 +141,23 @@ public sealed class WatcherTests : IAsyncDisposable
         (await gateway.SendAsync(Hook.Event("four", "the-secret-after-the-rotation-000"))).AssertDelivered();
     }
 
+    /// <summary>The secret files are known only once the file was compiled, and everything was once read and compiled twice for that.</summary>
+    [Fact]
+    public async Task What_was_read_at_the_start_is_not_read_again_until_it_changes()
+    {
+        await using var gateway = await StartAsync();
+        var first = gateway.Reloader.Status;
+
+        Assert.False(await gateway.Reloader.ReloadOnceAsync(CancellationToken.None));
+        Assert.Same(first, gateway.Reloader.Status);
+
+        gateway.WriteSecret("secret", "another-secret-of-thirty-two-bytes");
+        Assert.True(await gateway.Reloader.ReloadOnceAsync(CancellationToken.None));
+        var second = gateway.Reloader.Status;
+        Assert.False(await gateway.Reloader.ReloadOnceAsync(CancellationToken.None));
+        Assert.Same(second, gateway.Reloader.Status);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _upstream.DisposeAsync();
