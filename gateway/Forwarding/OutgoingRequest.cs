@@ -6,7 +6,7 @@ namespace WebhookEdge.Forwarding;
 
 /// <summary>
 /// The outgoing half of one delivery, between YARP and the HTTP client: when the transforms are done, it puts the verified body into the message. YARP itself
-/// knows of no body (<see cref="Admission"/> says there is none), so it neither reads the sender's nor makes content of its own.
+/// knows of no body (<see cref="ForwardPermit"/> says there is none), so it neither reads the sender's nor makes content of its own.
 /// Kept with the pooled delivery; each attempt begins anew with <see cref="Over"/>.
 /// </summary>
 internal sealed class OutgoingRequest : HttpMessageInvoker
@@ -27,7 +27,7 @@ internal sealed class OutgoingRequest : HttpMessageInvoker
     /// <summary>That of the delivery the gate has admitted; null for a request it has not.</summary>
     public static OutgoingRequest? Of(HttpContext context)
     {
-        if (Admission.Of(context.Features) is not { } delivery)
+        if (ForwardPermit.Of(context.Features) is not { } delivery)
         {
             return null;
         }

@@ -27,10 +27,10 @@ internal sealed class Delivery
     private bool _traced;
     private bool _held;
 
-    public Delivery() => Admission = new(this);
+    public Delivery() => Permit = new(this);
 
     /// <summary>To be left on the request once the gate has said yes, in the place of its lifetime.</summary>
-    public Admission Admission { get; }
+    public ForwardPermit Permit { get; }
 
     /// <summary>Bounds the forward; fires when the route's time is up. Kept with the pooled delivery.</summary>
     public CancellationTokenSource? Deadline { get; set; }
@@ -186,7 +186,7 @@ internal sealed class Delivery
     {
         if (Trace is { } trace)
         {
-            if (Admission.HasBegun)
+            if (Permit.HasBegun)
             {
                 trace.Forwarded(UpstreamStatus);
             }

@@ -7,19 +7,15 @@ using Microsoft.Extensions.ObjectPool;
 using WebhookEdge.Observability;
 using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;
-using Yarp.ReverseProxy.Forwarder;
-using Yarp.ReverseProxy.Model;
 
 namespace WebhookEdge.Gate;
 
 /// <summary>
-/// The request path, top to bottom: route, open, decide, refuse or admit, forward (holding while the upstream refuses connections), settle, record.
+/// The request path, top to bottom: route, open, decide, refuse or admit, forward (what follows in the pipeline), settle, record.
 /// First step inside YARP's pipeline, so every proxied endpoint passes here and no route can skip it.
 /// </summary>
 internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, OutcomeRecorder recorder, LastResort lastResort, Capacity capacity, UnroutedBudget unrouted, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
 {
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
     /// <summary>How long an upload that was told to stop may take to do so.</summary>
@@ -171,128 +167,9 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
 
         // From here on the delivery does not hang on the sender's connection: one that hangs up must not cancel work the upstream has begun.
         // YARP takes RequestAborted as its reason to stop; now that is the route's time alone.
-        delivery.Admission.Begin(context.Features, deadline.Token);
-
-        // What follows is YARP's, which asks for the decoded name: a name that cannot be decoded makes it throw. It is told none; the app is told the name as sent.
-        if (HostText.MayBeEncoded(delivery.Host))
-        {
-            context.Request.Headers.Host = default;
-        }
-
-        List<DestinationState>? refused = null;
-        while (true)
-        {
-            await next(context);
-
-            var error = context.GetForwarderErrorFeature();
-            if (error is null || delivery.UpstreamStatus != 0)
-            {
-                return AfterAnswer(context, delivery, error);
-            }
-
-            if (delivery.Sent || error.Error == ForwarderError.RequestCreation)
-            {
-                return deadline.IsCancellationRequested || error.Error == ForwarderError.RequestTimedOut
-                    ? Verdict.Reject(RejectReason.UpstreamTimeout, null, RetryAfter)
-                    : Verdict.Reject(RejectReason.UpstreamFailed, null, RetryAfter);
-            }
-
-            // Nothing was sent, so trying again cannot make a copy: at another destination at once, and when each has refused after a pause.
-            // Holding here costs the provider no failed attempt.
-            var tried = context.GetReverseProxyFeature().ProxiedDestination;
-            if (tried is not null)
-            {
-                (refused ??= []).Add(tried);
-            }
-
-            if (deadline.IsCancellationRequested)
-            {
-                return Verdict.Reject(RejectReason.UpstreamUnreachable, null, RetryAfter);
-            }
-
-            if (StartOver(context, refused))
-            {
-                if (throttle.Allows(delivery.Policy.LogLines.TryingAnother(delivery.Policy.RouteId)))
-                {
-                    logger.TryingAnother(tried?.DestinationId, delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
-                }
-            }
-            else
-            {
-                if (!await PauseAsync(deadline.Token))
-                {
-                    return Verdict.Reject(RejectReason.UpstreamUnreachable, null, RetryAfter);
-                }
-
-                delivery.Hold();
-                if (throttle.Allows(delivery.Policy.LogLines.Holding(delivery.Policy.RouteId)))
-                {
-                    logger.Holding(delivery.Policy.RouteId, error.Error.ToString(), context.TraceIdentifier);
-                }
-
-                refused?.Clear();
-                StartOver(context, refused);
-            }
-        }
-    }
-
-    private static Verdict AfterAnswer(HttpContext context, Delivery delivery, IForwarderErrorFeature? error)
-    {
-        // A redirect would send the event somewhere the configuration does not name; 1xx is no answer.
-        if (delivery.UpstreamStatus is >= 300 and < 400 or < 200 or > 599)
-        {
-            return Verdict.Reject(RejectReason.UpstreamFailed, "redirect, or no status an answer may have", RetryAfter);
-        }
-
-        // The upstream said no or yes and then broke off before the first byte of its body: the status is known, the answer is not.
-        return error is null || context.Response.HasStarted
-            ? Verdict.Pass
-            : Verdict.Reject(RejectReason.UpstreamFailed, "the answer broke off", RetryAfter);
-    }
-
-    private async ValueTask<bool> PauseAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            // Spread out, so that a thousand held deliveries do not knock at the same moment.
-            var pause = ShortestPause + ((LongestPause - ShortestPause) * Random.Shared.NextDouble());
-            await Task.Delay(pause, time, cancellationToken);
-            return true;
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
-        }
-    }
-
-    /// <summary>Makes the request ready for another attempt, at a destination not among <paramref name="refused"/>. False when none of the available ones is left.</summary>
-    private static bool StartOver(HttpContext context, List<DestinationState>? refused)
-    {
-        context.Response.Clear();
-        context.Features.Set<IForwarderErrorFeature>(null);
-
-        // Load balancing narrowed the list to the destination that refused; choose anew, among those that are healthy by now. The one that
-        // refused is left out: a policy with a favourite would choose it again and again.
-        var proxy = context.GetReverseProxyFeature();
-        var available = proxy.Route.Cluster?.DestinationsState.AvailableDestinations ?? proxy.AllDestinations;
-        proxy.ProxiedDestination = null;
-        if (refused is not { Count: > 0 })
-        {
-            proxy.AvailableDestinations = available;
-            return available.Count > 0;
-        }
-
-        var untried = new List<DestinationState>(available.Count);
-        foreach (var destination in available)
-        {
-            if (!refused.Contains(destination))
-            {
-                untried.Add(destination);
-            }
-        }
-
-        proxy.AvailableDestinations = untried;
-        return untried.Count > 0;
+        delivery.Permit.Begin(context.Features, deadline.Token);
+        await next(context);
+        return delivery.Permit.Result;
     }
 
     private static ForwardOutcome OutcomeOf(Delivery delivery) => new(delivery.UpstreamStatus, delivery.Trace?.Reference ?? default);
@@ -327,7 +204,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
             capacity.Leave(delivery);
         }
 
-        delivery.Admission.End(context.Features);
+        delivery.Permit.End(context.Features);
         if (reusable)
         {
             _deliveries.Return(delivery);

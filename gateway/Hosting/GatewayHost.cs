@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Console;
 using WebhookEdge.Admin;
 using WebhookEdge.Configuration;
+using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Ingress;
 using WebhookEdge.Observability;
@@ -299,6 +300,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         application.MapReverseProxy(static proxy =>
             {
                 proxy.UseMiddleware<GateMiddleware>();
+                proxy.UseMiddleware<HoldMiddleware>();
                 proxy.UseLoadBalancing();
                 proxy.UsePassiveHealthChecks();
             })

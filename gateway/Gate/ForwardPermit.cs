@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.Features;
+using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Gate;
 
@@ -14,15 +15,18 @@ namespace WebhookEdge.Gate;
 /// An abort is kept until <see cref="End"/>: YARP aborts when the upstream breaks off in its answer, and after an abort the server takes no body back.
 /// </para>
 /// </summary>
-internal sealed class Admission : IHttpRequestLifetimeFeature, IHttpRequestBodyDetectionFeature
+internal sealed class ForwardPermit : IHttpRequestLifetimeFeature, IHttpRequestBodyDetectionFeature
 {
     private IHttpRequestLifetimeFeature? _server;
     private IHttpRequestBodyDetectionFeature? _serversDetection;
     private volatile bool _aborted;
 
-    internal Admission(Delivery delivery) => Delivery = delivery;
+    internal ForwardPermit(Delivery delivery) => Delivery = delivery;
 
     public Delivery Delivery { get; }
+
+    /// <summary>What forwarding came to: passed when the upstream's answer is on its way to the sender. Refuses until whoever forwards has said so.</summary>
+    public Verdict Result { get; set; }
 
     /// <summary>True while the request is being forwarded, and until <see cref="End"/>.</summary>
     public bool HasBegun => _server is not null;
@@ -34,12 +38,13 @@ internal sealed class Admission : IHttpRequestLifetimeFeature, IHttpRequestBodyD
     public void Abort() => _aborted = true;
 
     /// <summary>The delivery the gate has admitted; null for a request it has not.</summary>
-    public static Delivery? Of(IFeatureCollection features) => (features.Get<IHttpRequestLifetimeFeature>() as Admission)?.Delivery;
+    public static Delivery? Of(IFeatureCollection features) => (features.Get<IHttpRequestLifetimeFeature>() as ForwardPermit)?.Delivery;
 
     public void Begin(IFeatureCollection features, CancellationToken routesTime)
     {
         _server = features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
         _aborted = false;
+        Result = default;
         RequestAborted = routesTime;
         _serversDetection = features.Get<IHttpRequestBodyDetectionFeature>();
         features.Set<IHttpRequestLifetimeFeature>(this);
