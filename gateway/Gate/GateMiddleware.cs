@@ -29,6 +29,13 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
     /// <summary>Lets no exception out: the outermost step relies on it.</summary>
     public async Task InvokeAsync(HttpContext context)
     {
+        if (ForwardPermit.Of(context.Features) is not null)
+        {
+            // An event that was judged when it came, on a context of our own making. What comes over a connection has no permit before it leaves here.
+            await next(context);
+            return;
+        }
+
         var startedAt = time.GetTimestamp();
         Delivery? delivery = null;
         var entered = false;

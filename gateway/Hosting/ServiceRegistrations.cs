@@ -75,6 +75,7 @@ internal static class ServiceRegistrations
             .AddSingleton<RoutesLoader>()
             .AddSingleton<ResourcePools>()
             .AddSingleton<PublishedEndpoints>()
+            .AddSingleton<ForwardPipeline>()
             .AddSingleton(s => ActivatorUtilities.CreateInstance<RoutesReloader>(s, path))
             .AddHostedService(static s => s.GetRequiredService<RoutesReloader>());
 
