@@ -61,7 +61,7 @@ internal sealed class AdminState(
         return new(
             state.Stores > 0 ? "redis" : "memory",
             state.Stores == 0 ? null : state.Breaker switch { 0 => "up", 1 => "probing", _ => "away" },
-            state.MemoryKeys, state.MemoryLimit, state.Forgotten, state.Queued, ReplayLink.WriteBackLimit);
+            state.MemoryKeys, state.MemoryLimit, state.Forgotten, state.Queued, ResilientReplayStore.WriteBackLimit);
     }
 
     public IReadOnlyList<AddressView> Addresses()

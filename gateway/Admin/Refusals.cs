@@ -67,7 +67,7 @@ internal sealed class Refusals(RejectJournal journal, SnapshotProvider snapshots
         string? hint = null;
         if (entry.Reason == RejectReason.AddressNotAllowed && allow is not null)
         {
-            var other = hops.Append(entry.Peer.ToString()).FirstOrDefault(hop => AddressText.TryParse(hop, out var address) && !address.Equals(entry.Client) && IsIn(allow, address));
+            var other = hops.Append(entry.Peer.ToString()).FirstOrDefault(hop => AddressParser.TryParse(hop, out var address) && !address.Equals(entry.Client) && IsIn(allow, address));
             hint = allowedNow == true ? "The client is allowed by now: a list was refreshed since, or the configuration changed."
                 : other is not null ? $"X-Forwarded-For names {other}, which is allowed. That proves nothing, anybody can write it. Only if you know {entry.Client} as a load balancer of yours does it belong into edge.clientAddress.trustedProxies."
                 : null;

@@ -45,7 +45,7 @@ internal static class PublishedNetwork
     public static bool TryParse(string text, out IPNetwork network, out string fault, out bool tooWide)
     {
         tooWide = false;
-        if (!StrictCidr.TryParse(text, out network, out fault))
+        if (!AddressParser.TryParseNetwork(text, out network, out fault))
         {
             return false;
         }

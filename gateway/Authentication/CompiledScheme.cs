@@ -21,7 +21,7 @@ internal sealed record CompiledScheme
     /// <summary>The body cannot be changed without the secret.</summary>
     public bool SignsBody { get; init; }
 
-    /// <summary>A delivery that passes has <see cref="SignatureProof.SignedId"/>; without this, a replay key must not use <c>id</c>.</summary>
+    /// <summary>A delivery that passes has <see cref="VerifiedIdentity.SignedId"/>; without this, a replay key must not use <c>id</c>.</summary>
     public bool SignsId { get; init; }
 
     /// <summary>A delivery that passes has a signed time whose age was checked: a capture is worthless soon.</summary>

@@ -125,7 +125,7 @@ internal sealed class CredentialCheck(
                 delivery.SecretMatched(candidate.Id);
                 if (delivery.Proof is null)
                 {
-                    delivery.Proof = new SignatureProof(candidate.Id, null, null);
+                    delivery.Proof = new VerifiedIdentity(candidate.Id, null, null);
                 }
 
                 delivery.RaiseTrust(TrustLevel.Authenticated);

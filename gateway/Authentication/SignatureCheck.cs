@@ -119,5 +119,5 @@ internal sealed class SignatureCheck(SignatureScheme scheme, TrustLevel trust, T
             : Verdict.Reject(RejectReason.TimestampOutsideWindow, "the time in the signed body is too far from now");
     }
 
-    private void Accept(Delivery delivery, string key, string? id, long? signedTime) => Proofs.Add(delivery, trust, key, id, signedTime);
+    private void Accept(Delivery delivery, string key, string? id, long? signedTime) => ProofRecorder.Add(delivery, trust, key, id, signedTime);
 }

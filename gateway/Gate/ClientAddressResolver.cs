@@ -136,16 +136,16 @@ internal sealed class ClientAddressResolver
             return end > 0
                 && hop[1..end].Contains(':')
                 && (end == hop.Length - 1 || IsPort(hop[(end + 1)..]))
-                && AddressText.TryParse(hop[1..end], out address);
+                && AddressParser.TryParse(hop[1..end], out address);
         }
 
         var colon = hop.IndexOf(':');
         if (colon >= 0 && colon == hop.LastIndexOf(':'))
         {
-            return IsPort(hop[colon..]) && AddressText.TryParse(hop[..colon], out address);
+            return IsPort(hop[colon..]) && AddressParser.TryParse(hop[..colon], out address);
         }
 
-        return AddressText.TryParse(hop, out address);
+        return AddressParser.TryParse(hop, out address);
     }
 
     private static bool IsPort(ReadOnlySpan<char> text)

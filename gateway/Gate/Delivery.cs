@@ -85,7 +85,7 @@ internal sealed class Delivery
     /// <summary>Besides, the server would fail to drain what is left of it.</summary>
     public bool BodyUnreadable { get; set; }
 
-    public SignatureProof? Proof { get; set; }
+    public VerifiedIdentity? Proof { get; set; }
 
     public TrustLevel Trust { get; private set; }
 

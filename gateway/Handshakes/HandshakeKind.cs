@@ -6,7 +6,7 @@ using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Handshakes;
 
-/// <summary>A secret of the route's checks, under the id that <see cref="SignatureProof.KeyId"/> names it by.</summary>
+/// <summary>A secret of the route's checks, under the id that <see cref="VerifiedIdentity.KeyId"/> names it by.</summary>
 internal sealed record HandshakeSecret(string Id, byte[] Value)
 {
     public override string ToString() => Id;

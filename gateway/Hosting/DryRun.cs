@@ -108,7 +108,7 @@ internal static class DryRun
     }
 
     /// <summary>A question about a key that cannot exist: an answer means that connection, credentials and permissions are right.</summary>
-    private static async Task AskRedisAsync(ReplayLink? link, EdgeSettings settings, TimeProvider time, List<ConfigProblem> problems, CancellationToken cancellationToken)
+    private static async Task AskRedisAsync(ResilientReplayStore? link, EdgeSettings settings, TimeProvider time, List<ConfigProblem> problems, CancellationToken cancellationToken)
     {
         if (link is null)
         {

@@ -94,7 +94,7 @@ internal static class ProxyHeaderParser
     }
 
     private static bool TryReadAddress(ReadOnlySpan<char> text, bool isIPv6, out ClientAddress address) =>
-        AddressText.TryParse(text, out address) && text.Contains(':') == isIPv6;
+        AddressParser.TryParse(text, out address) && text.Contains(':') == isIPv6;
 
     private static bool TryReadPort(ReadOnlySpan<char> text, out int port)
     {

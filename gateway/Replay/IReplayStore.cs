@@ -25,7 +25,7 @@ internal enum ClaimState
 internal readonly record struct ClaimAnswer(ClaimState State, ulong Owner = 0, int Status = 0, TraceRef Trace = default);
 
 /// <summary>
-/// Remembers deliveries: <c>ABSENT → PENDING(owner, lease) → DONE(ttl)</c>, one key per event. Called by <see cref="ReplayLink"/>
+/// Remembers deliveries: <c>ABSENT → PENDING(owner, lease) → DONE(ttl)</c>, one key per event. Called by <see cref="ResilientReplayStore"/>
 /// concurrently and never with a request's cancellation token. Every method throws <see cref="ReplayStoreException"/> when the store cannot
 /// be reached or refuses; the outcome is then unknown, and the command may yet take effect unless the store answered.
 /// </summary>

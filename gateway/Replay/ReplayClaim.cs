@@ -9,9 +9,9 @@ internal sealed class ReplayClaim(ReplayGuard guard) : IDeliveryClaim
     private EventKey _key;
     private ulong _owner;
     private ReplayRules? _rules;
-    private ReplayLink? _link;
+    private ResilientReplayStore? _link;
 
-    public void Open(in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    public void Open(in EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore? link)
     {
         _key = key;
         _owner = owner;

@@ -32,7 +32,7 @@ internal sealed record ReplayRules(TimeSpan Ttl, TimeSpan Timeout, bool Closed =
 
 /// <summary>
 /// Lets each event through once. One per process, outliving reloads: this process's memory and its waiting copies are the first level, a
-/// <see cref="ReplayLink"/> the second, for routes that have one.
+/// <see cref="ResilientReplayStore"/> the second, for routes that have one.
 /// <para>
 /// The promise is at least once to the upstream, and that a copy of a delivery we saw accepted is suppressed; never exactly once. Where the
 /// state is unknown the gateway rather delivers twice than not at all.
@@ -62,10 +62,10 @@ internal sealed class ReplayGuard : IAsyncDisposable
     private readonly ReplayMetrics _metrics;
     private readonly ILogger<ReplayGuard> _logger;
     private readonly OwnerTokens _owners;
-    private readonly WaitingRoom _waiting = new();
+    private readonly DuplicateWaitQueue _waiting = new();
     private readonly ObjectPool<ReplayClaim> _claims;
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, (ReplayLink Link, long? UnusedSince)> _links = [];
+    private readonly Dictionary<string, (ResilientReplayStore Link, long? UnusedSince)> _links = [];
 
     private readonly ITimer _closing;
 
@@ -99,11 +99,11 @@ internal sealed class ReplayGuard : IAsyncDisposable
     }
 
     /// <inheritdoc cref="Connect(string)"/>
-    public ReplayLink Connect(Secret connection) => Connect(Encoding.UTF8.GetString(connection.Value));
+    public ResilientReplayStore Connect(Secret connection) => Connect(Encoding.UTF8.GetString(connection.Value));
 
     /// <summary>The link to a Redis by its connection string, shared by all who name the same one and opened in the background.</summary>
     /// <exception cref="FormatException">Neither a StackExchange.Redis connection string nor a URL. The message does not repeat it.</exception>
-    public ReplayLink Connect(string connectionString)
+    public ResilientReplayStore Connect(string connectionString)
     {
         lock (_gate)
         {
@@ -118,12 +118,12 @@ internal sealed class ReplayGuard : IAsyncDisposable
     }
 
     /// <summary>A link to <paramref name="store"/>, which the caller disposes.</summary>
-    public ReplayLink Link(IReplayStore store) => new(store, _time, _metrics, _logger, Random.Shared);
+    public ResilientReplayStore Link(IReplayStore store) => new(store, _time, _metrics, _logger, Random.Shared);
 
     /// <summary>
     /// Says after a reload which links are in use. Others are flushed and closed by a later call, once no request can hold them any more.
     /// </summary>
-    public async ValueTask RetainAsync(IReadOnlyCollection<ReplayLink> inUse)
+    public async ValueTask RetainAsync(IReadOnlyCollection<ResilientReplayStore> inUse)
     {
         lock (_gate)
         {
@@ -154,7 +154,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     /// <summary>Flushes and closes what has been out of use for long enough; which links those are, a reload alone says.</summary>
     private async Task CloseUnusedAsync()
     {
-        List<ReplayLink> retired = [];
+        List<ResilientReplayStore> retired = [];
         lock (_gate)
         {
             foreach (var (name, entry) in _links.ToArray())
@@ -177,7 +177,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     /// Claims the delivery's key and passes, or says why not. After a pass <see cref="Delivery.Claim"/> must be settled. When
     /// <paramref name="cancellationToken"/> ends a wait, nothing is left claimed.
     /// </summary>
-    public ValueTask<Verdict> ClaimAsync(Delivery delivery, in EventKey key, ReplayRules rules, ReplayLink? link, CancellationToken cancellationToken)
+    public ValueTask<Verdict> ClaimAsync(Delivery delivery, in EventKey key, ReplayRules rules, ResilientReplayStore? link, CancellationToken cancellationToken)
     {
         var owner = _owners.Next();
         if (!_memory.TryClaim(key, owner, rules.Lease, out var answer))
@@ -202,7 +202,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     /// <exception cref="ReplayStoreException">A store is away and may still remember.</exception>
     public async ValueTask<bool> ForgetAsync(EventKey key)
     {
-        (ReplayLink Link, long? UnusedSince)[] links;
+        (ResilientReplayStore Link, long? UnusedSince)[] links;
         lock (_gate)
         {
             links = [.. _links.Values];
@@ -226,7 +226,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     }
 
     /// <summary>As <see cref="ForgetAsync(EventKey)"/>, in the stores given.</summary>
-    public async ValueTask<bool> ForgetAsync(EventKey key, params IReadOnlyCollection<ReplayLink> links)
+    public async ValueTask<bool> ForgetAsync(EventKey key, params IReadOnlyCollection<ResilientReplayStore> links)
     {
         var known = _memory.Forget(key);
         ReplayStoreException? fault = null;
@@ -280,7 +280,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _closing.DisposeAsync();
-        ReplayLink[] links;
+        ResilientReplayStore[] links;
         lock (_gate)
         {
             links = [.. _links.Values.Select(static entry => entry.Link)];
@@ -291,7 +291,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     }
 
     /// <summary>Ends a claim. Never throws, and knows of no cancellation: what the upstream did stays done when the sender has hung up.</summary>
-    internal ValueTask SettleAsync(in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link, ForwardOutcome outcome)
+    internal ValueTask SettleAsync(in EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore? link, ForwardOutcome outcome)
     {
         if (outcome.Accepted)
         {
@@ -317,14 +317,14 @@ internal sealed class ReplayGuard : IAsyncDisposable
 
     internal void Return(ReplayClaim claim) => _claims.Return(claim);
 
-    private async ValueTask ReleaseEverywhereAsync(EventKey key, ulong owner, ReplayRules rules, ReplayLink link)
+    private async ValueTask ReleaseEverywhereAsync(EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore link)
     {
         // The store first: a copy waiting here is to find the key free there too.
         await link.ReleaseAsync(key, owner, rules.Lease);
         GiveUp(key, owner);
     }
 
-    private async ValueTask<Verdict> WaitAsync(Delivery delivery, EventKey key, ReplayRules rules, ReplayLink? link, CancellationToken cancellationToken)
+    private async ValueTask<Verdict> WaitAsync(Delivery delivery, EventKey key, ReplayRules rules, ResilientReplayStore? link, CancellationToken cancellationToken)
     {
         var begin = Begin(delivery);
         var counted = false;
@@ -395,7 +395,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
 
     /// <summary>The key is ours in this process; is it in the store?</summary>
     private async ValueTask<Verdict> ClaimRemotelyAsync(
-        Delivery delivery, EventKey key, ulong owner, ReplayRules rules, ReplayLink link, bool waited, CancellationToken cancellationToken)
+        Delivery delivery, EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore link, bool waited, CancellationToken cancellationToken)
     {
         var answer = await link.ClaimAsync(key, owner, rules.Lease);
         if (answer is { State: ClaimState.InFlight } held && _owners.IsOurs(held.Owner))
@@ -425,7 +425,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
     }
 
     /// <summary>Another instance is delivering the event. Copies in this process wait for us meanwhile.</summary>
-    private async ValueTask<Verdict> PollAsync(Delivery delivery, EventKey key, ulong owner, ReplayRules rules, ReplayLink link, CancellationToken cancellationToken)
+    private async ValueTask<Verdict> PollAsync(Delivery delivery, EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore link, CancellationToken cancellationToken)
     {
         var begin = Begin(delivery);
         var pause = s_firstPoll;
@@ -471,7 +471,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         return tooLate ? TooLate() : InFlight("another instance is delivering it and did not finish in time");
     }
 
-    private async ValueTask<Verdict> RefuseAsync(EventKey key, ulong owner, ReplayRules rules, ReplayLink link, string detail)
+    private async ValueTask<Verdict> RefuseAsync(EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore link, string detail)
     {
         // The claim may yet arrive, and would block the event for a lease.
         await GiveUpAsync(key, owner, rules, link, alsoInStore: true);
@@ -479,7 +479,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         return Verdict.Reject(RejectReason.ReplayStoreDown, detail, s_retryStore);
     }
 
-    private async ValueTask GiveUpAsync(EventKey key, ulong owner, ReplayRules rules, ReplayLink link, bool alsoInStore)
+    private async ValueTask GiveUpAsync(EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore link, bool alsoInStore)
     {
         if (alsoInStore)
         {
@@ -502,14 +502,14 @@ internal sealed class ReplayGuard : IAsyncDisposable
         return Duplicate(delivery, done.Trace);
     }
 
-    private Verdict AdmitWithoutStore(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    private Verdict AdmitWithoutStore(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore? link)
     {
         delivery.ReplayStoreSkipped = true;
         _metrics.Claim("store_skipped");
         return Open(delivery, key, owner, rules, link);
     }
 
-    private Verdict WithoutRoom(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    private Verdict WithoutRoom(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore? link)
     {
         if (!rules.Closed)
         {
@@ -520,13 +520,13 @@ internal sealed class ReplayGuard : IAsyncDisposable
         return Verdict.Reject(RejectReason.ReplayStoreDown, "the replay memory is full of deliveries in flight", s_retryStore);
     }
 
-    private Verdict Admit(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    private Verdict Admit(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore? link)
     {
         _metrics.Claim("claimed");
         return Open(delivery, key, owner, rules, link);
     }
 
-    private Verdict Open(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ReplayLink? link)
+    private Verdict Open(Delivery delivery, in EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore? link)
     {
         var claim = _claims.Get();
         claim.Open(key, owner, rules, link);
@@ -561,7 +561,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
 
     private long Begin(Delivery delivery) => delivery.BodyCompletedAt != 0 ? delivery.BodyCompletedAt : _time.GetTimestamp();
 
-    private long Sum(Func<ReplayLink, long> of)
+    private long Sum(Func<ResilientReplayStore, long> of)
     {
         lock (_gate)
         {

@@ -47,7 +47,7 @@ internal sealed class GatewaySnapshot : IProxyConfig
     public CompiledRoutes? Compiled { get; init; }
 
     /// <summary>The shared store of the file, whether or not a route asks it.</summary>
-    public ReplayLink? Replay { get; init; }
+    public ResilientReplayStore? Replay { get; init; }
 
     public IChangeToken ChangeToken { get; }
 

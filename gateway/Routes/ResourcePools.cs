@@ -76,10 +76,10 @@ internal sealed class ResourcePools(Capacity capacity, AddressListPool lists, Ra
         attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());
         metrics.Requests.Retain(snapshot.Policies.ToDictionary(static p => p.Key, static p => !p.Value.Observing.IsEmpty));
         metrics.Secrets.Retain(snapshot.Policies.Values.SelectMany(static p => p.Secrets));
-        await replay.RetainAsync([.. held.OfType<ReplayLink>().Concat(snapshot.Replay is { } link ? [link] : []).Distinct()]);
+        await replay.RetainAsync([.. held.OfType<ResilientReplayStore>().Concat(snapshot.Replay is { } link ? [link] : []).Distinct()]);
     }
 
-    private RoutePolicy PolicyOf(CompiledRoute route, ReplayLink? link)
+    private RoutePolicy PolicyOf(CompiledRoute route, ResilientReplayStore? link)
     {
         var resources = new RouteResources(lists, limiters, link);
         var checks = route.Checks.Select(make => make(resources)).ToList();
@@ -106,7 +106,7 @@ internal sealed class ResourcePools(Capacity capacity, AddressListPool lists, Ra
 }
 
 /// <summary>What one route holds of the pools, noted as its checks are made.</summary>
-internal sealed class RouteResources(AddressListPool lists, RateLimiterPool limiters, ReplayLink? replay)
+internal sealed class RouteResources(AddressListPool lists, RateLimiterPool limiters, ResilientReplayStore? replay)
 {
     private readonly List<object> _held = [];
 
@@ -119,7 +119,7 @@ internal sealed class RouteResources(AddressListPool lists, RateLimiterPool limi
     public RouteBudget RouteBudget(string routeId, int permits, TimeSpan window, int queue) => Hold(limiters.Route(routeId, permits, window, queue));
 
     /// <summary>The shared store of the file; null = this process's memory alone.</summary>
-    public ReplayLink? ReplayLink() => replay is null ? null : Hold(replay);
+    public ResilientReplayStore? SharedStore() => replay is null ? null : Hold(replay);
 
     private T Hold<T>(T held)
         where T : class

@@ -130,7 +130,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         var proxies = new List<IPNetwork>();
         for (var i = 0; i < (spec.TrustedProxies?.Count ?? 0); i++)
         {
-            if (StrictCidr.TryParse(spec.TrustedProxies![i], out var network, out var fault))
+            if (AddressParser.TryParseNetwork(spec.TrustedProxies![i], out var network, out var fault))
             {
                 proxies.Add(network);
             }
@@ -249,7 +249,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
             {
                 CompileSet(work, $"{place}.allow[{i}]", published, networks, lists);
             }
-            else if (StrictCidr.TryParse(entry, out var network, out _))
+            else if (AddressParser.TryParseNetwork(entry, out var network, out _))
             {
                 networks.Add(network);
             }
@@ -263,7 +263,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
     {
         foreach (var (text, i) in (set.Cidrs ?? []).Select(static (t, i) => (t, i)))
         {
-            if (StrictCidr.TryParse(text, out var network, out var fault))
+            if (AddressParser.TryParseNetwork(text, out var network, out var fault))
             {
                 networks.Add(network);
             }
@@ -448,7 +448,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         var recipe = EventKeyRecipe.Compile(id, rules.KeyOf(signsId), $"{place}.replay.key", work.Problems);
         var waits = !rules.Observes && route.Mode != "observe";
         var replayRules = new ReplayRules(rules.Ttl.Value, timeout, rules.Closed) { Waits = waits };
-        add(Stage.Replay, resources => new ReplayCheck(recipe, replayRules, replay, resources.ReplayLink()), rules.Observes);
+        add(Stage.Replay, resources => new ReplayCheck(recipe, replayRules, replay, resources.SharedStore()), rules.Observes);
         return recipe;
     }
 

@@ -39,7 +39,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler)
     {
         Presets = Presets.All,
         ReasonSlugs = [.. Enum.GetValues<RejectReason>().Select(static r => r.Describe().Slug)],
-        AddressFault = static text => StrictCidr.TryParse(text, out _, out var fault) ? null : fault,
+        AddressFault = static text => AddressParser.TryParseNetwork(text, out _, out var fault) ? null : fault,
         ForwardHeader = ForwardedHeaders.Describe,
         ClusterType = typeof(ClusterConfig),
         CodeVerifiers = CodeVerifiers.Facts,

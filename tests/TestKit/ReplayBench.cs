@@ -36,7 +36,7 @@ internal sealed class ReplayBench : IAsyncDisposable
 
     public ReplayGuard Guard { get; }
 
-    public ReplayLink? Link { get; }
+    public ResilientReplayStore? Link { get; }
 
     public ReplayCheck Check { get; }
 

@@ -73,7 +73,7 @@ internal sealed class CodeSignatureCheck(ICodeVerifier verifier, TrustLevel trus
     {
         if (verification is { Verdict.Passed: true, KeyId: { } keyId })
         {
-            Proofs.Add(delivery, trust, keyId, verification.SignedId, verification.SignedTime);
+            ProofRecorder.Add(delivery, trust, keyId, verification.SignedId, verification.SignedTime);
         }
 
         return verification.Verdict;

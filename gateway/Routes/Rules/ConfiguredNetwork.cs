@@ -14,7 +14,7 @@ internal sealed record ConfiguredNetwork(string Place, string Text, string Origi
 {
     /// <summary>Null when the text is no address or network; that is said elsewhere.</summary>
     public static ConfiguredNetwork? Read(string place, string text, string origin) =>
-        StrictCidr.TryParse(text, out var network, out _) ? new(place, text, origin, Of(network)) : null;
+        AddressParser.TryParseNetwork(text, out var network, out _) ? new(place, text, origin, Of(network)) : null;
 
     public static IPNetwork2 Of(IPNetwork network) => new(network.BaseAddress, (byte)network.PrefixLength);
 }

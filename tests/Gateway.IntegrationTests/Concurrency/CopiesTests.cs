@@ -44,7 +44,7 @@ public sealed class CopiesTests
         var pending = clients.Select(static c => c.ExchangeAsync(Hook.Event(Body))).ToList();
 
         var refused = new List<RawResponse>();
-        for (var i = 0; i < 50 - 1 - WaitingRoom.Seats; i++)
+        for (var i = 0; i < 50 - 1 - DuplicateWaitQueue.Seats; i++)
         {
             var next = await Deadline.WaitAsync(Task.WhenAny(pending), "a copy without a seat to be refused");
             pending.Remove(next);
@@ -55,7 +55,7 @@ public sealed class CopiesTests
         var answered = await Deadline.WaitAsync(Task.WhenAll(pending), "the waiting copies to be answered");
 
         Assert.All(refused, static a => Assert.Equal((503, "2"), (a.Status, a.Headers["Retry-After"])));
-        Assert.Equal(1 + WaitingRoom.Seats, answered.Length);
+        Assert.Equal(1 + DuplicateWaitQueue.Seats, answered.Length);
         Assert.All(answered, static a => Assert.Equal(200, a.Status));
         Assert.Single(answered, static a => a.IsDelivered());
         Assert.Single(upstream.Requests);
@@ -92,11 +92,11 @@ public sealed class CopiesTests
         upstream.RespondNext(failure.HeldUntil(gate.Task));
         await using var store = shared ? await RedisServer.StartAsync() : null;
         await using var gateway = await StartAsync(upstream, store);
-        var clients = await ConnectAsync(gateway, 1 + WaitingRoom.Seats);
+        var clients = await ConnectAsync(gateway, 1 + DuplicateWaitQueue.Seats);
         var first = clients[0].ExchangeAsync(Hook.Event(Body));
         await upstream.WaitForRequestAsync();
         var waiting = clients.Skip(1).Select(static c => c.ExchangeAsync(Hook.Event(Body))).ToArray();
-        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == WaitingRoom.Seats, "eight copies wait");
+        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == DuplicateWaitQueue.Seats, "eight copies wait");
 
         gate.SetResult();
         var failed = await first;
@@ -139,13 +139,13 @@ public sealed class CopiesTests
     [Fact]
     public async Task When_every_attempt_fails_the_copies_take_their_turns_one_at_a_time()
     {
-        var gates = Enumerable.Range(0, 1 + WaitingRoom.Seats).Select(static _ => new TaskCompletionSource()).ToArray();
+        var gates = Enumerable.Range(0, 1 + DuplicateWaitQueue.Seats).Select(static _ => new TaskCompletionSource()).ToArray();
         await using var upstream = TestUpstream.Start();
         upstream.Respond(r => UpstreamAnswer.Status(500).HeldUntil(gates[r.Number - 1].Task));
         await using var gateway = await StartAsync(upstream, null);
         var clients = await ConnectAsync(gateway, gates.Length);
         var pending = clients.Select(static c => c.ExchangeAsync(Hook.Event(Body))).ToArray();
-        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == WaitingRoom.Seats, "eight copies wait");
+        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == DuplicateWaitQueue.Seats, "eight copies wait");
 
         for (var turn = 1; turn <= gates.Length; turn++)
         {

@@ -207,13 +207,13 @@ public sealed class SenderHangsUpTests
         await first.SendAsync(Hook.Event("one"));
         await upstream.WaitForRequestAsync();
         var waiting = new List<RawHttpClient>();
-        for (var i = 0; i < WaitingRoom.Seats; i++)
+        for (var i = 0; i < DuplicateWaitQueue.Seats; i++)
         {
             waiting.Add(await gateway.ConnectAsync());
             await waiting[i].SendAsync(Hook.Event("one"));
         }
 
-        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == WaitingRoom.Seats, "every seat is taken");
+        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == DuplicateWaitQueue.Seats, "every seat is taken");
         Assert.Equal(503, (await gateway.SendAsync(Hook.Event("one"))).Status);
         // Who only ended its side still reads, and waits on.
         waiting[5].HalfClose();
@@ -221,7 +221,7 @@ public sealed class SenderHangsUpTests
         await Deadline.UntilAsync(() => gateway.Journal.Newest().Count == 2, "the copy that left is given up");
         Assert.Equal(RejectReason.SenderHungUp, gateway.Journal.Newest()[0].Reason);
         var late = gateway.SendAsync(Hook.Event("one"));
-        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == WaitingRoom.Seats + 1, "the free seat is taken");
+        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.replay.waits") == DuplicateWaitQueue.Seats + 1, "the free seat is taken");
         gate.SetResult();
 
         (await Deadline.WaitAsync(late, "the late copy")).AssertDuplicate();

@@ -72,11 +72,11 @@ public sealed class ForwardPipelineTests
         }
 
         var delivery = new Delivery();
-        Assert.True(AddressText.TryParse("127.0.0.1", out var client));
+        Assert.True(AddressParser.TryParse("127.0.0.1", out var client));
         delivery.Open(policy, "POST", target, client, named, bytes.Length, PipeReader.Create(Stream.Null));
         delivery.HoldBody(new(bytes));
         delivery.RaiseTrust(TrustLevel.Verified);
-        delivery.Proof = new SignatureProof($"file:{gateway.Directory}/secret", null, null);
+        delivery.Proof = new VerifiedIdentity($"file:{gateway.Directory}/secret", null, null);
         using var answer = new MemoryStream();
         var verdict = await Deadline.WaitAsync(pipeline.ForwardAsync(endpoint, delivery, "stored-1", "http", answer, CancellationToken.None), "the forward");
         return (verdict, delivery.UpstreamStatus, Encoding.UTF8.GetString(answer.ToArray()));

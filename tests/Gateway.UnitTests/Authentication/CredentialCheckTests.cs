@@ -24,7 +24,7 @@ public sealed class CredentialCheckTests
             var delivery = SchemeHarness.Deliver(harness.Sign());
 
             Assert.True(harness.Decide(delivery).Passed);
-            Assert.Equal(new SignatureProof("env:SECRET_0", null, null), delivery.Proof);
+            Assert.Equal(new VerifiedIdentity("env:SECRET_0", null, null), delivery.Proof);
             Assert.Equal(TrustLevel.Authenticated, delivery.Trust);
         }
     }

@@ -220,7 +220,7 @@ public sealed class SchemeCompilerTests
         var delivery = SchemeHarness.Deliver(harness.Sign(secret: 1, id: "msg_1"));
 
         Assert.True(harness.Decide(delivery).Passed);
-        Assert.Equal(new SignatureProof("env:SECRET_1", "msg_1", 1_700_000_000_000), delivery.Proof);
+        Assert.Equal(new VerifiedIdentity("env:SECRET_1", "msg_1", 1_700_000_000_000), delivery.Proof);
         Assert.Equal(TrustLevel.Verified, delivery.Trust);
     }
 

@@ -401,7 +401,7 @@ public class ReplayGuardTests
         })).ToList();
         var answered = new List<Task<(Verdict Verdict, Delivery Delivery)>>();
         start.SetResult();
-        while (answered.Count < Math.Max(1, count - WaitingRoom.Seats))
+        while (answered.Count < Math.Max(1, count - DuplicateWaitQueue.Seats))
         {
             var next = await Task.WhenAny(pending).WaitAsync(s_patience);
             pending.Remove(next);

@@ -111,7 +111,7 @@ public sealed class NetworkAdviceTests
     [InlineData("2606:4700::/127 2606:4700::2", 2, 2, "3 IPv6 addresses")]
     public void Networks_before_and_after_merging_and_the_addresses_they_let_in(string networks, int before, int after, string says)
     {
-        var set = CidrSet.Create(networks.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(static text => StrictCidr.TryParse(text, out var network, out var fault) ? network : throw new InvalidOperationException(fault)));
+        var set = CidrSet.Create(networks.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(static text => AddressParser.TryParseNetwork(text, out var network, out var fault) ? network : throw new InvalidOperationException(fault)));
 
         Assert.Equal((before, after, says), (set.PrefixCount, set.MergedCount, AddressCount.Say(set)));
     }

@@ -7,13 +7,13 @@ using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.UnitTests.Replay;
 
-public sealed class ReplayLinkTests : IDisposable
+public sealed class ResilientReplayStoreTests : IDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
     private readonly TestClock _clock = new();
     private readonly FaultyReplayStore _store;
 
-    public ReplayLinkTests()
+    public ResilientReplayStoreTests()
     {
         _store = new(_clock);
     }
@@ -391,12 +391,12 @@ public sealed class ReplayLinkTests : IDisposable
     {
         await using var bench = new ReplayBench(_clock, _store);
         _store.Away = true;
-        for (var i = 0; i < ReplayLink.WriteBackLimit + 50; i++)
+        for (var i = 0; i < ResilientReplayStore.WriteBackLimit + 50; i++)
         {
             await bench.Link!.CommitAsync(new(SHA256.HashData(BitConverter.GetBytes(i))), 200, TimeSpan.FromHours(1));
         }
 
-        Assert.Equal(ReplayLink.WriteBackLimit, bench.Link!.Queued);
+        Assert.Equal(ResilientReplayStore.WriteBackLimit, bench.Link!.Queued);
         _store.Away = false;
     }
 

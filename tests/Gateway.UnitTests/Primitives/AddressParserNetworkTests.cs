@@ -5,7 +5,7 @@ using WebhookEdge.Primitives;
 
 namespace WebhookEdge.UnitTests.Primitives;
 
-public sealed class StrictCidrTests
+public sealed class AddressParserNetworkTests
 {
     [Theory]
     [InlineData("192.0.2.7", "192.0.2.7/32")]
@@ -22,7 +22,7 @@ public sealed class StrictCidrTests
     [InlineData("::ffff:0:0/96", "0.0.0.0/0")]
     public void Reads_what_has_one_meaning(string text, string network)
     {
-        Assert.True(StrictCidr.TryParse(text, out var parsed, out var fault), fault);
+        Assert.True(AddressParser.TryParseNetwork(text, out var parsed, out var fault), fault);
         Assert.Equal(IPNetwork.Parse(network), parsed);
         Assert.Equal("", fault);
     }
@@ -72,14 +72,14 @@ public sealed class StrictCidrTests
     [InlineData("2001:db8::1/32", "write 2001:db8::/32")]
     public void Refuses_the_rest_and_says_how_to_write_it(string text, string advice)
     {
-        Assert.False(StrictCidr.TryParse(text, out _, out var fault));
+        Assert.False(AddressParser.TryParseNetwork(text, out _, out var fault));
         Assert.Contains(advice, fault, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Shows_no_control_characters_and_no_novels()
     {
-        Assert.False(StrictCidr.TryParse("\u001b[2J\r\n" + new string('9', 5000), out _, out var fault));
+        Assert.False(AddressParser.TryParseNetwork("\u001b[2J\r\n" + new string('9', 5000), out _, out var fault));
 
         Assert.DoesNotContain(fault, char.IsControl);
         Assert.InRange(fault.Length, 1, 300);
@@ -92,7 +92,7 @@ public sealed class StrictCidrTests
             var (bytes, length) = pair;
             foreach (var network in new[] { Masked(bytes, length), Masked(bytes[..4], length % 33) })
             {
-                Assert.True(StrictCidr.TryParse(network.ToString(), out var parsed, out var fault), fault);
+                Assert.True(AddressParser.TryParseNetwork(network.ToString(), out var parsed, out var fault), fault);
                 Assert.Equal(network, parsed);
             }
         }).QuickCheckThrowOnFailure();

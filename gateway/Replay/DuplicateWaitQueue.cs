@@ -9,14 +9,14 @@ namespace WebhookEdge.Replay;
 /// here. A copy that was woken and does not use its turn must <see cref="WakeOne"/> in its place.
 /// </para>
 /// </summary>
-internal sealed class WaitingRoom
+internal sealed class DuplicateWaitQueue
 {
     /// <summary>Seats per key. A sender with more copies in flight than this is told to come back.</summary>
     public const int Seats = 8;
 
     private readonly Room[] _rooms = new Room[16];
 
-    public WaitingRoom()
+    public DuplicateWaitQueue()
     {
         for (var i = 0; i < _rooms.Length; i++)
         {

@@ -7,7 +7,7 @@ namespace WebhookEdge.Replay;
 /// The way to a store outside this process: a breaker in front of it, and a queue of markers to write once it is back. Nothing here throws at
 /// a delivery; a store that is away is an answer.
 /// </summary>
-internal sealed class ReplayLink : IAsyncDisposable
+internal sealed class ResilientReplayStore : IAsyncDisposable
 {
     /// <summary>Markers kept for a store that is away; more are dropped, with a metric and a log line.</summary>
     public const int WriteBackLimit = WriteBackQueue.Limit;
@@ -21,7 +21,7 @@ internal sealed class ReplayLink : IAsyncDisposable
     private readonly LogInterval _nonsense;
 
     /// <param name="store">Disposed with the link.</param>
-    public ReplayLink(IReplayStore store, TimeProvider time, ReplayMetrics metrics, ILogger logger, Random jitter)
+    public ResilientReplayStore(IReplayStore store, TimeProvider time, ReplayMetrics metrics, ILogger logger, Random jitter)
     {
         _store = store;
         _time = time;
@@ -36,7 +36,7 @@ internal sealed class ReplayLink : IAsyncDisposable
     public int Queued => _queue.Count;
 
     /// <summary>Gives what the store is still owed to the link that takes this one's place; null when this one is in use again.</summary>
-    public void HandOver(ReplayLink? successor)
+    public void HandOver(ResilientReplayStore? successor)
     {
         if (successor is null)
         {

@@ -5,7 +5,7 @@ using WebhookEdge.Primitives;
 
 namespace WebhookEdge.UnitTests.Primitives;
 
-public sealed class AddressTextTests
+public sealed class AddressParserTests
 {
     [Theory]
     [InlineData("0.0.0.0")]
@@ -24,7 +24,7 @@ public sealed class AddressTextTests
     [InlineData("1:2:3:4:5:6:192.0.2.33")]
     public void Reads_what_the_framework_reads(string text)
     {
-        Assert.True(AddressText.TryParse(text, out var address));
+        Assert.True(AddressParser.TryParse(text, out var address));
         Assert.Equal(ClientAddress.From(IPAddress.Parse(text)), address);
     }
 
@@ -68,7 +68,7 @@ public sealed class AddressTextTests
     [InlineData("１92.0.2.7")]
     public void Refuses_what_could_be_read_in_two_ways(string text)
     {
-        Assert.False(AddressText.TryParse(text, out var address));
+        Assert.False(AddressParser.TryParse(text, out var address));
         Assert.False(address.IsKnown);
     }
 
@@ -78,7 +78,7 @@ public sealed class AddressTextTests
         {
             foreach (var expected in new[] { new IPAddress(bytes), new IPAddress(bytes.AsSpan(0, 4)), new IPAddress([.. bytes.Take(4), .. new byte[8], .. bytes.TakeLast(4)]) })
             {
-                Assert.True(AddressText.TryParse(expected.ToString(), out var address), expected.ToString());
+                Assert.True(AddressParser.TryParse(expected.ToString(), out var address), expected.ToString());
                 Assert.Equal(ClientAddress.From(expected), address);
             }
         }).QuickCheckThrowOnFailure();
@@ -90,7 +90,7 @@ public sealed class AddressTextTests
 
         Prop.ForAll(soup.ToArbitrary(), text =>
         {
-            if (AddressText.TryParse(text, out var address))
+            if (AddressParser.TryParse(text, out var address))
             {
                 Assert.Equal(ClientAddress.From(IPAddress.Parse(text)), address);
             }

@@ -22,4 +22,4 @@ internal enum TrustLevel
 /// <param name="KeyId">Which secret matched, e.g. <c>env:VERISYNC_SECRET</c>: a reference, never the secret.</param>
 /// <param name="SignedId">The delivery id that the signature covers, or null.</param>
 /// <param name="SignedTime">The signed time in Unix milliseconds, or null.</param>
-internal readonly record struct SignatureProof(string KeyId, string? SignedId, long? SignedTime);
+internal readonly record struct VerifiedIdentity(string KeyId, string? SignedId, long? SignedTime);
