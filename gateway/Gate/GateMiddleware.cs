@@ -70,7 +70,9 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
             if (verdict.Passed)
             {
                 delivery.HasPassed();
-                verdict = await ForwardAsync(context, delivery);
+                BeginForward(context, delivery);
+                await next(context);
+                verdict = delivery.Permit.Result;
             }
 
             if (verdict.Passed)
@@ -160,8 +162,8 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         }
     }
 
-    /// <summary>Passes when the upstream's answer, whatever it is, is on its way to the sender.</summary>
-    private async ValueTask<Verdict> ForwardAsync(HttpContext context, Delivery delivery)
+    /// <summary>Gives the delivery its permit and its time.</summary>
+    private void BeginForward(HttpContext context, Delivery delivery)
     {
         if (delivery.WouldRefuse != RejectReason.NotDecided)
         {
@@ -175,8 +177,6 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         // From here on the delivery does not hang on the sender's connection: one that hangs up must not cancel work the upstream has begun.
         // YARP takes RequestAborted as its reason to stop; now that is the route's time alone.
         delivery.Permit.Begin(context.Features, deadline.Token);
-        await next(context);
-        return delivery.Permit.Result;
     }
 
     private static ForwardOutcome OutcomeOf(Delivery delivery) => new(delivery.UpstreamStatus, delivery.Trace?.Reference ?? default);
