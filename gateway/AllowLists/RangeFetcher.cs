@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.AllowLists;
 
@@ -39,7 +40,7 @@ internal sealed class RangeFetcher(HttpMessageInvoker http, TimeProvider time)
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
-            return source.IsFile ? new(await ReadFileAsync(source.Url.LocalPath, either.Token), null) : await GetAsync(source.Url, validators, either.Token);
+            return source.IsFile ? new(ReadFile(source.Url.LocalPath), null) : await GetAsync(source.Url, validators, either.Token);
         }
         catch (OperationCanceledException e) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -48,24 +49,7 @@ internal sealed class RangeFetcher(HttpMessageInvoker http, TimeProvider time)
     }
 
     /// <summary>Reads a whole file of at most <see cref="MaxBytes"/>.</summary>
-    public static byte[] ReadFile(string path)
-    {
-        using var file = File.OpenRead(path);
-        if (file.Length > MaxBytes)
-        {
-            throw TooLarge();
-        }
-
-        var bytes = new byte[file.Length];
-        file.ReadExactly(bytes);
-        return bytes;
-    }
-
-    private static async Task<byte[]> ReadFileAsync(string path, CancellationToken cancellationToken)
-    {
-        await using var file = File.OpenRead(path);
-        return await ReadBoundedAsync(file, cancellationToken);
-    }
+    public static byte[] ReadFile(string path) => RegularFile.Read(path, MaxBytes) ?? throw new IOException($"no regular file, or larger than {MaxBytes / 1024 / 1024} MiB");
 
     private async Task<Fetched> GetAsync(Uri url, FetchValidators? validators, CancellationToken cancellationToken)
     {

@@ -43,36 +43,7 @@ internal readonly record struct SecretReference(string Text)
     }
 
     /// <summary>The contents, or null when it is no regular file of at most <see cref="LargestFile"/> bytes. Throws as <see cref="File"/> does.</summary>
-    public static byte[]? ReadSmallFile(string path)
-    {
-        if (Directory.Exists(path))
-        {
-            return null;
-        }
-
-        using var file = File.OpenHandle(path);
-        var length = RandomAccess.GetLength(file);
-        if (length > LargestFile || File.GetAttributes(path).HasFlag(FileAttributes.Device))
-        {
-            return null;
-        }
-
-        // Devices report no length and never end; what is read here is bounded whatever the file says of itself.
-        var buffer = new byte[LargestFile + 1];
-        var read = 0;
-        while (read < buffer.Length)
-        {
-            var more = RandomAccess.Read(file, buffer.AsSpan(read), read);
-            if (more == 0)
-            {
-                break;
-            }
-
-            read += more;
-        }
-
-        return read > LargestFile ? null : buffer[..read];
-    }
+    public static byte[]? ReadSmallFile(string path) => RegularFile.Read(path, LargestFile);
 
     /// <summary>SHA-256 of the file now, to tell whether it changed; the same for all that cannot be read.</summary>
     public static byte[] FileDigest(string path)

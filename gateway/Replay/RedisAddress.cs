@@ -5,6 +5,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using StackExchange.Redis;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Replay;
 
@@ -21,6 +22,9 @@ namespace WebhookEdge.Replay;
 /// </summary>
 internal sealed class RedisAddress
 {
+    /// <summary>In bytes, of the certificates that a connection string names.</summary>
+    private const int LargestCertificate = 1 << 20;
+
     private const string WayOut = "write HOST:PORT[,password=…][,ssl=true] or redis://[USER]:PASSWORD@HOST:PORT/DB";
     private const int DefaultPort = 6379;
     private const int SentinelPort = 26379;
@@ -318,8 +322,7 @@ internal sealed class RedisAddress
     {
         try
         {
-            using var file = File.OpenRead(path);
-            return path;
+            return RegularFile.Read(path, LargestCertificate) is null ? throw new BadAddressException($"{option}: no regular file, or larger than 1 MiB") : path;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {

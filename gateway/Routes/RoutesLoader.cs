@@ -34,6 +34,9 @@ internal sealed record LoadedRoutes
 /// <summary>Bytes → spec → problems or compiled routes: the one way from a file to a revision, for serving, reloading and <c>validate</c> alike.</summary>
 internal sealed class RoutesLoader(RouteCompiler compiler)
 {
+    /// <summary>Of routes.json while the gateway runs, in bytes.</summary>
+    public const int LargestFile = 64 << 20;
+
     /// <summary>What the validator must know of the other folders.</summary>
     public static RoutesCatalogue Catalogue { get; } = new()
     {

@@ -24,6 +24,7 @@ internal sealed record ReloadHistory(ReloadStatus Status, DateTimeOffset TakenAt
 /// </summary>
 internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourcePools pools, SnapshotProvider provider, PublishedEndpoints endpoints, GatewayMetrics metrics, TimeProvider time, ILogger<RoutesReloader> logger) : BackgroundService
 {
+    private static readonly byte[] NoFile = [0];
     private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(500);
 
     private readonly SemaphoreSlim _one = new(1, 1);
@@ -68,6 +69,12 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
 
             // Before reading: what makes reading fail is tried again when it has changed, and not at every look.
             _taken = digest;
+            if (!IsReadable())
+            {
+                Refuse([new("", $"{path}: no regular file, or larger than {RoutesLoader.LargestFile >> 20} MiB", "put a file there")]);
+                return false;
+            }
+
             var loaded = await loader.LoadAsync(path, CompileMode.WithSecrets, cancellationToken);
             Take(loaded);
             if (loaded.Compiled is not { } compiled)
@@ -195,13 +202,26 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
         metrics.Configuration.Reloaded(successful, provider.Current.Routes.Count, revision);
     }
 
+    /// <summary>False for what would keep the reader waiting, or take all memory; what is not there is told by who reads it.</summary>
+    private bool IsReadable()
+    {
+        try
+        {
+            return RegularFile.Read(path, RoutesLoader.LargestFile) is not null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>One digest of all contents; a file that cannot be read counts as such.</summary>
     private string Digest()
     {
         byte[] routes;
         try
         {
-            routes = SHA256.HashData(File.ReadAllBytes(path));
+            routes = RegularFile.Read(path, RoutesLoader.LargestFile) is { } text ? SHA256.HashData(text) : NoFile;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

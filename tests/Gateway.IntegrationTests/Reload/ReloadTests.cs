@@ -36,7 +36,8 @@ public sealed class ReloadTests
             }
         })).ToArray();
 
-        for (var number = 1; number <= 200; number++)
+        // More where the senders were slow: both kinds must have had traffic.
+        for (var number = 1; number <= 200 || (number <= 5000 && Math.Min(even.Requests.Count, odd.Requests.Count) <= 50); number++)
         {
             Assert.True(await gateway.ReloadAsync(Revision(number)), $"revision {number} is taken");
         }

@@ -141,6 +141,29 @@ public sealed class WatcherTests : IAsyncDisposable
         (await gateway.SendAsync(Hook.Event("four", "the-secret-after-the-rotation-000"))).AssertDelivered();
     }
 
+    /// <summary>A FIFO once kept the watcher for ever: no reload was taken after it, and the gateway did not stop.</summary>
+    [Theory]
+    [InlineData("secret")]
+    [InlineData("routes.json")]
+    public async Task A_fifo_in_place_of_a_file_is_refused_and_the_next_good_file_is_taken(string name)
+    {
+        await using var gateway = await StartAsync();
+        var path = Path.Combine(gateway.Directory, name);
+        var good = await File.ReadAllTextAsync(path);
+        File.Delete(path);
+        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [path]))
+        {
+            await mkfifo.WaitForExitAsync();
+        }
+
+        await RefusedAsync(gateway);
+        (await gateway.SendAsync(Hook.Event("two"))).AssertDelivered();
+
+        File.Delete(path);
+        await File.WriteAllTextAsync(path, good);
+        await AdvanceUntilAsync(() => gateway.Reloader.Status.Successful, "the file is taken again");
+    }
+
     /// <summary>The secret files are known only once the file was compiled, and everything was once read and compiled twice for that.</summary>
     [Fact]
     public async Task What_was_read_at_the_start_is_not_read_again_until_it_changes()
