@@ -12,6 +12,9 @@ namespace WebhookEdge.Replay;
 /// </summary>
 internal static class RedisFault
 {
+    /// <summary>What is said when nothing more is known; a server that refuses a login often closes the connection before it can be read why.</summary>
+    public const string Closed = "connection closed by the other side";
+
     private const string LateWord = "no answer in time";
 
     /// <summary>
@@ -60,7 +63,7 @@ internal static class RedisFault
                         SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain => "name not known",
                         SocketError.TimedOut or SocketError.OperationAborted => LateWord,
                         SocketError.HostUnreachable or SocketError.NetworkUnreachable => "no route to the host",
-                        SocketError.ConnectionReset or SocketError.ConnectionAborted => "connection closed by the other side",
+                        SocketError.ConnectionReset or SocketError.ConnectionAborted => Closed,
                         SocketError.AddressNotAvailable => "no such address or socket",
                         SocketError.AccessDenied => "permission denied",
                         var other => other.ToString(),
@@ -78,7 +81,7 @@ internal static class RedisFault
 
     private static string Plain(ConnectionFailureType type) => type switch
     {
-        ConnectionFailureType.SocketClosed or ConnectionFailureType.SocketFailure => "connection closed by the other side",
+        ConnectionFailureType.SocketClosed or ConnectionFailureType.SocketFailure => Closed,
         _ => type.ToString(),
     };
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -18,6 +19,9 @@ namespace WebhookEdge.Replay;
 /// </summary>
 internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
 {
+    /// <summary>Causes of one outage that are told.</summary>
+    private const int MostTold = 16;
+
     public const string KeyPrefix = "wh:1:";
 
     /// <summary>What a delivery waits for one answer. The library's own time-outs are looked at once a second only.</summary>
@@ -38,7 +42,7 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
     private Task<ConnectionMultiplexer>? _connecting;
     private volatile bool _claimByScript;
     private volatile string? _connectingFault;
-    private string? _toldFault;
+    private readonly ConcurrentDictionary<string, bool> _told = new(StringComparer.Ordinal);
     private bool _disposed;
 
     private RedisReplayStore(ConfigurationOptions options, TimeProvider time, ILogger logger, TimeSpan deadline, bool claimByScript)
@@ -283,19 +287,18 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         if (attempt.IsSuccess)
         {
             _connectingFault = null;
-            Volatile.Write(ref _toldFault, null);
         }
         else if (RedisFault.Of(attempt, _sendsPassword) is { } fault)
         {
-            _connectingFault = fault;
+            _connectingFault = fault == RedisFault.Closed ? _connectingFault ?? fault : fault;
             Tell(attempt.EndPoint, fault);
         }
     }
 
-    /// <summary>A line for each cause, not for each attempt.</summary>
+    /// <summary>A line for each cause until the server has answered again, not one for each attempt: causes may take turns.</summary>
     private void Tell(System.Net.EndPoint? endPoint, string fault)
     {
-        if (Interlocked.Exchange(ref _toldFault, fault) != fault)
+        if ((fault != RedisFault.Closed || _told.IsEmpty) && _told.Count < MostTold && _told.TryAdd(fault, true))
         {
             _logger.RedisConnectionFailed(RedisAddress.Show(endPoint), fault);
         }
@@ -310,6 +313,7 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         {
             // A claim nobody makes: finds out here, not in a delivery, whether the server knows SET with NX and GET.
             await ClaimAsync(new(RandomNumberGenerator.GetBytes(EventKey.Size)), 0, TimeSpan.FromMilliseconds(1));
+            _told.Clear();
         }
         catch (ReplayStoreException)
         {
