@@ -157,11 +157,15 @@ public class Address_lists
         Assert.Equal("127.0.7.1", Assert.Single(site.Upstream.Requests).Headers["X-Forwarded-For"]);
     }
 
-    private static Task<Site> StartLoadedAsync(TimeProvider clock) => Site.StartAsync(
-        Routes,
-        clock,
-        files: new Dictionary<string, string> { ["ip-ranges.json"] = Aws(1, "3.80.0.0/12"), ["app.json"] = """{ "hooks": ["203.0.113.0/24"] }""" },
-        ready: true);
+    private static async Task<Site> StartLoadedAsync(TimeProvider clock)
+    {
+        var files = new Dictionary<string, string> { ["ip-ranges.json"] = Aws(1, "3.80.0.0/12"), ["app.json"] = """{ "hooks": ["203.0.113.0/24"] }""" };
+        var site = await Site.StartAsync(Routes, clock, files: files, ready: true);
+
+        // A list of a file is there before its first check: what a test writes now must not be what that check reads.
+        await Deadline.UntilAsync(() => site.Lists.Feeds.All(static feed => feed.Wait() > TimeSpan.Zero), "the first checks have ended");
+        return site;
+    }
 
     private static Task<RawResponse> SendAsync(Site site, string body, string forwardedFor, string target = "/hook") =>
         site.SendAsync(Site.Signed(body, target).WithHeader("X-Forwarded-For", forwardedFor));
