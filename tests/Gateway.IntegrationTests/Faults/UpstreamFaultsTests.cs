@@ -27,7 +27,7 @@ public sealed class UpstreamFaultsTests
         Assert.Equal(2, upstream.Requests.Count);
     }
 
-    public static TheoryData<string> BeforeTheHead => ["reset before the head", "close before the head", "reset in the head", "nonsense", "huge headers", "redirect", "101"];
+    public static TheoryData<string> BeforeTheHead => ["reset before the head", "close before the head", "reset in the head", "nonsense", "huge headers", "redirect", "101", "600", "999"];
 
     [Theory]
     [MemberData(nameof(BeforeTheHead))]
@@ -42,6 +42,7 @@ public sealed class UpstreamFaultsTests
             "nonsense" => UpstreamAnswer.Raw("SSH-2.0-OpenSSH_9.2p1\r\n\r\n", AfterAnswer.Close),
             "huge headers" => UpstreamAnswer.HugeHeaders(256 * 1024),
             "redirect" => UpstreamAnswer.Redirect(307, "http://127.0.0.1:9/elsewhere"),
+            "600" or "999" => UpstreamAnswer.Raw($"HTTP/1.1 {fault} Whatever\r\nContent-Length: 2\r\n\r\nno"),
             _ => UpstreamAnswer.Raw("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", AfterAnswer.Close),
         });
         await using var gateway = await StartAsync(upstream);
