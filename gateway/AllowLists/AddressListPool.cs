@@ -76,13 +76,6 @@ internal sealed class AddressListPool
         return list;
     }
 
-    /// <inheritdoc cref="AddressListNeed.Aws"/>
-    public AddressList Aws(string url, TimeSpan refresh, TimeSpan alarmAfter, IReadOnlyList<string> regions, IReadOnlyList<string> services) =>
-        Get(AddressListNeed.Aws(url, refresh, alarmAfter, regions, services));
-
-    /// <inheritdoc cref="AddressListNeed.Json"/>
-    public AddressList Json(string url, string pointer, TimeSpan refresh, TimeSpan? alarmAfter = null) => Get(AddressListNeed.Json(url, pointer, refresh, alarmAfter));
-
     /// <summary>The AWS document in force, for telling unknown regions and services; null = not loaded, or not asked for.</summary>
     public AwsIpRanges? LoadedAws(string url)
     {

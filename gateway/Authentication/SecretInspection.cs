@@ -57,10 +57,9 @@ internal static class SecretInspection
     /// <summary>Warns below 16 bytes: short enough to be guessed from one captured request, yet some providers hand out such secrets.</summary>
     public static void WarnWhenShort(this Secret secret, ICollection<ConfigProblem> problems, string path)
     {
-        var value = secret.Value;
-        if (value.Length < 16)
+        if (secret.Value.Length < 16)
         {
-            problems.Add(new(path, $"the secret {secret.Id} is only {value.Length} bytes long", "16 bytes or more cannot be guessed from a captured request; 32 are better", IsWarning: true));
+            problems.Add(new(path, $"the secret {secret.Id} is only {secret.Value.Length} bytes long", "16 bytes or more cannot be guessed from a captured request; 32 are better", IsWarning: true));
         }
     }
 }

@@ -226,7 +226,7 @@ internal sealed class ForwardTransforms : ITransformProvider
             }
 
             Admitted(context.HttpContext).Delivery.UpstreamStatus = (int)response.StatusCode;
-            if (response.StatusCode is < HttpStatusCode.OK or (>= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest) or > (HttpStatusCode)599)
+            if (!ForwardOutcome.IsPassedOn((int)response.StatusCode))
             {
                 context.SuppressResponseBody = true;
             }

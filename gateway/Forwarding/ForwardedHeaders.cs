@@ -70,7 +70,7 @@ internal static class ForwardedHeaders
         var family = HeaderFamilies.Of(name);
         return family == HeaderFamily.HopByHop
             || (family == HeaderFamily.WrittenAnew && !name.Equals("Host", StringComparison.OrdinalIgnoreCase))
-            || (family == HeaderFamily.Gateway && (delivery.EventKeyText is not null || !name.Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase))) || IsCredential(name, delivery);
+            || (family == HeaderFamily.Gateway && (delivery.EventKey is not null || !name.Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase))) || IsCredential(name, delivery);
     }
 
     /// <summary>True for a sender's own <c>Idempotency-Key</c>, in whatever spelling.</summary>

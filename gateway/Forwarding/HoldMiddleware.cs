@@ -95,8 +95,7 @@ internal sealed class HoldMiddleware(RequestDelegate next, LogThrottle throttle,
 
     private static Verdict AfterAnswer(HttpContext context, Delivery delivery, IForwarderErrorFeature? error)
     {
-        // A redirect would send the event somewhere the configuration does not name; 1xx is no answer.
-        if (delivery.UpstreamStatus is >= 300 and < 400 or < 200 or > 599)
+        if (!ForwardOutcome.IsPassedOn(delivery.UpstreamStatus))
         {
             return Verdict.Reject(RejectReason.UpstreamFailed, "redirect, or no status an answer may have", RetryAfter);
         }

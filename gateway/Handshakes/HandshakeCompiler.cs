@@ -1,5 +1,4 @@
 using WebhookEdge.Configuration;
-using WebhookEdge.Gate;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Handshakes;

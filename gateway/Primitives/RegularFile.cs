@@ -60,7 +60,7 @@ internal static class RegularFile
     {
         if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
         {
-            return File.OpenHandle(path);
+            return File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
         }
 
         var descriptor = OpenFile(path, s_flags);

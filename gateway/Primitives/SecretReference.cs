@@ -42,15 +42,12 @@ internal readonly record struct SecretReference(string Text)
         return true;
     }
 
-    /// <summary>The contents, or null when it is no regular file of at most <see cref="LargestFile"/> bytes. Throws as <see cref="File"/> does.</summary>
-    public static byte[]? ReadSmallFile(string path) => RegularFile.Read(path, LargestFile);
-
     /// <summary>SHA-256 of the file now, to tell whether it changed; the same for all that cannot be read.</summary>
     public static byte[] FileDigest(string path)
     {
         try
         {
-            return SHA256.HashData(ReadSmallFile(path) ?? []);
+            return SHA256.HashData(RegularFile.Read(path, LargestFile) ?? []);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -83,7 +80,7 @@ internal readonly record struct SecretReference(string Text)
         try
         {
             // A device or a log named by mistake must not be read to its end, twice a second at that.
-            var bytes = ReadSmallFile(Target);
+            var bytes = RegularFile.Read(Target, LargestFile);
             digest = SHA256.HashData(bytes ?? []);
             if (bytes is null)
             {

@@ -34,13 +34,4 @@ internal static class StateFile
             File.Delete(beside);
         }
     }
-
-    /// <summary>The file's bytes; null when there are more than <paramref name="limit"/>. Throws what the file system throws.</summary>
-    public static byte[]? Read(string path, int limit)
-    {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        var buffer = new byte[limit + 1];
-        var length = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
-        return length > limit ? null : buffer[..length];
-    }
 }

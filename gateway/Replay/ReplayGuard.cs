@@ -85,7 +85,7 @@ internal sealed class ReplayGuard : IAsyncDisposable
         metrics.Observe(() => _memory.Count, () => _memory.Capacity, () => _memory.Evicted, () => Sum(static link => link.Queued), WorstBreaker);
     }
 
-    /// <summary>Why <see cref="Connect(Secret)"/> would not take it, without repeating it; null when it would. Says nothing of whether anybody listens there.</summary>
+    /// <summary>Why <see cref="Connect"/> would not take it, without repeating it; null when it would. Says nothing of whether anybody listens there.</summary>
     public static string? AddressFault(Secret connection) => RedisAddress.TryParse(Encoding.UTF8.GetString(connection.Value), out _, out var fault) ? null : fault;
 
     /// <summary>How many events this process remembers at most, from now on; what is too much goes little by little.</summary>
@@ -98,13 +98,11 @@ internal sealed class ReplayGuard : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc cref="Connect(string)"/>
-    public ResilientReplayStore Connect(Secret connection) => Connect(Encoding.UTF8.GetString(connection.Value));
-
     /// <summary>The link to a Redis by its connection string, shared by all who name the same one and opened in the background.</summary>
     /// <exception cref="FormatException">Neither a StackExchange.Redis connection string nor a URL. The message does not repeat it.</exception>
-    public ResilientReplayStore Connect(string connectionString)
+    public ResilientReplayStore Connect(Secret connection)
     {
+        var connectionString = Encoding.UTF8.GetString(connection.Value);
         lock (_gate)
         {
             if (!_links.TryGetValue(connectionString, out var known))

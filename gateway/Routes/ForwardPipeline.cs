@@ -1,9 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Routing;
 using WebhookEdge.Gate;
 using WebhookEdge.Verdicts;
-using Yarp.ReverseProxy.Model;
 
 namespace WebhookEdge.Routes;
 
@@ -11,14 +9,14 @@ namespace WebhookEdge.Routes;
 /// Delivers an event that no connection waits for, through the very pipeline that requests take behind the gate: holding, load balancing, health, transforms,
 /// forwarding. The request it goes on is made here, with the delivery's facts and its <see cref="ForwardPermit"/>.
 /// </summary>
-internal sealed class ForwardPipeline(IServiceProvider services, TimeProvider time)
+internal sealed class ForwardPipeline(PublishedEndpoints endpoints, IServiceProvider services, TimeProvider time)
 {
     /// <summary>The endpoint and the rules of a route as they are in force; null when there is no such route.</summary>
     public (Endpoint Endpoint, RoutePolicy Policy)? Find(string routeId)
     {
-        foreach (var endpoint in services.GetRequiredService<EndpointDataSource>().Endpoints)
+        foreach (var (id, endpoint, policy) in endpoints.All())
         {
-            if (endpoint.Metadata.GetMetadata<RouteModel>()?.Config.RouteId == routeId && endpoint.Metadata.GetMetadata<RoutePolicy>() is { } policy)
+            if (id == routeId && policy is not null)
             {
                 return (endpoint, policy);
             }

@@ -49,12 +49,10 @@ internal sealed class ResourcePools(Capacity capacity, AddressListPool lists, Ra
     /// <summary>The revision is in force: its limits count, and what only the revision before it used is let go.</summary>
     public async ValueTask AppliedAsync(GatewaySnapshot snapshot)
     {
-        // What the policies in force hold, whichever compilation made them.
-        var held = snapshot.Policies.Values.SelectMany(static policy => policy.Uses).ToList();
         capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies, snapshot.Policies.Values.Select(static policy => policy.BodyLimit).DefaultIfEmpty().Max());
         keys.KeepIn(snapshot.Settings.StateDirectory);
         replay.Remember(snapshot.Settings.RememberedEvents);
-        await RetainAsync(snapshot, held);
+        await RetainAsync(snapshot);
     }
 
     /// <summary>The proxy refused a revision that was acquired: everything is as <paramref name="inForce"/> asked for it.</summary>
@@ -66,11 +64,13 @@ internal sealed class ResourcePools(Capacity capacity, AddressListPool lists, Ra
             Acquire(compiled);
         }
 
-        await RetainAsync(inForce, [.. inForce.Policies.Values.SelectMany(static policy => policy.Uses)]);
+        await RetainAsync(inForce);
     }
 
-    private async ValueTask RetainAsync(GatewaySnapshot snapshot, List<object> held)
+    private async ValueTask RetainAsync(GatewaySnapshot snapshot)
     {
+        // What the policies in force hold, whichever compilation made them.
+        var held = snapshot.Policies.Values.SelectMany(static policy => policy.Uses).ToList();
         lists.Retain(held.OfType<AddressList>().ToHashSet());
         limiters.Retain(held.Where(static o => o is RouteBudget or AddressBudget).Cast<IDisposable>().ToHashSet());
         attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());

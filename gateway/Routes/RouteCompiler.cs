@@ -15,7 +15,6 @@ using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
 using WebhookEdge.Handshakes;
 using WebhookEdge.Ingress;
-using WebhookEdge.Observability;
 using WebhookEdge.Primitives;
 using WebhookEdge.Providers;
 using WebhookEdge.RateLimits;

@@ -1,16 +1,10 @@
 using System.Security.Cryptography;
-using WebhookEdge.AllowLists;
 using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Configuration;
-using WebhookEdge.FailedAttempts;
 using WebhookEdge.Forwarding;
-using WebhookEdge.Gate;
 using WebhookEdge.Handshakes;
-using WebhookEdge.Observability;
 using WebhookEdge.Primitives;
 using WebhookEdge.Providers;
-using WebhookEdge.RateLimits;
-using WebhookEdge.Replay;
 using WebhookEdge.Routes.Rules;
 using WebhookEdge.Verdicts;
 using Yarp.ReverseProxy.Configuration;
@@ -62,15 +56,16 @@ internal sealed class RoutesLoader(RouteCompiler compiler)
             return new() { Problems = [new("", $"{path}: {fault}", "name another with --config PATH")] };
         }
 
-        return (await LoadAsync(text, mode, cancellationToken)) with { Digest = SHA256.HashData(text) };
+        return await LoadAsync(text, mode, cancellationToken);
     }
 
     public async Task<LoadedRoutes> LoadAsync(byte[] text, CompileMode mode, CancellationToken cancellationToken)
     {
+        var digest = SHA256.HashData(text);
         var problems = new List<ConfigProblem>();
         if (StrictJson.ReadPastUnknownKeys<RoutesFile>(text, problems, out var tree, out var holders) is not { } file)
         {
-            return new() { Problems = RoutesFileReader.InOrder(problems, tree) };
+            return new() { Problems = RoutesFileReader.InOrder(problems, tree), Digest = digest };
         }
 
         var unknown = problems.Count;
@@ -85,6 +80,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler)
             Compiled = problems.Exists(static p => !p.IsWarning) ? null : compiled,
             Problems = RoutesFileReader.InOrder(told.DistinctBy(static p => (p.Path, p.Message)), tree),
             SecretFiles = compiled.SecretFiles,
+            Digest = digest,
         };
     }
 }

@@ -61,7 +61,8 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
         await _one.WaitAsync(cancellationToken);
         try
         {
-            var digest = Digest();
+            var routes = ReadRoutes();
+            var digest = Digest(routes);
             if (digest == _taken)
             {
                 return false;
@@ -69,13 +70,14 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
 
             // Before reading: what makes reading fail is tried again when it has changed, and not at every look.
             _taken = digest;
-            if (!IsReadable())
+            if (routes is { Text: null, CanBeOpened: true })
             {
                 Refuse([new("", $"{path}: no regular file, or larger than {RoutesLoader.LargestFile >> 20} MiB", "put a file there")]);
                 return false;
             }
 
-            var loaded = await loader.LoadAsync(path, CompileMode.WithSecrets, cancellationToken);
+            // The bytes that were looked at; why there are none is told by who reads the path.
+            var loaded = await (routes.Text is { } text ? loader.LoadAsync(text, CompileMode.WithSecrets, cancellationToken) : loader.LoadAsync(path, CompileMode.WithSecrets, cancellationToken));
             Take(loaded);
             if (loaded.Compiled is not { } compiled)
             {
@@ -142,7 +144,7 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
             try
             {
                 // A file that is being written in pieces differs from one look to the next; it is taken once it has held still.
-                var digest = Digest();
+                var digest = Digest(ReadRoutes());
                 var settled = digest == seen;
                 seen = digest;
                 if (settled && digest != _taken)
@@ -202,34 +204,23 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
         metrics.Configuration.Reloaded(successful, provider.Current.Routes.Count, revision);
     }
 
-    /// <summary>False for what would keep the reader waiting, or take all memory; what is not there is told by who reads it.</summary>
-    private bool IsReadable()
+    /// <summary>What stands in routes.json now. No text: no regular file or too large a one when it can be opened, else not there or not readable.</summary>
+    private (byte[]? Text, bool CanBeOpened) ReadRoutes()
     {
         try
         {
-            return RegularFile.Read(path, RoutesLoader.LargestFile) is not null;
+            return (RegularFile.Read(path, RoutesLoader.LargestFile), true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return true;
+            return (null, false);
         }
     }
 
     /// <summary>One digest of all contents; a file that cannot be read counts as such.</summary>
-    private string Digest()
-    {
-        byte[] routes;
-        try
-        {
-            routes = RegularFile.Read(path, RoutesLoader.LargestFile) is { } text ? SHA256.HashData(text) : NoFile;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            routes = [];
-        }
-
-        return Combine(routes, _secretFiles.Select(static file => KeyValuePair.Create(file, SecretReference.FileDigest(file))));
-    }
+    private string Digest((byte[]? Text, bool CanBeOpened) routes) => Combine(
+        routes.Text is { } text ? SHA256.HashData(text) : routes.CanBeOpened ? NoFile : [],
+        _secretFiles.Select(static file => KeyValuePair.Create(file, SecretReference.FileDigest(file))));
 
     private static string Combine(byte[] routes, IEnumerable<KeyValuePair<string, byte[]>> secretFiles)
     {

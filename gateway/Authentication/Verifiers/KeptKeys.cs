@@ -92,7 +92,7 @@ internal sealed class KeptKeys(string directory, ILogger logger)
         (digest, kept) = ("", null);
         try
         {
-            if (StateFile.Read(file.FullName, MaxFileBytes) is not { } bytes)
+            if (RegularFile.Read(file.FullName, MaxFileBytes) is not { } bytes)
             {
                 return "it is too large";
             }

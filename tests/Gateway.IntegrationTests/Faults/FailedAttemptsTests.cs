@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using WebhookEdge.FailedAttempts;
-using WebhookEdge.Gate;
 using WebhookEdge.IntegrationTests.Requests;
 using WebhookEdge.Observability;
 using WebhookEdge.TestKit;

@@ -36,14 +36,7 @@ public sealed class RefusedFileTests
         await using var upstream = TestUpstream.Start();
         await using var redis = await RedisServer.StartAsync();
         await using var other = await RedisServer.StartAsync();
-        var secrets = new Dictionary<string, string>(Hook.SecretsWith(redis))
-        {
-            ["redis2"] = other.ConnectionString,
-            ["secret2"] = "another-secret-of-thirty-two-bytes",
-            ["list.json"] = """["127.0.0.1"]""",
-            ["more.json"] = """["127.0.0.2"]""",
-        };
-        await using var gateway = await TestGateway.StartAsync(Good, upstream.Address, secrets);
+        await using var gateway = await StartAsync(upstream, redis, other);
         (await gateway.SendAsync(Hook.Event("before"))).AssertDelivered();
         await gateway.QuietAsync();
         var before = await ReadAsync(gateway, other);
@@ -63,14 +56,7 @@ public sealed class RefusedFileTests
         await using var upstream = TestUpstream.Start();
         await using var redis = await RedisServer.StartAsync();
         await using var other = await RedisServer.StartAsync();
-        var secrets = new Dictionary<string, string>(Hook.SecretsWith(redis))
-        {
-            ["redis2"] = other.ConnectionString,
-            ["secret2"] = "another-secret-of-thirty-two-bytes",
-            ["list.json"] = """["127.0.0.1"]""",
-            ["more.json"] = """["127.0.0.2"]""",
-        };
-        await using var gateway = await TestGateway.StartAsync(Good, upstream.Address, secrets);
+        await using var gateway = await StartAsync(upstream, redis, other);
         var before = Lists(gateway);
         var pools = gateway.Host.Services.GetRequiredService<ResourcePools>();
         var loaded = await gateway.Host.Services.GetRequiredService<RoutesLoader>().LoadAsync(
@@ -88,6 +74,14 @@ public sealed class RefusedFileTests
         Assert.Single(gateway.Host.Services.GetRequiredService<SecretUse>().All());
         (await gateway.SendAsync(Hook.Event("after"))).AssertDelivered();
     }
+
+    private static Task<TestGateway> StartAsync(TestUpstream upstream, RedisServer redis, RedisServer other) => TestGateway.StartAsync(Good, upstream.Address, new Dictionary<string, string>(Hook.SecretsWith(redis))
+    {
+        ["redis2"] = other.ConnectionString,
+        ["secret2"] = "another-secret-of-thirty-two-bytes",
+        ["list.json"] = """["127.0.0.1"]""",
+        ["more.json"] = """["127.0.0.2"]""",
+    });
 
     private static string Lists(TestGateway gateway) => string.Join('\n', gateway.Host.Services.GetRequiredService<AddressListPool>().Feeds
         .SelectMany(static feed => feed.Lists.Select(list => $"{list.Name} every {feed.Refresh} alarm {feed.AlarmAfter} with {list.PrefixCount} of {list.LoadedAt is not null}")));

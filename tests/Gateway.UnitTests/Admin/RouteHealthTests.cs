@@ -1,6 +1,5 @@
 using WebhookEdge.Admin;
 using WebhookEdge.Observability;
-using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.UnitTests.Admin;
 

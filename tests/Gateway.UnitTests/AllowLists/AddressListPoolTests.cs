@@ -67,7 +67,7 @@ public sealed class AddressListPoolTests : IDisposable
     {
         _publisher.Answer(AwsFixture.Json());
         var east = Aws("us-east-1");
-        var london = _pool.Aws(Url, Hour, Hour, ["eu-west-2"], ["EC2"]);
+        var london = Aws(Url, Hour, Hour, ["eu-west-2"], ["EC2"]);
         Assert.Null(east.Current);
         Assert.Null(east.Age);
 
@@ -92,7 +92,7 @@ public sealed class AddressListPoolTests : IDisposable
         await Refresh();
 
         Assert.Same(east, Aws("us-east-1"));
-        Assert.Same(_pool.Aws(Url, Hour, Hour, ["us-east-1", "eu-west-2"], []), _pool.Aws(Url, Hour, Hour, ["eu-west-2", "us-east-1"], ["AMAZON"]));
+        Assert.Same(Aws(Url, Hour, Hour, ["us-east-1", "eu-west-2"], []), Aws(Url, Hour, Hour, ["eu-west-2", "us-east-1"], ["AMAZON"]));
         Assert.True(Holds(Aws("us-west-2"), "54.148.0.1"));
         Assert.Equal(1, _publisher.Requests);
     }
@@ -181,7 +181,7 @@ public sealed class AddressListPoolTests : IDisposable
     {
         _publisher.Answer(AwsFixture.Json());
         var east = Aws("us-east-1");
-        var nothing = _pool.Aws(Url, Hour, Hour, ["us-east-1"], ["EC2"]);
+        var nothing = Aws(Url, Hour, Hour, ["us-east-1"], ["EC2"]);
         await Refresh();
         var before = east.Current;
         _clock.Advance(Hour);
@@ -440,7 +440,7 @@ public sealed class AddressListPoolTests : IDisposable
     [Fact]
     public async Task Never_logs_the_query_of_a_URL()
     {
-        var list = _pool.Json("https://lists.example.com/nets.json?token=s3cret", "/nets", Hour);
+        var list = Json("https://lists.example.com/nets.json?token=s3cret", "/nets", Hour);
         await Refresh();
         _publisher.Answer("""{ "nets": ["198.51.100.0/24"] }"""u8.ToArray());
         _clock.Advance(Hour);
@@ -514,7 +514,7 @@ public sealed class AddressListPoolTests : IDisposable
     {
         var hang = new TaskCompletionSource<HttpResponseMessage>();
         _publisher.AnswerAsync(request => request.RequestUri!.Host == "slow.example.com" ? hang.Task : Task.FromResult(Publisher.Ok(AwsFixture.Json())));
-        var slow = _pool.Aws("https://slow.example.com/", Hour, Hour, ["us-east-1"], []);
+        var slow = Aws("https://slow.example.com/", Hour, Hour, ["us-east-1"], []);
         var east = Aws("us-east-1");
 
         var all = Refresh();
@@ -594,7 +594,7 @@ public sealed class AddressListPoolTests : IDisposable
     {
         _publisher.Answer(AwsFixture.Json());
         var typo = Aws("us-est-1");
-        var half = _pool.Aws(Url, Hour, Hour, ["us-east-1", "eu-wst-2"], []);
+        var half = Aws(Url, Hour, Hour, ["us-east-1", "eu-wst-2"], []);
         var east = Aws("us-east-1");
 
         await Refresh();
@@ -612,8 +612,8 @@ public sealed class AddressListPoolTests : IDisposable
     public async Task A_half_that_is_published_empty_is_loaded_and_lets_nobody_in()
     {
         _publisher.Answer("""{ "prefixes": ["203.0.113.0/24"], "prefixes_ipv6": [] }"""u8.ToArray());
-        var v4 = _pool.Json(Url, "/prefixes", Hour);
-        var v6 = _pool.Json(Url, "/prefixes_ipv6", Hour);
+        var v4 = Json(Url, "/prefixes", Hour);
+        var v6 = Json(Url, "/prefixes_ipv6", Hour);
 
         await Refresh();
 
@@ -636,7 +636,7 @@ public sealed class AddressListPoolTests : IDisposable
     public async Task A_list_that_shrank_to_nothing_or_whose_place_is_gone_stays_as_it_was(string later, string fault)
     {
         _publisher.Answer("""{ "prefixes": ["203.0.113.0/24"] }"""u8.ToArray());
-        var list = _pool.Json(Url, "/prefixes", Hour);
+        var list = Json(Url, "/prefixes", Hour);
         await Refresh();
         _publisher.Answer(Encoding.UTF8.GetBytes(later));
 
@@ -651,7 +651,7 @@ public sealed class AddressListPoolTests : IDisposable
 
         Assert.Equal(8 * Hour, list.Age);
         (_pool, _refresher) = Start();
-        list = _pool.Json(Url, "/prefixes", Hour);
+        list = Json(Url, "/prefixes", Hour);
         await Refresh();
         Assert.Equal(1, list.PrefixCount);
         Assert.Contains(fault, list.LastError, StringComparison.Ordinal);
@@ -662,7 +662,7 @@ public sealed class AddressListPoolTests : IDisposable
     {
         string[] sound = [.. Enumerable.Range(1, 10).Select(static i => $"\"203.0.113.{i}\"")];
         _publisher.Answer(Encoding.UTF8.GetBytes($$"""{ "prefixes": [{{string.Join(',', sound)}}] }"""));
-        var list = _pool.Json(Url, "/prefixes", Hour);
+        var list = Json(Url, "/prefixes", Hour);
         await Refresh();
         _clock.Advance(2 * Hour);
         _publisher.Answer(Encoding.UTF8.GetBytes($$"""{ "prefixes": [{{string.Join(',', sound)}}, "203.0.113.20", "203.0.113.77/24"] }"""));
@@ -687,7 +687,7 @@ public sealed class AddressListPoolTests : IDisposable
     {
         var file = Path.Combine(_state, "nets.json");
         await File.WriteAllTextAsync(file, """{ "nets": ["198.51.100.0/24"] }""");
-        var list = _pool.Json("file:" + file, "/nets", Hour);
+        var list = Json("file:" + file, "/nets", Hour);
         Assert.True(Holds(list, "198.51.100.1"));
         Assert.Equal($"json:file:{file}#/nets", list.Name);
 
@@ -750,10 +750,15 @@ public sealed class AddressListPoolTests : IDisposable
     {
         Assert.False(RangeSource.TryParse(url, out _, out var fault));
         Assert.DoesNotContain("password", fault, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => _pool.Json(url, "", Hour));
+        Assert.Throws<ArgumentException>(() => Json(url, "", Hour));
     }
 
-    private AddressList Aws(string region) => _pool.Aws(Url, Hour, TimeSpan.FromDays(7), [region], []);
+    private AddressList Aws(string region) => Aws(Url, Hour, TimeSpan.FromDays(7), [region], []);
+
+    private AddressList Aws(string url, TimeSpan refresh, TimeSpan alarmAfter, IReadOnlyList<string> regions, IReadOnlyList<string> services) =>
+        _pool.Get(AddressListNeed.Aws(url, refresh, alarmAfter, regions, services));
+
+    private AddressList Json(string url, string pointer, TimeSpan refresh) => _pool.Get(AddressListNeed.Json(url, pointer, refresh));
 
     private Task Refresh() => _refresher.RefreshOnceAsync(CancellationToken.None);
 

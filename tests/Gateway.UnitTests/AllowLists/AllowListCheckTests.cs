@@ -99,12 +99,12 @@ public sealed class AllowListCheckTests : IDisposable
     private AddressList Loaded(string network)
     {
         File.WriteAllText(_file, $$"""{ "nets": ["{{network}}"] }""");
-        var list = Pool().Json("file:" + _file, "/nets", TimeSpan.FromHours(1));
+        var list = Pool().Get(AddressListNeed.Json("file:" + _file, "/nets", TimeSpan.FromHours(1)));
         Assert.NotNull(list.Current);
         return list;
     }
 
-    private AddressList NeverLoaded() => Pool().Json("https://lists.example.com/nets.json", "/nets", TimeSpan.FromHours(1));
+    private AddressList NeverLoaded() => Pool().Get(AddressListNeed.Json("https://lists.example.com/nets.json", "/nets", TimeSpan.FromHours(1)));
 
     private AddressListPool Pool() =>
         new(new HttpMessageInvoker(new HttpClientHandler()), TimeProvider.System, NullLogger<AddressListPool>.Instance, new AddressMetrics(_meter));

@@ -1,6 +1,5 @@
 using WebhookEdge.Authentication;
 using WebhookEdge.Configuration;
-using WebhookEdge.Gate;
 using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;
 using static WebhookEdge.UnitTests.Authentication.VerdictAssert;

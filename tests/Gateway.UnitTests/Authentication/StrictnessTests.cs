@@ -2,7 +2,6 @@ using System.Text;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Authentication;
 using WebhookEdge.Configuration;
-using WebhookEdge.Gate;
 using WebhookEdge.Verdicts;
 using static WebhookEdge.UnitTests.Authentication.VerdictAssert;
 

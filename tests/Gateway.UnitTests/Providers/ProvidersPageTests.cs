@@ -4,22 +4,9 @@ namespace WebhookEdge.UnitTests.Providers;
 
 public sealed class ProvidersPageTests
 {
-    private static string Committed => Path.Combine(RepositoryRoot.Path, "docs", "providers.md");
-
     [Fact]
-    public void The_committed_page_is_the_generated_one()
-    {
-        var generated = ProvidersPage.Generate(Presets.All.Values);
-        if (Environment.GetEnvironmentVariable("UPDATE_DOCS") == "1")
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(Committed)!);
-            File.WriteAllText(Committed, generated);
-        }
-
-        Assert.True(
-            File.Exists(Committed) && File.ReadAllText(Committed) == generated,
-            "docs/providers.md is not what the presets say; regenerate it: UPDATE_DOCS=1 dotnet test tests/Gateway.UnitTests --filter ProvidersPageTests");
-    }
+    public void The_committed_page_is_the_generated_one() =>
+        GeneratedFile.AssertCurrent("docs/providers.md", ProvidersPage.Generate(Presets.All.Values), "presets", "UPDATE_DOCS", nameof(ProvidersPageTests));
 
     [Fact]
     public void Every_preset_stands_on_the_page_once()

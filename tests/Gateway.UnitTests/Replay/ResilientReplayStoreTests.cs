@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using WebhookEdge.Primitives;
 using WebhookEdge.Replay;
 using WebhookEdge.TestKit;
@@ -421,13 +422,13 @@ public sealed class ResilientReplayStoreTests : IDisposable
     public async Task Links_are_shared_by_connection_string_and_closed_a_while_after_nobody_uses_them()
     {
         await using var bench = new ReplayBench(_clock);
-        var link = bench.Guard.Connect("127.0.0.1:1,connectTimeout=100");
+        var link = bench.Guard.Connect(Connection("127.0.0.1:1,connectTimeout=100"));
 
-        Assert.Same(link, bench.Guard.Connect("127.0.0.1:1,connectTimeout=100"));
+        Assert.Same(link, bench.Guard.Connect(Connection("127.0.0.1:1,connectTimeout=100")));
         await bench.Guard.RetainAsync([]);
         _clock.Advance(TimeSpan.FromMinutes(11));
         await bench.Guard.RetainAsync([]);
-        Assert.NotSame(link, bench.Guard.Connect("127.0.0.1:1,connectTimeout=100"));
+        Assert.NotSame(link, bench.Guard.Connect(Connection("127.0.0.1:1,connectTimeout=100")));
     }
 
     [Theory]
@@ -438,7 +439,7 @@ public sealed class ResilientReplayStoreTests : IDisposable
     {
         await using var bench = new ReplayBench(_clock);
 
-        var fault = Assert.Throws<FormatException>(() => bench.Guard.Connect(connectionString));
+        var fault = Assert.Throws<FormatException>(() => bench.Guard.Connect(Connection(connectionString)));
 
         Assert.DoesNotContain("hunter2", fault.ToString(), StringComparison.Ordinal);
     }
@@ -459,4 +460,6 @@ public sealed class ResilientReplayStoreTests : IDisposable
 
     /// <summary>Lets time pass until the write-back queue is empty.</summary>
     private Task DrainAsync(ReplayBench bench) => UntilAsync(() => bench.Link!.Queued == 0);
+
+    private static Secret Connection(string text) => new("env:REDIS", Encoding.UTF8.GetBytes(text));
 }
