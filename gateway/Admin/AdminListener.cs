@@ -26,7 +26,7 @@ internal sealed class AdminListener(string url, AdminEndpoints endpoints, ILogge
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 64 * 1024;
             kestrel.RequestHeaderEncodingSelector = DigitsAlone.For;
-            kestrel.ConfigureEndpointDefaults(static endpoint => endpoint.Use(static next => connection => HalfClosedConnections.OnConnectionAsync(connection, next)));
+            kestrel.ConfigureEndpointDefaults(static endpoint => endpoint.AnswerHalfClosed(TimeProvider.System));
         });
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(loggers);

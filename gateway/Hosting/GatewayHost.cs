@@ -117,7 +117,7 @@ internal sealed class GatewayHost : IAsyncDisposable
             throw new ConfigurationException([fault]);
         }
 
-        builder.WebHost.ConfigureKestrel(ConfigureServer);
+        builder.WebHost.ConfigureKestrel(static (context, kestrel) => ConfigureServer(context.Configuration, kestrel));
 
         // Requests run where their bytes arrive instead of hopping to the thread pool and back: a third of what a request costs. Nothing in the
         // gate blocks; PayloadCheck hands large bodies to the pool before they are hashed.
@@ -204,6 +204,11 @@ internal sealed class GatewayHost : IAsyncDisposable
             told.Add(fault with { IsWarning = true });
         }
 
+        if (application.Services.GetRequiredService<ConnectionLimit>().Allowance.Shortage is { } shortage)
+        {
+            told.Add(new("", shortage, IsWarning: true));
+        }
+
         foreach (var problem in told)
         {
             if (problem.IsWarning)
@@ -262,7 +267,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
     }
 
-    private static void ConfigureServer(KestrelServerOptions kestrel)
+    private static void ConfigureServer(IConfiguration configuration, KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
         kestrel.AllowResponseHeaderCompression = false;
@@ -281,15 +286,20 @@ internal sealed class GatewayHost : IAsyncDisposable
 
         // Of requests that match no route. The gate sets each route's own cap.
         limits.MaxRequestBodySize = 64 * 1024;
-        limits.MaxConcurrentConnections ??= 8192;
         limits.MaxConcurrentUpgradedConnections = 0;
+        var connections = kestrel.ApplicationServices.GetRequiredService<ConnectionLimit>();
+        ServerLimits.Bind(configuration, limits);
+
+        // Ours counts instead.
+        limits.MaxConcurrentConnections = null;
 
         // Of every endpoint, however it was configured, and before TLS is added to it: the PROXY header comes in the clear, before the handshake.
-        kestrel.ConfigureEndpointDefaults(static endpoint =>
+        kestrel.ConfigureEndpointDefaults(endpoint =>
         {
             var proxyProtocol = endpoint.ApplicationServices.GetRequiredService<ProxyProtocolMiddleware>();
+            endpoint.AnswerHalfClosed(endpoint.ApplicationServices.GetRequiredService<TimeProvider>());
+            endpoint.Use(next => connection => connections.OnConnectionAsync(connection, next));
             endpoint.Use(next => connection => proxyProtocol.OnConnectionAsync(connection, next));
-            endpoint.Use(static next => connection => HalfClosedConnections.OnConnectionAsync(connection, next));
         });
     }
 

@@ -38,6 +38,11 @@ internal static class ServiceRegistrations
             var snapshots = s.GetRequiredService<SnapshotProvider>();
             return new ProxyProtocolMiddleware(
                 () => snapshots.Current.Settings.ProxyPeers, s.GetRequiredService<GatewayMetrics>().Connections, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<ProxyProtocolMiddleware>>());
+        }).AddSingleton(static s =>
+        {
+            var limit = new ConnectionLimit(ConnectionAllowance.From(s.GetRequiredService<IConfiguration>()), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<ConnectionLimit>>());
+            s.GetRequiredService<GatewayMetrics>().Connections.Watch(() => new(limit.Open, limit.Allowance.Most, limit.Refused));
+            return limit;
         });
 
     public static IServiceCollection AddAllowLists(this IServiceCollection services) =>

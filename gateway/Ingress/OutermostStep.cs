@@ -16,7 +16,23 @@ internal sealed class OutermostStep(RequestDelegate next, VerdictWriter writer, 
     // Senders call us by a few names; the last one that was found valid needs no second look.
     private string _valid = "";
 
-    public Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context) =>
+        HttpProtocol.IsHttp2(context.Request.Protocol) && context.Features.Get<ConnectionPlace>() is { } place ? OverHttp2Async(context, place) : AnswerAsync(context);
+
+    private async Task OverHttp2Async(HttpContext context, ConnectionPlace place)
+    {
+        place.RequestBegins();
+        try
+        {
+            await AnswerAsync(context);
+        }
+        finally
+        {
+            place.RequestEnds();
+        }
+    }
+
+    private Task AnswerAsync(HttpContext context)
     {
         Task rest;
         try

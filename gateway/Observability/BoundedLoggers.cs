@@ -63,9 +63,11 @@ internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
         /// What a client did wrong, and the server tells of as a fault of its own; elsewhere it tells of the like at Debug. An error in HTTP/2 that it meets while it
         /// closes the connection (a request whose trailers come after less data than it announced, then hanging up) passes its own handling. And where it reads on to
         /// the end of a body that was refused early, its parser throws without a word at trailers that are no text; a reader that we left in a wrong state says so.
+        /// Streams opened by the hundred without reading an answer make it lose the end of a connection (<c>ConnectionLimit</c>), which it tells at Critical.
         /// </summary>
         private static bool IsOfTheClient(EventId eventId, Exception? exception) =>
-            exception?.GetType().Name is "Http2ConnectionErrorException" or "Http2StreamErrorException"
+            eventId.Name == "ApplicationNeverCompleted"
+            || exception?.GetType().Name is "Http2ConnectionErrorException" or "Http2StreamErrorException"
             || (eventId.Name == "RequestBodyDrainBodyReaderInvalidState" && exception is InvalidOperationException && exception.Message == s_wordless);
 
         private static bool QuotesControls(Exception? exception)

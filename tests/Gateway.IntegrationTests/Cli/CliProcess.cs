@@ -15,15 +15,20 @@ internal sealed partial class CliProcess : IAsyncDisposable
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource<Match> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private CliProcess(IReadOnlyList<string> arguments, string folder, IReadOnlyDictionary<string, string>? environment)
+    private CliProcess(IReadOnlyList<string> arguments, string folder, IReadOnlyDictionary<string, string>? environment, int? files = null)
     {
-        var start = new ProcessStartInfo("dotnet")
+        var start = new ProcessStartInfo(files is null ? "dotnet" : "sh")
         {
             WorkingDirectory = folder,
             UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        foreach (var argument in files is null ? (string[])[] : ["-c", $"ulimit -n {files} && exec dotnet \"$@\"", "sh"])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
         start.ArgumentList.Add(typeof(GatewayHost).Assembly.Location);
         foreach (var argument in arguments)
         {
@@ -61,6 +66,9 @@ internal sealed partial class CliProcess : IAsyncDisposable
     }
 
     public static CliProcess Start(string folder, IReadOnlyDictionary<string, string>? environment, params string[] arguments) => new(arguments, folder, environment);
+
+    /// <param name="files">How many files the process may have open.</param>
+    public static CliProcess StartWithFiles(int files, string folder, IReadOnlyDictionary<string, string>? environment, params string[] arguments) => new(arguments, folder, environment, files);
 
     public static async Task<(int Code, string Output)> RunAsync(string folder, IReadOnlyDictionary<string, string>? environment, params string[] arguments)
     {

@@ -1,0 +1,62 @@
+using Microsoft.AspNetCore.Connections;
+using WebhookEdge.Observability;
+
+namespace WebhookEdge.Ingress;
+
+/// <summary>
+/// How many connections are open at once, all public endpoints together. One more is closed as it comes.
+/// <para>
+/// Kestrel's own bound of the same name gives a place back when its handling of the connection ends. Over HTTP/2 that end may never come: a sender that opens many
+/// streams and reads nothing makes Kestrel drop the last word of a stream (its queue of what is to be written is full), and from then on it waits for that stream,
+/// long after the socket is closed. Places lost that way never come back, so a few megabytes from a stranger would lock everybody out until a restart. Here a place is
+/// given back when the transport's connection is closed, and what still waits is given up (<see cref="ConnectionPlace"/>).
+/// </para>
+/// </summary>
+internal sealed class ConnectionLimit(ConnectionAllowance allowance, TimeProvider time, ILogger<ConnectionLimit> logger)
+{
+    private readonly LogInterval _lines = new(time, TimeSpan.FromSeconds(10));
+    private int _open;
+    private long _refused;
+
+    public ConnectionAllowance Allowance => allowance;
+
+    /// <summary>Connections open now.</summary>
+    public int Open => Volatile.Read(ref _open);
+
+    /// <summary>Connections closed as they came, since the start.</summary>
+    public long Refused => Volatile.Read(ref _refused);
+
+    public Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        if (Interlocked.Increment(ref _open) <= allowance.Most)
+        {
+            return InPlaceAsync(connection, next);
+        }
+
+        Interlocked.Decrement(ref _open);
+        Interlocked.Increment(ref _refused);
+        if (_lines.TryEnter(out var unsaid))
+        {
+            logger.ConnectionRefused(allowance.Most, unsaid);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private async Task InPlaceAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        using var place = new ConnectionPlace(this, time);
+        connection.Features.Set(place);
+        await using var closed = connection.ConnectionClosed.UnsafeRegister(static place => ((ConnectionPlace)place!).OnClosed(), place);
+        try
+        {
+            await await Task.WhenAny(next(connection), place.GivenUp);
+        }
+        finally
+        {
+            place.GiveBack();
+        }
+    }
+
+    internal void Return() => Interlocked.Decrement(ref _open);
+}
