@@ -8,7 +8,7 @@ namespace WebhookEdge.Admin;
 /// Server-sent events (WHATWG HTML §9.2): the whole state once a second to each listener, made once for all of them and only while somebody listens.
 /// Sixteen listeners at most; one that does not read is dropped, since nothing is kept for it.
 /// </summary>
-internal sealed class LiveStream(AdminState state, TimeProvider time)
+internal sealed class LiveStream(AdminState state, AdminAccess access, TimeProvider time)
 {
     public const int MostListeners = 16;
 
@@ -23,7 +23,7 @@ internal sealed class LiveStream(AdminState state, TimeProvider time)
 
     public int Listeners => Volatile.Read(ref _listeners);
 
-    /// <summary>Sends until the listener goes, does not read, or the server stops.</summary>
+    /// <summary>Sends until the listener goes, does not read, or has no right to it any more (its session is over), or the server stops.</summary>
     public async Task ServeAsync(HttpContext context, CancellationToken stopping)
     {
         if (Interlocked.Increment(ref _listeners) > MostListeners)
@@ -45,7 +45,7 @@ internal sealed class LiveStream(AdminState state, TimeProvider time)
                 var sending = context.Response.BodyWriter.WriteAsync(Frame(), over.Token).AsTask();
                 await sending.WaitAsync(Patience, time, over.Token);
             }
-            while (await timer.WaitForNextTickAsync(over.Token));
+            while (await timer.WaitForNextTickAsync(over.Token) && access.IsOperator(context));
         }
         catch (TimeoutException)
         {

@@ -262,6 +262,8 @@ internal sealed class GatewayHost : IAsyncDisposable
             builder.WebHost.UseUrls("http://*:8080");
         }
 
+        ListenUrls.NameEndpoints(builder);
+
         // Whoever reads our output slowly, or not at all, must not slow down deliveries: lines are dropped then, requests are not.
         builder.Services.Configure<ConsoleLoggerOptions>(static console => console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite);
         builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));

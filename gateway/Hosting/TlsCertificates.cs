@@ -1,7 +1,9 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Security.Cryptography;
+using System.Text;
 using WebhookEdge.Configuration;
 using WebhookEdge.Observability;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Hosting;
 
@@ -15,8 +17,11 @@ internal sealed class TlsCertificates(IConfiguration configuration, IHostEnviron
     /// <summary>How long before its end a certificate is a warning. Automatic renewal comes 30 days before, so that this says it did not.</summary>
     private static readonly TimeSpan EndsSoon = TimeSpan.FromDays(14);
 
+    /// <summary>Of a file: a chain of certificates is a few KiB.</summary>
+    private const int MostBytes = 1024 * 1024;
+
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, (DateTime Written, CertificateReading Reading)> _read = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (byte[] Content, CertificateReading Reading)> _read = new(StringComparer.Ordinal);
 
     /// <summary>What is wrong with each. Those the server would not start with come apart from those it would serve.</summary>
     public (IReadOnlyList<ConfigProblem> Unusable, IReadOnlyList<ConfigProblem> Untimely) Check()
@@ -27,7 +32,7 @@ internal sealed class TlsCertificates(IConfiguration configuration, IHostEnviron
         {
             try
             {
-                using var certificate = Load(named);
+                using var certificate = Load(named, Bytes(named.Path));
                 if (TimeFault(named, certificate) is { } fault)
                 {
                     untimely.Add(fault);
@@ -52,11 +57,12 @@ internal sealed class TlsCertificates(IConfiguration configuration, IHostEnviron
             {
                 try
                 {
-                    var written = File.GetLastWriteTimeUtc(named.Path);
-                    if (!_read.TryGetValue(named.Place, out var known) || known.Written != written)
+                    // By content: a file that is exchanged by turning a link (as Kubernetes does with secrets) keeps its own time, and an older one may come back.
+                    var content = Bytes(named.Path);
+                    if (!_read.TryGetValue(named.Place, out var known) || !known.Content.AsSpan().SequenceEqual(content))
                     {
-                        using var certificate = Load(named);
-                        _read[named.Place] = (written, new(named.Place, new(certificate.NotAfter.ToUniversalTime())));
+                        using var certificate = Load(named, content);
+                        _read[named.Place] = (content, new(named.Place, new(certificate.NotAfter.ToUniversalTime())));
                     }
                 }
                 catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException or StartupException)
@@ -83,9 +89,11 @@ internal sealed class TlsCertificates(IConfiguration configuration, IHostEnviron
 
     private string InContent(string path) => Path.Combine(environment.ContentRootPath, path);
 
-    private static X509Certificate2 Load(CertificateFiles named)
+    private static byte[] Bytes(string path) =>
+        RegularFile.Read(path, MostBytes) ?? throw new StartupException($"{path} is no regular file of at most {MostBytes / 1024} KiB");
+
+    private static X509Certificate2 Load(CertificateFiles named, byte[] bytes)
     {
-        var bytes = File.ReadAllBytes(named.Path);
         if (X509Certificate2.GetCertContentType(bytes) == X509ContentType.Pkcs12)
         {
             var bundle = X509CertificateLoader.LoadPkcs12(bytes, named.Password);
@@ -98,7 +106,7 @@ internal sealed class TlsCertificates(IConfiguration configuration, IHostEnviron
             throw new StartupException($"{named.Path} is a certificate without its private key");
         }
 
-        var text = File.ReadAllText(named.KeyPath);
+        var text = Encoding.UTF8.GetString(Bytes(named.KeyPath));
         using AsymmetricAlgorithm? key = certificate.GetKeyAlgorithm() switch { "1.2.840.113549.1.1.1" => RSA.Create(), "1.2.840.10045.2.1" => ECDsa.Create(), _ => null };
         try
         {

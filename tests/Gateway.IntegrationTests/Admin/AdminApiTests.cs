@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using System.Text.Json;
 using WebhookEdge.Admin;
 using WebhookEdge.Hosting;
@@ -428,6 +429,35 @@ public sealed class AdminApiTests
 
         Assert.Equal(401, (await AskAsync(gateway, RawRequest.Get("/api/state").WithHeader("Cookie", mine))).Status);
         Assert.Equal(200, (await AskAsync(gateway, RawRequest.Get("/api/state").WithHeader("Cookie", other))).Status);
+    }
+
+    [Fact]
+    public async Task A_live_stream_ends_with_its_session()
+    {
+        await using var gateway = await StartWithTokenAsync();
+        var (mine, other) = (await SessionAsync(gateway), await SessionAsync(gateway));
+        using var http = new HttpClient();
+        await using var mineOpen = await StreamAsync(mine);
+        await using var otherOpen = await StreamAsync(other);
+
+        await AskAsync(gateway, RawRequest.Post("/signout").WithHeader("Cookie", mine));
+
+        await Deadline.WaitAsync(mineOpen.CopyToAsync(Stream.Null), "the stream to end");
+        var frame = new byte[64];
+        for (var frames = 0; frames < 3;)
+        {
+            var read = await Deadline.WaitAsync(otherOpen.ReadAsync(frame).AsTask(), "the other stream to go on");
+            Assert.NotEqual(0, read);
+            frames += Encoding.UTF8.GetString(frame, 0, read).Contains("retry:", StringComparison.Ordinal) ? 1 : 0;
+        }
+
+        async Task<Stream> StreamAsync(string cookie)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(gateway.Admin, "/api/stream"));
+            request.Headers.Add("Cookie", cookie);
+            var answer = await Deadline.WaitAsync(http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead), "a stream to open");
+            return await answer.EnsureSuccessStatusCode().Content.ReadAsStreamAsync();
+        }
     }
 
     [Fact]

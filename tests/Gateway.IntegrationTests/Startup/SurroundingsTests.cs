@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -54,6 +57,63 @@ public sealed class SurroundingsTests : IDisposable
         Assert.Equal(Now.AddDays(180).ToUnixTimeSeconds(), Ends());
 
         double? Ends() => gateway.Metrics.Observe("webhookedge.certificate.expires_timestamp", ("certificate", "Kestrel:Certificates:Default"));
+    }
+
+    [Fact]
+    public async Task A_certificate_exchanged_by_turning_a_link_is_the_one_measured_and_served()
+    {
+        // As Kubernetes mounts a secret: names that never change, behind a link that is turned.
+        Versions("one", 90);
+        Versions("two", 180);
+        _folder.Link("..data", "one");
+        string[] arguments = ["--urls", "https://127.0.0.1:0", "--Kestrel:Certificates:Default:Path", Link("tls.pem"), "--Kestrel:Certificates:Default:KeyPath", Link("tls.key")];
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), secrets: Hook.Secrets, time: new TestClock(), arguments: arguments);
+        Assert.Equal(Now.AddDays(90).ToUnixTimeSeconds(), Ends());
+
+        _folder.Link("..data", "two");
+        Assert.Equal(Now.AddDays(180).ToUnixTimeSeconds(), Ends());
+        await ServesAsync(180);
+        _folder.Link("..data", "one");
+        Assert.Equal(Now.AddDays(90).ToUnixTimeSeconds(), Ends());
+
+        void Versions(string version, int days)
+        {
+            using var made = new TempDirectory();
+            TestCertificate.Default(made, Now.AddDays(-1), Now.AddDays(days));
+            Directory.CreateDirectory(Path.Combine(_folder.Path, version));
+            foreach (var name in (string[])["tls.pem", "tls.key"])
+            {
+                File.Copy(Path.Combine(made.Path, name), Path.Combine(_folder.Path, version, name));
+                File.SetLastWriteTimeUtc(Path.Combine(_folder.Path, version, name), Now.UtcDateTime.AddDays(-days));
+            }
+        }
+
+        string Link(string name) => _folder.Link(name, "..data/" + name);
+
+        double? Ends() => gateway.Metrics.Observe("webhookedge.certificate.expires_timestamp", ("certificate", "Kestrel:Certificates:Default"));
+
+        async Task ServesAsync(int days)
+        {
+            // The server looks at its files now and then.
+            for (var started = TimeProvider.System.GetTimestamp(); ; await Hook.PassAsync(TimeSpan.FromMilliseconds(100)))
+            {
+                var served = DateTime.MinValue;
+                using var socket = new TcpClient();
+                await socket.ConnectAsync(gateway.EndPoint);
+                await using var tls = new SslStream(socket.GetStream(), false, (_, certificate, _, _) =>
+                {
+                    served = ((X509Certificate2)certificate!).NotAfter.ToUniversalTime();
+                    return true;
+                });
+                await tls.AuthenticateAsClientAsync("localhost");
+                if (served == Now.AddDays(days).UtcDateTime)
+                {
+                    return;
+                }
+
+                Assert.True(TimeProvider.System.GetElapsedTime(started) < Deadline.Default, $"the certificate of {days} days is not served, but one that ends on {served:u}");
+            }
+        }
     }
 
     [Fact]
