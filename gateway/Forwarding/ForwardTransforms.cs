@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Gate;
 using WebhookEdge.Verdicts;
@@ -226,6 +227,11 @@ internal sealed class ForwardTransforms : ITransformProvider
             }
 
             Admitted(context.HttpContext).Delivery.UpstreamStatus = (int)response.StatusCode;
+            if (response.ReasonPhrase is { } phrase && !ForwardedHeaders.IsSendable(phrase))
+            {
+                context.HttpContext.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = null;
+            }
+
             if (!ForwardOutcome.IsPassedOn((int)response.StatusCode))
             {
                 context.SuppressResponseBody = true;
@@ -240,6 +246,14 @@ internal sealed class ForwardTransforms : ITransformProvider
                 if (response.StatusCode == HttpStatusCode.NoContent || response.Headers.NonValidated.Contains("Transfer-Encoding"))
                 {
                     headers.ContentLength = null;
+                }
+
+                // RFC 9110 §15.3.6: it has no content, whatever the app says, and the server throws at a length.
+                if (response.StatusCode == HttpStatusCode.ResetContent)
+                {
+                    context.SuppressResponseBody = true;
+                    headers.ContentLength = 0;
+                    headers.Remove("Transfer-Encoding");
                 }
             }
 

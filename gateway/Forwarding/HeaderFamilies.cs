@@ -58,30 +58,30 @@ internal static class HeaderFamilies
                 "Forwarded", "X-Forwarded", "Forwarded-For", "X-Real-IP", "X-Real-Port", "Client-IP", "X-Client-IP", "X-ClientIP", "X-Cluster-Client-IP", "X-Originating-IP", "X-ProxyUser-IP", "True-Client-IP",
                 "Remote-Addr", "X-Host", "X-HTTP-Host-Override", "X-Scheme", "X-URL-Scheme", "Front-End-Https", "X-Client-Cert", "X-Client-Verify", "X-Client-DN",
             ],
-            ["X-Forwarded-", "Client-Cert", "SSL-Client-", "X-SSL-"]),
+            ["X-Forwarded-", "Client-Cert", "SSL-Client-", "SSL-Cert", "X-SSL-", "X-TLS-Client-"]),
         (HeaderFamily.Client, "Cloudflare, Fastly, Fly.io, Azure Front Door and App Service, Google App Engine, Envoy, AWS load balancers",
             ["CF-Visitor"],
             ["CF-Connecting-", "CF-Pseudo-", "Fastly-Client", "Fly-Client-", "Fly-Forwarded-", "X-Azure-", "X-ARR-", "X-Appengine-", "X-Envoy-", "X-Amzn-Mtls-"]),
 
-        (HeaderFamily.Client, "WebLogic and the lookups copied from it into Java apps, Vercel, Netlify, DigitalOcean, Sucuri, Imperva",
-            ["Proxy-Client-IP", "HTTP-Client-IP", "HTTP-Forwarded", "HTTP-Forwarded-For", "X-NF-Client-Connection-IP", "DO-Connecting-IP", "X-Sucuri-ClientIP", "X-Sucuri-Country", "Incap-Client-IP"],
+        (HeaderFamily.Client, "WebLogic and the lookups copied from it into Java apps, Vercel, Netlify, DigitalOcean, Sucuri, Imperva, Alibaba Cloud, Akamai",
+            ["Proxy-Client-IP", "HTTP-Client-IP", "HTTP-Forwarded", "HTTP-Forwarded-For", "X-NF-Client-Connection-IP", "DO-Connecting-IP", "X-Sucuri-ClientIP", "X-Sucuri-Country", "Incap-Client-IP", "Ali-CDN-Real-IP", "Akamai-Client-IP", "CDN-Src-IP"],
             ["WL-Proxy-", "HTTP-X-Forwarded-", "X-Vercel-Forwarded-", "X-Vercel-Proxied-", "X-Vercel-IP-"]),
 
         (HeaderFamily.User, "Apache httpd, oauth2-proxy, Authelia, authentik, Grafana, Gitea, Kubernetes, Tailscale, Pomerium, Vouch",
             [
                 "X-User", "X-User-ID", "X-User-Name", "X-User-Email", "X-User-Groups", "X-User-Roles", "X-Username", "X-Userinfo", "X-Grafana-User",
-                "X-JWT-Assertion", "X-Endpoint-API-Userinfo", "X-Proxy-User", "Auth-User", "X-Auth-User",
+                "X-JWT-Assertion", "X-Endpoint-API-Userinfo", "X-Proxy-User", "Auth-User", "X-Auth-User", "X-Auth-Email", "Logon-User", "Eppn",
             ],
             ["Remote-", "X-Remote-", "X-Auth-Request-", "X-Authenticated-", "X-Authentik-", "X-Authelia-", "X-Webauth-", "Impersonate-", "Tailscale-", "X-Pomerium-", "X-Vouch-"]),
         (HeaderFamily.User, "SiteMinder, WebSEAL, mod_auth_openidc, Shibboleth",
             ["IV-User", "IV-User-L", "IV-Groups", "IV-Creds", "IV-Remote-Address", "OIDC-Access-Token", "OIDC-ID-Token"],
-            ["SM-User", "SM-Universal", "OIDC-Claim-", "Shib-Session-"]),
+            ["SM-User", "SM-Universal", "OIDC-Claim-", "Shib-Session-", "X-Shib-"]),
         (HeaderFamily.User, "Azure App Service, Google IAP, Cloudflare Access, AWS ALB, Kong",
             ["X-Credential-Identifier", "X-Anonymous-Consumer"],
             ["X-MS-Client-Principal", "X-MS-Token-", "X-Goog-Authenticated-", "X-Goog-IAP-", "CF-Access-", "X-Amzn-Oidc-", "X-Consumer-"]),
 
         (HeaderFamily.Rewrite, "CGI (httpoxy), nginx, lighttpd, Apache httpd, IIS, Symfony, WSGI, Next.js (CVE-2025-29927), Rails, ASP.NET, Express",
-            ["Proxy", "X-Script-Name", "X-Sendfile", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"],
+            ["Proxy", "X-Script-Name", "X-Sendfile", "X-Override-URL", "X-Proxy-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"],
             ["X-Original-", "X-Rewrite-", "X-Accel-", "X-Middleware-", "X-Invoke-"]),
     ];
 

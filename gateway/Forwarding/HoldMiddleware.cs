@@ -100,8 +100,8 @@ internal sealed class HoldMiddleware(RequestDelegate next, LogThrottle throttle,
             return Verdict.Reject(RejectReason.UpstreamFailed, "redirect, or no status an answer may have", RetryAfter);
         }
 
-        // The upstream said no or yes and then broke off before the first byte of its body: the status is known, the answer is not.
-        return error is null || context.Response.HasStarted
+        // The upstream said no or yes and then broke off: the status is known, the answer is not. A sender that does not take its answer is none of the upstream's doing.
+        return error is null || (error.Error == ForwarderError.ResponseBodyClient && context.Response.HasStarted)
             ? Verdict.Pass
             : Verdict.Reject(RejectReason.UpstreamFailed, "the answer broke off", RetryAfter);
     }

@@ -113,7 +113,7 @@ internal sealed class OutcomeRecorder(GatewayMetrics metrics, RejectJournal jour
 
     private static string PathOf(HttpContext context)
     {
-        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var target = RawTarget.Shown(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
         var end = target.IndexOf('?', StringComparison.Ordinal);
         end = Math.Min(end < 0 ? target.Length : end, LongestLoggedPath);
         return LogText.Printable(end == target.Length ? target : target[..end]);
@@ -126,7 +126,7 @@ internal sealed class OutcomeRecorder(GatewayMetrics metrics, RejectJournal jour
         var remote = context.Connection.RemoteIpAddress;
 #pragma warning restore RS0030
         var entry = new JournalEntry(
-            time.GetUtcNow(), route, reason, detail, status, delivery?.Client ?? default, request.Method, request.RawTarget, delivery?.Body.Length ?? 0, context.TraceIdentifier, delivery?.EventKeyText, observed)
+            time.GetUtcNow(), route, reason, detail, status, delivery?.Client ?? default, request.Method, RawTarget.Shown(request.RawTarget), delivery?.Body.Length ?? 0, context.TraceIdentifier, delivery?.EventKeyText, observed)
         {
             Peer = ProxiedAddress.SocketPeerOf(remote),
             Named = ClientAddress.From(remote as ProxiedAddress),

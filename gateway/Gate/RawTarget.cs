@@ -91,6 +91,21 @@ internal static class RawTarget
         return path.StartsWith(policy.Path, StringComparison.Ordinal) && IsPlain(path);
     }
 
+    /// <summary><paramref name="target"/> as operators are shown it: what stands before an @ in its authority is a name and a password (RFC 3986 §3.2.1), and left out.</summary>
+    public static string Shown(string target)
+    {
+        if (target.Length == 0 || target[0] == '/')
+        {
+            return target;
+        }
+
+        var scheme = target.IndexOf("://", StringComparison.Ordinal);
+        var begin = scheme < 0 ? 0 : scheme + "://".Length;
+        var length = target.AsSpan(begin).IndexOfAny("/?#");
+        var at = target.AsSpan(begin, length < 0 ? target.Length - begin : length).LastIndexOf('@');
+        return at < 0 ? target : string.Concat(target.AsSpan(0, begin), target.AsSpan(begin + at + 1));
+    }
+
     /// <summary>Why a request that matches no route is refused.</summary>
     public static Verdict Refuse(string method, string target) =>
         HttpMethods.IsConnect(method) ? Verdict.Reject(RejectReason.RequestMalformed, "CONNECT")

@@ -49,6 +49,7 @@ internal sealed class ConfigurationException(IReadOnlyList<ConfigProblem> proble
 internal sealed class GatewayHost : IAsyncDisposable
 {
     private readonly WebApplication _application;
+    private bool _stopped;
 
     static GatewayHost()
     {
@@ -224,13 +225,27 @@ internal sealed class GatewayHost : IAsyncDisposable
         return told;
     }
 
-    public Task WaitForShutdownAsync(CancellationToken cancellationToken = default) => _application.WaitForShutdownAsync(cancellationToken);
+    /// <summary>Until the process is asked to end, and everything has stopped.</summary>
+    public async Task WaitForShutdownAsync(CancellationToken cancellationToken = default)
+    {
+        await _application.WaitForShutdownAsync(cancellationToken);
+        _stopped = true;
+    }
 
-    public Task StopAsync(CancellationToken cancellationToken = default) => _application.StopAsync(cancellationToken);
+    public async Task StopAsync(CancellationToken cancellationToken = default)
+    {
+        _stopped = true;
+        await _application.StopAsync(cancellationToken);
+    }
 
     public async ValueTask DisposeAsync()
     {
-        await _application.StopAsync();
+        // What could not be ended once would take its time again.
+        if (!_stopped)
+        {
+            await StopAsync();
+        }
+
         await _application.DisposeAsync();
     }
 
@@ -284,7 +299,9 @@ internal sealed class GatewayHost : IAsyncDisposable
         // Longer than the 60 s for which load balancers keep an idle connection (ALB, nginx): whoever closes first must be the one that sends, or a
         // delivery meets a connection that is just closing and the sender is told 502.
         limits.KeepAliveTimeout = TimeSpan.FromSeconds(75);
-        limits.MinRequestBodyDataRate = new(bytesPerSecond: 500, gracePeriod: TimeSpan.FromSeconds(5));
+
+        // Not before the deadline that each route's bodies have: a sender that pauses is not one that holds us up, and the same on both protocols.
+        limits.MinRequestBodyDataRate = new(bytesPerSecond: 500, gracePeriod: PayloadCheck.BodyDeadline);
 
         // Of requests that match no route. The gate sets each route's own cap.
         limits.MaxRequestBodySize = 64 * 1024;

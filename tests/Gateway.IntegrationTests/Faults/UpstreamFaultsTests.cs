@@ -101,6 +101,7 @@ public sealed class UpstreamFaultsTests
         Assert.True(broken is null or IOException, $"{broken}");
         retry.AssertDuplicate();
         Assert.Single(upstream.Requests);
+        Assert.Equal([RejectReason.UpstreamFailed, RejectReason.Duplicate], gateway.Journal.Reasons());
     }
 
     [Fact]

@@ -249,6 +249,19 @@ public class Bodies : SiteTests
     }
 
     [Fact]
+    public async Task A_body_that_pauses_for_seven_seconds_is_taken()
+    {
+        await using var client = await Site.Gateway.ConnectAsync();
+        var whole = Site.Signed("it pauses").ToBytes();
+        await client.SendAsync(whole.AsMemory()[..^4]);
+        await Faults.Hook.PassAsync(TimeSpan.FromSeconds(7));
+        await client.SendAsync(whole.AsMemory()[^4..]);
+
+        Assert.Equal(200, (await client.ReadResponseAsync()).Status);
+        Assert.Equal("it pauses", Site.Upstream.Requests[^1].BodyText);
+    }
+
+    [Fact]
     public async Task A_body_slower_than_the_data_rate_is_408()
     {
         await using var site = await Site.WithOneRouteAsync(services: services =>

@@ -46,6 +46,7 @@ public class Forwarded_headers : SiteTests
         "X-SSL-Client-S-DN", "X-MS-CLIENT-PRINCIPAL", "X-MS-CLIENT-PRINCIPAL-NAME", "X-Goog-Authenticated-User-Email", "Cf-Access-Authenticated-User-Email", "Cf-Access-Jwt-Assertion", "X-Amzn-Oidc-Identity",
         "X-Amzn-Mtls-Clientcert", "Remote-Groups", "Remote-Email", "Remote-Name", "Remote_User", "X-Consumer-Username", "X-Consumer-Custom-ID", "X-Grafana-User", "Client-Cert", "Client-Cert-Chain",
         "X-Auth-Request-Groups", "X-Remote-Group", "Impersonate-User", "Tailscale-User-Login", "X-Forwarded-User", "X-Forwarded-Client-Cert",
+        "Ali-CDN-Real-IP", "Akamai-Client-IP", "CDN-Src-IP", "X-Auth-Email", "Logon-User", "LOGON_USER", "Eppn", "X-Shib-User", "SSL-Cert", "X-TLS-Client-Cert", "X-Override-URL", "X-Proxy-URL",
     ];
 
     [Theory]

@@ -34,6 +34,22 @@ public sealed class Http2_framing : SiteTests
         await Site.IsIdleAsync();
     }
 
+    [Theory]
+    [InlineData("x-a b")]
+    [InlineData("x-a:b")]
+    [InlineData("x-a\"b")]
+    [InlineData("x-a/b")]
+    [InlineData("x-(a)")]
+    public async Task A_name_that_is_no_name_is_refused(string name)
+    {
+        var seen = Site.Seen;
+        await using var client = await RawHttp2Client.ConnectAsync(Site.Gateway.EndPoint);
+
+        Assert.Contains((await client.ExchangeAsync(RawHttp2Client.Post("/hook", ("x-signature", Site.Sign("{}"u8)), (name, "1")), "{}"u8.ToArray())).Status, new[] { 0, 400 });
+        Assert.Equal(seen, Site.Seen);
+        await Site.IsIdleAsync();
+    }
+
     [Fact]
     public async Task The_same_request_without_them_passes()
     {

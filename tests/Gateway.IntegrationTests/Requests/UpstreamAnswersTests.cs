@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Logging;
 using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Requests;
@@ -176,5 +177,34 @@ public class Answers_of_the_app : SiteTests
         Assert.DoesNotContain("ended abnormally", Site.Gateway.Logs.Everything, StringComparison.Ordinal);
     }
 
-    private protected override Task<Site> StartAsync() => Site.WithOneRouteAsync();
+    [Theory]
+    [InlineData("Content-Length: 5\r\n\r\n", "HEAD")]
+    [InlineData("Content-Length: 5\r\n\r\nhello", "POST")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "POST")]
+    public async Task A_205_has_no_content_whatever_the_app_says(string rest, string method)
+    {
+        Site.Upstream.RespondNext(UpstreamAnswer.Raw("HTTP/1.1 205 Reset Content\r\n" + rest));
+        await using var client = await Site.Gateway.ConnectAsync();
+        await client.SendAsync($"{method} /hook HTTP/1.1\r\nHost: localhost\r\nX-Signature: {Site.Sign("205"u8)}\r\nContent-Length: 3\r\n\r\n205");
+
+        var answer = await client.ReadResponseAsync(isHead: method == "HEAD");
+
+        Assert.Equal((205, "0"), (answer.Status, answer.Headers["Content-Length"]));
+        Assert.Equal(200, (await client.ExchangeAsync(Site.Signed("and the next"))).Status);
+        Assert.DoesNotContain(Site.Gateway.Logs.Entries, static line => line.Level >= LogLevel.Error);
+    }
+
+    [Fact]
+    public async Task A_reason_phrase_with_control_characters_is_not_passed_on()
+    {
+        Site.Upstream.RespondNext(UpstreamAnswer.Raw("HTTP/1.1 200 Fine\u0007\u001b[31m\r\nContent-Length: 0\r\n\r\n"), UpstreamAnswer.Raw("HTTP/1.1 200 Fine by me\r\nContent-Length: 0\r\n\r\n"));
+
+        var odd = await Site.SendAsync(Site.Signed("odd"));
+        var plain = await Site.SendAsync(Site.Signed("plain"));
+
+        Assert.StartsWith("HTTP/1.1 200 OK\r\n", Encoding.Latin1.GetString(odd.Head), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 200 Fine by me\r\n", Encoding.Latin1.GetString(plain.Head), StringComparison.Ordinal);
+    }
+
+    private protected override Task<Site> StartAsync() => Site.WithOneRouteAsync(""" "methods": ["POST", "HEAD"] """);
 }

@@ -103,7 +103,7 @@ public sealed class SurroundingsTests : IDisposable
                 await using var tls = new SslStream(socket.GetStream(), false, (_, certificate, _, _) =>
                 {
                     served = ((X509Certificate2)certificate!).NotAfter.ToUniversalTime();
-                    return true;
+                    return served > Now.UtcDateTime;
                 });
                 await tls.AuthenticateAsClientAsync("localhost");
                 if (served == Now.AddDays(days).UtcDateTime)

@@ -90,5 +90,19 @@ public sealed class RawTargetTests
         Assert.Equal((reason, detail), (verdict.Reason.ToString(), verdict.Detail));
     }
 
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("*", "*")]
+    [InlineData("/a@b", "/a@b")]
+    [InlineData("/a?http://u:p@h/", "/a?http://u:p@h/")]
+    [InlineData("http://h/a@b?c@d", "http://h/a@b?c@d")]
+    [InlineData("http://u:p@h/a", "http://h/a")]
+    [InlineData("HTTPS://u:p@h", "HTTPS://h")]
+    [InlineData("http://u@v:p@h?x@y", "http://h?x@y")]
+    [InlineData("u:p@h:443", "h:443")]
+    [InlineData("http://@h/", "http://h/")]
+    [InlineData("http://u:p@", "http://")]
+    public void A_name_and_a_password_in_a_target_are_not_shown(string target, string shown) => Assert.Equal(shown, RawTarget.Shown(target));
+
     private static string Word(Verdict verdict) => verdict.Passed ? "Pass" : verdict.Reason.ToString();
 }
