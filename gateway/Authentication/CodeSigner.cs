@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Authentication;
 
@@ -87,7 +88,7 @@ internal static class CodeSigner
                     using (var rsa = RSA.Create())
                     {
                         rsa.ImportFromPem(pem);
-                        return rsa.SignData(message, spec.Algorithm == "sha512" ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+                        return rsa.SignData(message, spec.Algorithm == MacAlgorithm.Sha512 ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
                     }
             }
         }
@@ -166,7 +167,7 @@ internal static class CodeSigner
         return text + "." + Url(HMACSHA256.HashData(key, Encoding.ASCII.GetBytes(text)));
     }
 
-    private static string Spell(string? encoding, byte[] hash) => encoding switch { "base64" => Convert.ToBase64String(hash), "base64url" => Url(hash), _ => Hex(hash) };
+    private static string Spell(MacEncoding? encoding, byte[] hash) => encoding switch { MacEncoding.Base64 => Convert.ToBase64String(hash), MacEncoding.Base64Url => Url(hash), _ => Hex(hash) };
 
     private static string Url(ReadOnlySpan<byte> bytes) => Convert.ToBase64String(bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_');
 

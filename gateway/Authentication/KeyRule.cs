@@ -4,20 +4,6 @@ using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Authentication;
 
-internal enum KeyEncoding
-{
-    Utf8,
-    Base64,
-    Hex,
-}
-
-internal enum KeyDerivation
-{
-    None,
-    Sha1,
-    Sha256Hex,
-}
-
 /// <summary>How a secret's text becomes key bytes: take <see cref="Strip"/> off the front if it is there, decode, derive.</summary>
 internal sealed record KeyRule(byte[] Strip, KeyEncoding Encoding, KeyDerivation Derive)
 {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Authentication;
 
@@ -59,8 +60,8 @@ internal static class RequestSigner
 
         var time = spec.Timestamp?.Unit switch
         {
-            "ms" => now.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture),
-            "iso" => now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture),
+            TimeUnit.Milliseconds => now.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture),
+            TimeUnit.Iso => now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture),
             _ => now.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
         };
         if (spec.Timestamp?.From is { } from && from.StartsWith("header:", StringComparison.Ordinal))
@@ -129,16 +130,16 @@ internal static class RequestSigner
 
         var key = spec?.Encoding switch
         {
-            "base64" => Convert.FromBase64String(text.PadRight((text.Length + 3) / 4 * 4, '=')),
-            "hex" => Convert.FromHexString(text),
+            KeyEncoding.Base64 => Convert.FromBase64String(text.PadRight((text.Length + 3) / 4 * 4, '=')),
+            KeyEncoding.Hex => Convert.FromHexString(text),
             _ => Encoding.UTF8.GetBytes(text),
         };
         return spec?.Derive switch
         {
 #pragma warning disable CA5350 // What the scheme says.
-            "sha1" => SHA1.HashData(key),
+            KeyDerivation.Sha1 => SHA1.HashData(key),
 #pragma warning restore CA5350
-            "sha256hex" => Encoding.UTF8.GetBytes(Convert.ToHexStringLower(SHA256.HashData(key))),
+            KeyDerivation.Sha256Hex => Encoding.UTF8.GetBytes(Convert.ToHexStringLower(SHA256.HashData(key))),
             _ => key,
         };
     }
@@ -167,25 +168,25 @@ internal static class RequestSigner
         return message.ToArray();
     }
 
-    private static string Spell(string? encoding, byte[] mac) => encoding switch
+    private static string Spell(MacEncoding? encoding, byte[] mac) => encoding switch
     {
-        "base64" => Convert.ToBase64String(mac),
-        "base64url" => Convert.ToBase64String(mac).TrimEnd('=').Replace('+', '-').Replace('/', '_'),
+        MacEncoding.Base64 => Convert.ToBase64String(mac),
+        MacEncoding.Base64Url => Convert.ToBase64String(mac).TrimEnd('=').Replace('+', '-').Replace('/', '_'),
         _ => Convert.ToHexStringLower(mac),
     };
 
 #pragma warning disable CA5350 // What the scheme says.
-    private static byte[] Hmac(string? algorithm, byte[] key, byte[] message) => algorithm switch
+    private static byte[] Hmac(MacAlgorithm? algorithm, byte[] key, byte[] message) => algorithm switch
     {
-        "sha1" => HMACSHA1.HashData(key, message),
-        "sha512" => HMACSHA512.HashData(key, message),
+        MacAlgorithm.Sha1 => HMACSHA1.HashData(key, message),
+        MacAlgorithm.Sha512 => HMACSHA512.HashData(key, message),
         _ => HMACSHA256.HashData(key, message),
     };
 
-    private static byte[] Digest(string? algorithm, byte[] message) => algorithm switch
+    private static byte[] Digest(MacAlgorithm? algorithm, byte[] message) => algorithm switch
     {
-        "sha1" => SHA1.HashData(message),
-        "sha512" => SHA512.HashData(message),
+        MacAlgorithm.Sha1 => SHA1.HashData(message),
+        MacAlgorithm.Sha512 => SHA512.HashData(message),
         _ => SHA256.HashData(message),
     };
 #pragma warning restore CA5350

@@ -16,7 +16,7 @@ internal static class SchemeCompiler
 {
     private const string DefaultKind = "hmac";
 
-    private static readonly string[] Kinds = ["hmac", "digest", "token", "basic", "bearer", .. CodeVerifiers.Facts.Keys.Order(StringComparer.Ordinal)];
+    private static readonly string[] Kinds = [.. KnownNames.SchemeKinds, .. CodeVerifiers.Facts.Keys.Order(StringComparer.Ordinal)];
 
     /// <summary>The faults of a scheme on its own, for when the secrets are not at hand.</summary>
     public static IReadOnlyList<ConfigProblem> Validate(SchemeSpec spec, SchemeContext context, string path)
@@ -244,12 +244,6 @@ internal sealed record SignaturePlan(
 /// <summary>Reads one scheme field by field, so that each fault is reported and none hides another.</summary>
 internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, string path)
 {
-    private static readonly string[] Algorithms = ["sha1", "sha256", "sha512"];
-    private static readonly string[] Encodings = ["hex", "base64", "base64url"];
-    private static readonly string[] KeyEncodings = ["utf8", "base64", "hex"];
-    private static readonly string[] Derivations = ["none", "sha1", "sha256hex"];
-    private static readonly string[] Units = ["s", "ms", "iso"];
-
     private readonly List<ConfigProblem> _problems = [];
 
     public IReadOnlyList<ConfigProblem> Problems => _problems;
@@ -309,13 +303,13 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
         }
 
         var headers = ReadHeaders(out var numbered);
-        var (algorithm, macLength) = Choose("algorithm", spec.Algorithm, Algorithms, 1) switch
+        var (algorithm, macLength) = spec.Algorithm switch
         {
-            0 => (HashAlgorithmName.SHA1, 20),
-            2 => (HashAlgorithmName.SHA512, 64),
+            MacAlgorithm.Sha1 => (HashAlgorithmName.SHA1, 20),
+            MacAlgorithm.Sha512 => (HashAlgorithmName.SHA512, 64),
             _ => (HashAlgorithmName.SHA256, 32),
         };
-        var encoding = (MacEncoding)Choose("encoding", spec.Encoding, Encodings, 0);
+        var encoding = spec.Encoding ?? MacEncoding.Hex;
         var template = SigningTemplate.Compile(spec.Signed ?? "{body}", _problems, path + ".signed");
         var time = ReadTime(template, out var timeEntry);
         var entries = ReadEntries(timeEntry);
@@ -379,7 +373,7 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
             Fault("signed", "{secret} in what a public key checks", "remove it; both sides of this scheme know the key");
         }
 
-        if (spec.Key?.Derive is not (null or "none"))
+        if (spec.Key?.Derive is not (null or KeyDerivation.None))
         {
             Fault("key.derive", $"means nothing with the kind {kind}", "remove it");
         }
@@ -553,7 +547,7 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
             return null;
         }
 
-        var unit = (TimeUnit)Choose("timestamp.unit", written.Unit, Units, 0);
+        var unit = written.Unit ?? TimeUnit.Seconds;
         if (written.ToleranceSeconds is < 0)
         {
             Fault("timestamp.toleranceSeconds", "negative", "write seconds, e.g. 300; 0 = no age check");
@@ -640,29 +634,13 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
 
     private KeyRule ReadKey() => new(
         Encoding.UTF8.GetBytes(spec.Key?.Strip ?? ""),
-        (KeyEncoding)Choose("key.encoding", spec.Key?.Encoding, KeyEncodings, 0),
-        (KeyDerivation)Choose("key.derive", spec.Key?.Derive, Derivations, 0));
+        spec.Key?.Encoding ?? KeyEncoding.Utf8,
+        spec.Key?.Derive ?? KeyDerivation.None);
 
     private static (string Kind, string Name) Place(string? text)
     {
         var colon = text?.IndexOf(':', StringComparison.Ordinal) ?? -1;
         return colon < 0 ? ("", "") : (text![..colon], text[(colon + 1)..]);
-    }
-
-    private int Choose(string field, string? word, string[] known, int otherwise)
-    {
-        if (word is null)
-        {
-            return otherwise;
-        }
-
-        var index = Array.IndexOf(known, word);
-        if (index < 0)
-        {
-            Fault(field, $"unknown value \"{word}\"", NearestName.Hint(word, known) ?? $"known are {string.Join(", ", known)}");
-        }
-
-        return index < 0 ? otherwise : index;
     }
 
     private bool Faulty(string field) => _problems.Exists(problem => !problem.IsWarning && problem.Path.StartsWith($"{path}.{field}", StringComparison.Ordinal));

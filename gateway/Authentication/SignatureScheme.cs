@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Authentication.Verifiers;
+using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;

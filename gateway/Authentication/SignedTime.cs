@@ -1,11 +1,6 @@
-namespace WebhookEdge.Authentication;
+using WebhookEdge.Configuration;
 
-internal enum TimeUnit
-{
-    Seconds,
-    Milliseconds,
-    Iso,
-}
+namespace WebhookEdge.Authentication;
 
 /// <summary>
 /// Strict readers of signing times. A lenient one would let the border between timestamp and body be moved under the same signature

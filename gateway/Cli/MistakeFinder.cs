@@ -122,17 +122,17 @@ internal sealed class MistakeFinder
     private string ExplainTime(SchemeSpec scheme)
     {
         var text = TimeText(scheme);
-        if (scheme.Timestamp is { Unit: null or "s" } && text is { Length: >= 12 and <= 14 })
+        if (scheme.Timestamp is { Unit: null or TimeUnit.Seconds } && text is { Length: >= 12 and <= 14 })
         {
             return "the time is in milliseconds and the scheme says seconds: \"timestamp\": { \"unit\": \"ms\" }; signature and secret are right";
         }
 
-        if (scheme.Timestamp is { Unit: "ms" } && text is { Length: 9 or 10 })
+        if (scheme.Timestamp is { Unit: TimeUnit.Milliseconds } && text is { Length: 9 or 10 })
         {
             return "the time is in seconds and the scheme says milliseconds: \"timestamp\": { \"unit\": \"s\" }; signature and secret are right";
         }
 
-        if (scheme.Timestamp?.Unit is null or "s" && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds < 253_402_300_800)
+        if (scheme.Timestamp?.Unit is null or TimeUnit.Seconds && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds < 253_402_300_800)
         {
             var age = _now - DateTimeOffset.FromUnixTimeSeconds(seconds);
             return $"signature and secret are right, the time is not: signed {Math.Abs(age.TotalSeconds):N0} s {(age > TimeSpan.Zero ? "before" : "after")} the moment it is judged at. For a recorded request say when it came: --at {seconds}. Otherwise look at the clocks of sender and gateway, and at what held the request up";
@@ -230,25 +230,26 @@ internal sealed class MistakeFinder
             yield break;
         }
 
-        foreach (var encoding in Words.Encodings.Where(e => e != (scheme.Encoding ?? "hex")))
+        foreach (var encoding in Enum.GetValues<MacEncoding>().Where(e => e != (scheme.Encoding ?? MacEncoding.Hex)))
         {
-            yield return from.With($"the signature is {encoding}, the scheme says {scheme.Encoding ?? "hex"}") with { Scheme = scheme with { Encoding = encoding } };
+            yield return from.With($"the signature is {WrittenWord.Of(encoding)}, the scheme says {WrittenWord.Of(scheme.Encoding ?? MacEncoding.Hex)}") with { Scheme = scheme with { Encoding = encoding } };
         }
 
-        foreach (var algorithm in Words.Algorithms.Where(a => a != (scheme.Algorithm ?? "sha256")))
+        foreach (var algorithm in Enum.GetValues<MacAlgorithm>().Where(a => a != (scheme.Algorithm ?? MacAlgorithm.Sha256)))
         {
-            yield return from.With($"it is signed with {algorithm}, the scheme says {scheme.Algorithm ?? "sha256"}") with { Scheme = scheme with { Algorithm = algorithm } };
+            yield return from.With($"it is signed with {WrittenWord.Of(algorithm)}, the scheme says {WrittenWord.Of(scheme.Algorithm ?? MacAlgorithm.Sha256)}") with { Scheme = scheme with { Algorithm = algorithm } };
         }
 
         var key = scheme.Key ?? new();
-        foreach (var encoding in Words.KeyEncodings.Where(e => e != (key.Encoding ?? "utf8")))
+        foreach (var encoding in Enum.GetValues<KeyEncoding>().Where(e => e != (key.Encoding ?? KeyEncoding.Utf8)))
         {
-            yield return from.With($"the secret's text stands for its {encoding} value: \"key\": {{ \"encoding\": \"{encoding}\" }}") with { Scheme = scheme with { Key = key with { Encoding = encoding } } };
+            var word = WrittenWord.Of(encoding);
+            yield return from.With($"the secret's text stands for its {word} value: \"key\": {{ \"encoding\": \"{word}\" }}") with { Scheme = scheme with { Key = key with { Encoding = encoding } } };
         }
 
         if (key.Strip is null && from.Secret.AsSpan().StartsWith("whsec_"u8))
         {
-            yield return from.With("what stands after whsec_ is the key, in base64: \"key\": { \"strip\": \"whsec_\", \"encoding\": \"base64\" }") with { Scheme = scheme with { Key = new() { Strip = "whsec_", Encoding = "base64" } } };
+            yield return from.With("what stands after whsec_ is the key, in base64: \"key\": { \"strip\": \"whsec_\", \"encoding\": \"base64\" }") with { Scheme = scheme with { Key = new() { Strip = "whsec_", Encoding = KeyEncoding.Base64 } } };
         }
 
         if (key.Strip is not null)
@@ -270,9 +271,9 @@ internal sealed class MistakeFinder
 
         if (scheme.Timestamp is { Unit: var unit })
         {
-            foreach (var other in Words.TimestampUnits.Where(u => u != (unit ?? "s")))
+            foreach (var other in Enum.GetValues<TimeUnit>().Where(u => u != (unit ?? TimeUnit.Seconds)))
             {
-                yield return from.With($"the time is written in {other}, the scheme says {unit ?? "s"}") with { Scheme = scheme with { Timestamp = scheme.Timestamp with { Unit = other } } };
+                yield return from.With($"the time is written in {WrittenWord.Of(other)}, the scheme says {WrittenWord.Of(unit ?? TimeUnit.Seconds)}") with { Scheme = scheme with { Timestamp = scheme.Timestamp with { Unit = other } } };
             }
         }
     }

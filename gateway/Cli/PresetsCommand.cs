@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Spectre.Console;
 using WebhookEdge.Configuration;
 using WebhookEdge.Handshakes;
+using WebhookEdge.Primitives;
 using WebhookEdge.Providers;
 using WebhookEdge.Routes;
 
@@ -140,8 +141,8 @@ internal static class PresetsCommand
 
     private static string Proof(SchemeSpec scheme) => (scheme.Kind ?? "hmac") switch
     {
-        "hmac" => $"HMAC-{(scheme.Algorithm ?? "sha256").ToUpperInvariant()} {scheme.Encoding ?? "hex"}",
-        "digest" => $"{(scheme.Algorithm ?? "sha256").ToUpperInvariant()} with secret, {scheme.Encoding ?? "hex"}",
+        "hmac" => $"HMAC-{WrittenWord.Of(scheme.Algorithm ?? MacAlgorithm.Sha256).ToUpperInvariant()} {WrittenWord.Of(scheme.Encoding ?? MacEncoding.Hex)}",
+        "digest" => $"{WrittenWord.Of(scheme.Algorithm ?? MacAlgorithm.Sha256).ToUpperInvariant()} with secret, {WrittenWord.Of(scheme.Encoding ?? MacEncoding.Hex)}",
         var kind => kind,
     };
 

@@ -51,7 +51,7 @@ internal sealed record EdgeSpec
 internal sealed record ClientAddressSpec
 {
     [Description("connection (default), forwardedFor (right to left over trusted proxies) or proxyProtocol (v1 or v2, required of trusted proxies, not read from others).")]
-    public string? From { get; init; }
+    public AddressSource? From { get; init; }
 
     [Description("Addresses or CIDRs of the proxies in front of the gateway; nobody else is believed.")]
     public IReadOnlyList<string>? TrustedProxies { get; init; }
@@ -62,7 +62,7 @@ internal sealed record AwsRangesSpec
     [Description("https URL or file:/path; default https://ip-ranges.amazonaws.com/ip-ranges.json.")]
     public string? Url { get; init; }
 
-    [Description("How often to look for a newer list; default 1h.")]
+    [Description("How often to look for a newer list; default 1h."), Between("1s", "30d")]
     public Duration? Refresh { get; init; }
 
     [Description("Age at which the list is reported as stale; default 7d.")]
@@ -77,10 +77,10 @@ internal sealed record LimitsSpec
     [Description("Memory for bodies in flight, all routes together; default 256MiB. Beyond it: 503 + Retry-After.")]
     public ByteSize? BufferedBodies { get; init; }
 
-    [Description("Requests in flight, all routes together; default 4096. Beyond it: 503 + Retry-After.")]
+    [Description("Requests in flight, all routes together; default 4096. Beyond it: 503 + Retry-After."), Between(1, 1_000_000)]
     public int? ConcurrentRequests { get; init; }
 
-    [Description("Delivered events this process remembers at most, about 100 bytes each; default 1000000. The oldest are forgotten beyond it, with a warning, a metric and a number on the page.")]
+    [Description("Delivered events this process remembers at most, about 100 bytes each; default 1000000. The oldest are forgotten beyond it, with a warning, a metric and a number on the page."), Between(10_000, 100_000_000)]
     public int? RememberedEvents { get; init; }
 }
 
@@ -114,7 +114,7 @@ internal sealed record JsonListSpec
     [Description("JSON pointer (RFC 6901) to an array of addresses or CIDRs; * in a segment stands for every element.")]
     public string? Pointer { get; init; }
 
-    [Description("How often to look for a newer list; default 6h.")]
+    [Description("How often to look for a newer list; default 6h."), Between("1s", "30d")]
     public Duration? Refresh { get; init; }
 }
 
@@ -125,13 +125,13 @@ internal sealed record SchemeSpec
     public string? Kind { get; init; }
 
     [Description("sha1, sha256 (default) or sha512.")]
-    public string? Algorithm { get; init; }
+    public MacAlgorithm? Algorithm { get; init; }
 
     [Description("The header, or the headers of which any may match, that carry the signature or the token.")]
     public OneOrMany? Header { get; init; }
 
     [Description("hex (default), base64 or base64url.")]
-    public string? Encoding { get; init; }
+    public MacEncoding? Encoding { get; init; }
 
     [Description("Literal text that must stand before the signature, e.g. sha256=.")]
     public string? Prefix { get; init; }
@@ -209,9 +209,9 @@ internal sealed record TimestampSpec
     public string? From { get; init; }
 
     [Description("s (default), ms or iso.")]
-    public string? Unit { get; init; }
+    public TimeUnit? Unit { get; init; }
 
-    [Description("Largest distance from now in seconds, past and future alike; default 300; 0 = no age check.")]
+    [Description("Largest distance from now in seconds, past and future alike; default 300; 0 = no age check."), Between(0, 86_400)]
     public int? ToleranceSeconds { get; init; }
 }
 
@@ -221,10 +221,10 @@ internal sealed record KeySpec
     public string? Strip { get; init; }
 
     [Description("utf8 (default), base64 or hex.")]
-    public string? Encoding { get; init; }
+    public KeyEncoding? Encoding { get; init; }
 
     [Description("none (default), sha1 (the digest is the key) or sha256hex (its hex text is the key).")]
-    public string? Derive { get; init; }
+    public KeyDerivation? Derive { get; init; }
 }
 
 internal sealed record RouteSpec
@@ -271,11 +271,11 @@ internal sealed record RouteSpec
     [Description("Content codings of bodies that are let through as they are, e.g. [\"gzip\"]; signatures are checked over the encoded bytes. Absent = an encoded body is refused.")]
     public IReadOnlyList<string>? Encodings { get; init; }
 
-    [Description("From the last body byte to the answer; default 8.5s, or 85 % of the time the provider waits where that is less.")]
+    [Description("From the last body byte to the answer; default 8.5s, or 85 % of the time the provider waits where that is less."), Between("100ms", "5m")]
     public Duration? Timeout { get; init; }
 
     [Description("enforce (default) or observe: records what would be refused, forwards it.")]
-    public string? Mode { get; init; }
+    public CheckMode? Mode { get; init; }
 
     [Description("YARP transforms, as YARP documents them.")]
     public IReadOnlyList<IReadOnlyDictionary<string, string>>? Transforms { get; init; }
@@ -302,7 +302,7 @@ internal sealed record VerifySpec
     public IReadOnlyList<string>? Secrets { get; init; }
 
     [Description("enforce (default) or observe.")]
-    public string? Mode { get; init; }
+    public CheckMode? Mode { get; init; }
 }
 
 internal sealed record FreshnessSpec
@@ -310,7 +310,7 @@ internal sealed record FreshnessSpec
     [Description("json:/pointer to an ISO 8601 time or a Unix time in the body.")]
     public string? At { get; init; }
 
-    [Description("Largest age.")]
+    [Description("Largest age."), Between("1s", "365d")]
     public Duration? Within { get; init; }
 }
 
@@ -323,17 +323,17 @@ internal sealed record RateLimitSpec
     public BudgetSpec? Address { get; init; }
 
     [Description("enforce (default) or observe.")]
-    public string? Mode { get; init; }
+    public CheckMode? Mode { get; init; }
 }
 
 internal sealed record BudgetSpec
 {
-    [Description("Requests per window.")]
+    [Description("Requests per window."), Between(1, 1_000_000)]
     public int? Permits { get; init; }
 
-    [Description("Length of the window, e.g. 1s or 1m.")]
+    [Description("Length of the window, e.g. 1s or 1m."), Between("10ms", "1d")]
     public Duration? Window { get; init; }
 
-    [Description("How many wait for the next window instead of being refused; route budget only, default 0.")]
+    [Description("How many wait for the next window instead of being refused; route budget only, default 0."), Between(0, 100_000)]
     public int? Queue { get; init; }
 }

@@ -18,22 +18,6 @@ internal static class RoutesSchema
     private const string SizePattern = "^[0-9]+(B|KiB|MiB|GiB)$";
     private const string SecretPattern = "^(env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:.+)$";
 
-    private static readonly Dictionary<(Type Owner, string Property), IReadOnlyList<string>> WordLists = new()
-    {
-        [(typeof(ClientAddressSpec), nameof(ClientAddressSpec.From))] = Words.AddressSources,
-        [(typeof(SchemeSpec), nameof(SchemeSpec.Algorithm))] = Words.Algorithms,
-        [(typeof(SchemeSpec), nameof(SchemeSpec.Encoding))] = Words.Encodings,
-        [(typeof(TimestampSpec), nameof(TimestampSpec.Unit))] = Words.TimestampUnits,
-        [(typeof(KeySpec), nameof(KeySpec.Encoding))] = Words.KeyEncodings,
-        [(typeof(KeySpec), nameof(KeySpec.Derive))] = Words.KeyDerivations,
-        [(typeof(ReplayOptions), nameof(ReplayOptions.OnStoreError))] = Words.StoreErrors,
-        [(typeof(RouteSpec), nameof(RouteSpec.Mode))] = Words.Modes,
-        [(typeof(VerifySpec), nameof(VerifySpec.Mode))] = Words.Modes,
-        [(typeof(AllowOptions), nameof(AllowOptions.Mode))] = Words.Modes,
-        [(typeof(ReplayOptions), nameof(ReplayOptions.Mode))] = Words.Modes,
-        [(typeof(RateLimitSpec), nameof(RateLimitSpec.Mode))] = Words.Modes,
-    };
-
     private static readonly JsonSerializerOptions Written = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, NewLine = "\n" };
 
     /// <summary>The text of config/routes.schema.json.</summary>
@@ -59,11 +43,7 @@ internal static class RoutesSchema
             return schema;
         }
 
-        if (WordLists.TryGetValue((property.DeclaringType, member.Name), out var words))
-        {
-            schema = new JsonObject { ["type"] = "string", ["enum"] = Array(words) };
-        }
-        else if (member.Name == nameof(RouteSpec.Secrets))
+        if (member.Name == nameof(RouteSpec.Secrets))
         {
             schema = new JsonObject { ["type"] = "array", ["items"] = Pattern(SecretPattern), ["minItems"] = 1 };
         }
@@ -75,19 +55,18 @@ internal static class RoutesSchema
         {
             schema = new JsonObject { ["type"] = "object", ["additionalProperties"] = new JsonObject { ["type"] = "object" } };
         }
-
         else if (property.DeclaringType == typeof(SchemeSpec) && member.Name == nameof(SchemeSpec.Kind))
         {
             // Open, since code verifiers have names of their own; editors still offer these.
-            schema = new JsonObject { ["type"] = "string", ["examples"] = Array(Words.Kinds) };
+            schema = new JsonObject { ["type"] = "string", ["examples"] = Array(KnownNames.SchemeKinds) };
         }
         else if (member.Name is nameof(RouteSpec.Methods) or nameof(RouteSpec.Encodings))
         {
-            var known = member.Name == nameof(RouteSpec.Methods) ? Words.Methods : Words.ContentCodings;
+            var known = member.Name == nameof(RouteSpec.Methods) ? KnownNames.Methods : KnownNames.ContentCodings;
             schema = new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["enum"] = Array(known) }, ["minItems"] = 1 };
         }
 
-        SchemaRules.OfProperty(property.DeclaringType, member.Name, schema);
+        SchemaRules.OfProperty(property.DeclaringType, member, schema);
         if (schema is JsonObject written && member.GetCustomAttribute<DescriptionAttribute>() is { } description)
         {
             written.Insert(0, "description", description.Description);
@@ -106,6 +85,11 @@ internal static class RoutesSchema
         if (type == typeof(ByteSize))
         {
             return Pattern(SizePattern);
+        }
+
+        if (type.IsEnum)
+        {
+            return new JsonObject { ["type"] = "string", ["enum"] = Array(WrittenWord.All(type)) };
         }
 
         if (type == typeof(int))

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json.Nodes;
 
 namespace WebhookEdge.Configuration;
@@ -26,15 +27,6 @@ internal static class SchemaRules
         [typeof(RouteSpec)] = ("oneOf", ["cluster", "upstream"]),
         [typeof(AddressSetSpec)] = ("oneOf", ["cidrs", "aws", "json"]),
         [typeof(RateLimitSpec)] = ("anyOf", ["route", "address"]),
-    };
-
-    private static readonly Dictionary<(Type Owner, string Property), (int Least, int Most)> s_ranges = new()
-    {
-        [(typeof(LimitsSpec), nameof(LimitsSpec.ConcurrentRequests))] = (1, 1_000_000),
-        [(typeof(LimitsSpec), nameof(LimitsSpec.RememberedEvents))] = (10_000, 100_000_000),
-        [(typeof(BudgetSpec), nameof(BudgetSpec.Permits))] = (1, 1_000_000),
-        [(typeof(BudgetSpec), nameof(BudgetSpec.Queue))] = (0, 100_000),
-        [(typeof(TimestampSpec), nameof(TimestampSpec.ToleranceSeconds))] = (0, 86_400),
     };
 
     private static readonly Dictionary<(Type Owner, string Property), string> s_patterns = new()
@@ -75,16 +67,17 @@ internal static class SchemaRules
     }
 
     /// <summary>Adds what is true of the value of one key.</summary>
-    public static void OfProperty(Type owner, string property, JsonNode schema)
+    public static void OfProperty(Type owner, MemberInfo member, JsonNode schema)
     {
+        var property = member.Name;
         if (schema is not JsonObject written)
         {
             return;
         }
 
-        if (s_ranges.TryGetValue((owner, property), out var range))
+        if (member.GetCustomAttribute<BetweenAttribute>() is { Least: { } least, Most: { } most })
         {
-            (written["minimum"], written["maximum"]) = (range.Least, range.Most);
+            (written["minimum"], written["maximum"]) = (least, most);
         }
 
         if (s_patterns.TryGetValue((owner, property), out var pattern))

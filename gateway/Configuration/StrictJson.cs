@@ -27,12 +27,13 @@ internal static class StrictJson
     public static T? Read<T>(ReadOnlySpan<byte> utf8, List<ConfigProblem> problems, out JsonTree? tree)
         where T : class
     {
-        var read = ReadPastUnknownKeys<T>(utf8, problems, out tree, out var holders);
-        return holders.Count == 0 ? read : null;
+        var before = problems.Count;
+        var read = ReadPastUnknownKeys<T>(utf8, problems, out tree, out _);
+        return problems.Count == before ? read : null;
     }
 
     /// <summary>
-    /// As <see cref="Read"/>, but what was read is also given when unknown keys are the only fault, for looking further; they are in
+    /// As <see cref="Read"/>, but what was read is also given when unknown keys and words and values out of range are the only faults, for looking further; they are in
     /// <paramref name="problems"/> as errors, so it is not a file to act on.
     /// </summary>
     /// <param name="holders">Paths of the objects that have unknown keys. What such an object seems to lack may be there under the misspelt key.</param>
@@ -64,14 +65,14 @@ internal static class StrictJson
         var walk = new Walk(tree, problems);
         walk.Value("", tree.Root, typeof(T));
         holders = walk.Holders;
-        if (walk.Found > walk.Unknown)
+        if (walk.Found > walk.Passable)
         {
             return null;
         }
 
         try
         {
-            return JsonSerializer.Deserialize<T>(bytes, walk.Unknown > 0 ? PassOver : Options);
+            return JsonSerializer.Deserialize<T>(bytes, walk.Passable > 0 ? PassOver : Options);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
         {
@@ -101,7 +102,8 @@ internal static class StrictJson
     {
         public int Found { get; private set; }
 
-        public int Unknown { get; private set; }
+        /// <summary>Of those: unknown keys and words, and values out of range. What the file says otherwise can be looked at all the same.</summary>
+        public int Passable { get; private set; }
 
         public HashSet<string> Holders { get; } = new(StringComparer.Ordinal);
 
@@ -167,13 +169,18 @@ internal static class StrictJson
                 var property = info.Properties.FirstOrDefault(p => p.Name == member.Key);
                 if (property is null)
                 {
-                    Unknown++;
+                    Passable++;
                     Holders.Add(path);
                     Add(place, member.Start, "unknown key", NearestName.Hint(member.Key, [.. info.Properties.Select(p => p.Name)]));
                 }
                 else
                 {
+                    var found = Found;
                     Value(place, member.Value, property.PropertyType);
+                    if (Found == found && property.AttributeProvider?.GetCustomAttributes(typeof(BetweenAttribute), inherit: false) is [BetweenAttribute between])
+                    {
+                        Range(place, member.Value, property.PropertyType, between);
+                    }
                 }
             }
 
@@ -229,6 +236,18 @@ internal static class StrictJson
                 return;
             }
 
+            if (type.IsEnum)
+            {
+                var (word, known) = (JsonSerializer.Deserialize<string>(tree.Bytes(node))!, WrittenWord.All(type));
+                if (!known.Contains(word))
+                {
+                    Passable++;
+                    Add(path, node.Start, $"unknown word {Quoted.Name(word)}", NearestName.Hint(word, known));
+                }
+
+                return;
+            }
+
             try
             {
                 _ = JsonSerializer.Deserialize(tree.Bytes(node), type, Options);
@@ -241,6 +260,15 @@ internal static class StrictJson
             catch (JsonException)
             {
                 Add(path, node.Start, $"not {Name(type)}");
+            }
+        }
+
+        private void Range(string path, JsonTree.Node node, Type type, BetweenAttribute between)
+        {
+            if (between.FaultOf(JsonSerializer.Deserialize(tree.Bytes(node), type, Options)) is { } fault)
+            {
+                Passable++;
+                Add(path, node.Start, fault.Message, fault.Hint);
             }
         }
 
@@ -313,7 +341,7 @@ internal static class StrictJson
             type = Nullable.GetUnderlyingType(type) ?? type;
             return node.Kind switch
             {
-                JsonTokenType.String => type == typeof(string) || type == typeof(Duration) || type == typeof(ByteSize) || type.IsDefined(typeof(TwoFormsAttribute)),
+                JsonTokenType.String => type == typeof(string) || type.IsEnum || type == typeof(Duration) || type == typeof(ByteSize) || type.IsDefined(typeof(TwoFormsAttribute)),
                 JsonTokenType.Number => type == typeof(int),
                 JsonTokenType.True or JsonTokenType.False => type == typeof(bool),
                 JsonTokenType.StartArray => Options.GetTypeInfo(type).Kind == JsonTypeInfoKind.Enumerable,
@@ -325,7 +353,7 @@ internal static class StrictJson
         private static string Name(Type type)
         {
             type = Nullable.GetUnderlyingType(type) ?? type;
-            return type == typeof(string) ? "a string"
+            return type == typeof(string) || type.IsEnum ? "a string"
                 : type == typeof(bool) ? "true or false"
                 : type == typeof(int) ? "a whole number"
                 : type == typeof(Duration) ? "a duration such as \"8s\""

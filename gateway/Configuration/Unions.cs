@@ -27,7 +27,7 @@ internal sealed record SchemeRef(string? Name, SchemeSpec? Inline);
 
 /// <summary>A list of sources, or an object with the list and a mode.</summary>
 [JsonConverter(typeof(AllowSpecConverter)), TwoForms(Short = typeof(IReadOnlyList<string>), Long = typeof(AllowOptions))]
-internal sealed record AllowSpec(IReadOnlyList<string> From, string? Mode);
+internal sealed record AllowSpec(IReadOnlyList<string> From, CheckMode? Mode);
 
 internal sealed record AllowOptions
 {
@@ -35,7 +35,7 @@ internal sealed record AllowOptions
     public IReadOnlyList<string>? From { get; init; }
 
     [Description("enforce (default) or observe.")]
-    public string? Mode { get; init; }
+    public CheckMode? Mode { get; init; }
 }
 
 /// <summary><c>"off"</c> (then <see cref="Options"/> is null), or an object.</summary>
@@ -47,14 +47,14 @@ internal sealed record ReplayOptions
     [Description("What makes two deliveries the same: body, id (when the scheme signs one), json:/pointer, header:NAME; all parts together.")]
     public IReadOnlyList<string>? Key { get; init; }
 
-    [Description("How long a delivered event is remembered; default 72h.")]
+    [Description("How long a delivered event is remembered; default 72h."), Between("1s", "30d")]
     public Duration? Ttl { get; init; }
 
     [Description("open (default): forward while the store is away; closed: 503.")]
-    public string? OnStoreError { get; init; }
+    public StoreErrorRule? OnStoreError { get; init; }
 
     [Description("enforce (default) or observe.")]
-    public string? Mode { get; init; }
+    public CheckMode? Mode { get; init; }
 }
 
 /// <summary>A handshake by name (or <c>"off"</c>), or with what it needs.</summary>

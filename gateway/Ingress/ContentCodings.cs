@@ -13,7 +13,7 @@ internal static class ContentCodings
     /// <summary>As long a name as an operator is shown; registered ones have at most 12 characters.</summary>
     private const int LongestName = 32;
 
-    private static readonly string[] Known = [.. Words.ContentCodings];
+    private static readonly string[] Known = [.. KnownNames.ContentCodings];
 
     /// <summary>
     /// The coding that is not among <paramref name="allowed"/>, for the operator: a name that the sender wrote, if it is one, at most <see cref="LongestName"/>

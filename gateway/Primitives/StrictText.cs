@@ -1,11 +1,18 @@
+using System.Text.Json.Serialization;
 using System.Buffers;
 
 namespace WebhookEdge.Primitives;
 
+[JsonConverter(typeof(WrittenWord.Converter))]
 internal enum MacEncoding
 {
+    [JsonStringEnumMemberName("hex")]
     Hex,
+
+    [JsonStringEnumMemberName("base64")]
     Base64,
+
+    [JsonStringEnumMemberName("base64url")]
     Base64Url,
 }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Providers;
 
@@ -128,9 +129,9 @@ internal static class ProvidersPage
             return $"{headers} {kind}".Trim();
         }
 
-        var algorithm = (scheme.Algorithm ?? "sha256").ToUpperInvariant().Replace("SHA", "SHA-", StringComparison.Ordinal);
+        var algorithm = WrittenWord.Of(scheme.Algorithm ?? MacAlgorithm.Sha256).ToUpperInvariant().Replace("SHA", "SHA-", StringComparison.Ordinal);
         var before = scheme.Prefix is { } prefix ? $" `{prefix}`" : scheme.Entries?.Key is { } key ? $" `{key}{scheme.Entries.KeySeparator ?? "="}`" : "";
-        return $"{headers}{before} {(kind == "hmac" ? "HMAC-" : "")}{algorithm} {scheme.Encoding ?? "hex"}";
+        return $"{headers}{before} {(kind == "hmac" ? "HMAC-" : "")}{algorithm} {WrittenWord.Of(scheme.Encoding ?? MacEncoding.Hex)}";
     }
 
     private static string Signed(SchemeSpec scheme) => (scheme.Kind ?? "hmac") switch
@@ -141,7 +142,7 @@ internal static class ProvidersPage
     };
 
     private static string Time(SchemeSpec scheme) => scheme.Timestamp is { } time
-        ? $"`{time.From}` {time.Unit ?? "s"}, {((time.ToleranceSeconds ?? 300) == 0 ? "age not checked" : string.Create(CultureInfo.InvariantCulture, $"± {time.ToleranceSeconds ?? 300} s"))}"
+        ? $"`{time.From}` {WrittenWord.Of(time.Unit ?? TimeUnit.Seconds)}, {((time.ToleranceSeconds ?? 300) == 0 ? "age not checked" : string.Create(CultureInfo.InvariantCulture, $"± {time.ToleranceSeconds ?? 300} s"))}"
         : "";
 
     private static string Replay(ReplaySpec? replay) => replay switch

@@ -57,8 +57,8 @@ internal sealed record ResolvedReplay
             Key = own?.Key ?? inherited?.Key,
             IsVouchedFor = inherited?.Key is { } known && (own?.Key is null || own.Key.SequenceEqual(known, StringComparer.Ordinal)),
             Ttl = own?.Ttl ?? inherited?.Ttl ?? DefaultTtl,
-            Closed = (own?.OnStoreError ?? inherited?.OnStoreError) == "closed",
-            Observes = (own?.Mode ?? inherited?.Mode) == "observe",
+            Closed = (own?.OnStoreError ?? inherited?.OnStoreError) == StoreErrorRule.Closed,
+            Observes = (own?.Mode ?? inherited?.Mode) == CheckMode.Observe,
         };
     }
 

@@ -114,14 +114,14 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
             ConcurrentRequests = edge?.Limits?.ConcurrentRequests ?? new EdgeSettings().ConcurrentRequests,
             RememberedEvents = edge?.Limits?.RememberedEvents ?? new EdgeSettings().RememberedEvents,
             Redis = edge?.Redis is { } redis && work.Resolve(redis, "edge.redis") is { } value ? new(redis, value) : null,
-            ClientAddress = edge?.ClientAddress is { From: { } from and not "connection" } client ? $"{from} past {string.Join(", ", client.TrustedProxies ?? [])}" : new EdgeSettings().ClientAddress,
+            ClientAddress = edge?.ClientAddress is { From: { } from and not AddressSource.Connection } client ? $"{WrittenWord.Of(from)} past {string.Join(", ", client.TrustedProxies ?? [])}" : new EdgeSettings().ClientAddress,
             StateDirectory = edge?.StateDirectory,
         };
     }
 
     private static ClientAddressResolver CompileClientAddress(ClientAddressSpec? spec, List<ConfigProblem> problems)
     {
-        if (spec?.From is not ("forwardedFor" or "proxyProtocol"))
+        if (spec?.From is not (AddressSource.ForwardedFor or AddressSource.ProxyProtocol))
         {
             return ClientAddressResolver.Connection;
         }
@@ -140,7 +140,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         }
 
         var trusted = CidrSet.Create(proxies);
-        return spec.From == "proxyProtocol" ? ClientAddressResolver.ProxyProtocol(trusted) : ClientAddressResolver.ForwardedFor(trusted);
+        return spec.From == AddressSource.ProxyProtocol ? ClientAddressResolver.ProxyProtocol(trusted) : ClientAddressResolver.ForwardedFor(trusted);
     }
 
     private CompiledRoute? CompileRoute(Work work, string id, RouteSpec route, ClientAddressResolver addresses)
@@ -155,7 +155,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         work.BeginRoute();
         var preset = route.Provider is { } name ? Presets.Find(name) : null;
         var timeout = route.Timeout?.Value ?? PresetSpec.DefaultTimeout(preset);
-        var observe = route.Mode == "observe";
+        var observe = route.Mode == CheckMode.Observe;
         var isPrefix = path.EndsWith("/{**rest}", StringComparison.Ordinal);
         var literal = isPrefix ? path[..^"{**rest}".Length] : path;
         var methods = route.Methods ?? ["POST"];
@@ -170,7 +170,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         AddAlways(new PayloadCheck(capacity, time));
         if (CompileAllow(work, place, route, preset) is { } allow)
         {
-            AddMade(Stage.Address, allow, route.Allow?.Mode == "observe");
+            AddMade(Stage.Address, allow, route.Allow?.Mode == CheckMode.Observe);
         }
 
         var proof = CompileVerify(work, place, route, preset, literal, Add);
@@ -309,7 +309,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
     {
         var proof = new CompiledProof();
         var entries = route.Verify?.Select((v, i) => (Place: $"{place}.verify[{i}]", v.Scheme, v.Secrets, v.Mode))
-            ?? (route.Secrets is null ? [] : [(Place: place, Scheme: new SchemeRef(route.Provider, null), route.Secrets, Mode: (string?)null)]);
+            ?? (route.Secrets is null ? [] : [(Place: place, Scheme: new SchemeRef(route.Provider, null), route.Secrets, Mode: (CheckMode?)null)]);
         var context = new SchemeContext(work.File.Edge?.PublicUrl, path, time, keys);
         foreach (var entry in entries)
         {
@@ -341,12 +341,12 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
             {
                 foreach (var check in compiled.Checks)
                 {
-                    add(check, entry.Mode == "observe");
+                    add(check, entry.Mode == CheckMode.Observe);
                 }
 
                 proof.CredentialHeaders.UnionWith(compiled.CredentialHeaders);
                 proof.SignsId |= compiled.SignsId;
-                proof.SignsBody |= compiled.SignsBody && entry.Mode != "observe";
+                proof.SignsBody |= compiled.SignsBody && entry.Mode != CheckMode.Observe;
             }
         }
 
@@ -382,7 +382,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
 
     private void CompileBudgets(string id, RouteSpec route, TimeSpan timeout, Action<Stage, CheckRecipe, bool> add)
     {
-        var shadow = route.RateLimit?.Mode == "observe";
+        var shadow = route.RateLimit?.Mode == CheckMode.Observe;
         if (route.RateLimit?.Address is { Permits: { } permits and > 0, Window: { } window })
         {
             add(Stage.AddressRate, resources => new AddressBudgetCheck(resources.AddressBudget(id, permits, window)), shadow);
@@ -391,7 +391,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         if (route.RateLimit?.Route is { Permits: { } routePermits and > 0, Window: { } routeWindow, Queue: null or >= 0 } budget)
         {
             // Who only looks on makes nobody wait.
-            var queue = shadow || route.Mode == "observe" ? 0 : budget.Queue ?? 0;
+            var queue = shadow || route.Mode == CheckMode.Observe ? 0 : budget.Queue ?? 0;
             add(Stage.RouteRate, resources => new RouteBudgetCheck(resources.RouteBudget(id, routePermits, routeWindow, queue), timeout, time), shadow);
         }
     }
@@ -399,7 +399,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
     /// <summary>The words of routes.json for what the route lets through. What a preset only observes cannot be enforced and is no roll-out.</summary>
     private static ImmutableArray<string> ObservedBy(RouteSpec route)
     {
-        if (route.Mode == "observe")
+        if (route.Mode == CheckMode.Observe)
         {
             return ["every check"];
         }
@@ -407,23 +407,23 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         var observing = ImmutableArray.CreateBuilder<string>();
         for (var i = 0; i < (route.Verify?.Count ?? 0); i++)
         {
-            if (route.Verify![i].Mode == "observe")
+            if (route.Verify![i].Mode == CheckMode.Observe)
             {
                 observing.Add($"verify[{i}]");
             }
         }
 
-        if (route.Allow?.Mode == "observe")
+        if (route.Allow?.Mode == CheckMode.Observe)
         {
             observing.Add("allow");
         }
 
-        if (route.Replay?.Options?.Mode == "observe")
+        if (route.Replay?.Options?.Mode == CheckMode.Observe)
         {
             observing.Add("replay");
         }
 
-        if (route.RateLimit?.Mode == "observe")
+        if (route.RateLimit?.Mode == CheckMode.Observe)
         {
             observing.Add("rateLimit");
         }
@@ -445,7 +445,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         }
 
         var recipe = EventKeyRecipe.Compile(id, rules.KeyOf(signsId), $"{place}.replay.key", work.Problems);
-        var waits = !rules.Observes && route.Mode != "observe";
+        var waits = !rules.Observes && route.Mode != CheckMode.Observe;
         var replayRules = new ReplayRules(rules.Ttl.Value, timeout, rules.Closed) { Waits = waits };
         add(Stage.Replay, resources => new ReplayCheck(recipe, replayRules, replay, resources.SharedStore()), rules.Observes);
         return recipe;

@@ -10,7 +10,7 @@ internal static class SchemeNames
     public static SchemeSpec? Resolve(RoutesFile file, SchemeRef? scheme) => scheme switch
     {
         { Inline: { } written } => written,
-        { Name: { } name } => file.Schemes?.GetValueOrDefault(name) ?? Presets.Find(name)?.Scheme ?? (Words.Kinds.Contains(name) || CodeVerifiers.Facts.ContainsKey(name) ? new SchemeSpec { Kind = name } : null),
+        { Name: { } name } => file.Schemes?.GetValueOrDefault(name) ?? Presets.Find(name)?.Scheme ?? (KnownNames.SchemeKinds.Contains(name) || CodeVerifiers.Facts.ContainsKey(name) ? new SchemeSpec { Kind = name } : null),
         _ => null,
     };
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
+using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using WebhookEdge.Configuration;
 using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Authentication.Verifiers;

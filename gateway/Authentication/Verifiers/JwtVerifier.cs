@@ -29,7 +29,7 @@ internal sealed class JwtVerifier : ICodeVerifier
         _keys = setup.Keys(HashAlgorithmName.SHA256);
         _header = setup.Spec.Header!.Values[0];
         _prefix = setup.Spec.Prefix ?? "";
-        _encoding = setup.Spec.Encoding switch { "base64" => MacEncoding.Base64, "base64url" => MacEncoding.Base64Url, _ => MacEncoding.Hex };
+        _encoding = setup.Spec.Encoding ?? MacEncoding.Hex;
         _claims = setup.Spec.Claims!;
         _url = setup.Url;
     }

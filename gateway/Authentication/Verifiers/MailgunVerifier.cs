@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text.Json;
+using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;

@@ -23,9 +23,9 @@ internal sealed partial class RoutesValidator
             {
                 Error(JsonPath.Item(place, i), "identity is no coding: a body without one always passes", "remove it");
             }
-            else if (!Words.ContentCodings.Contains(encodings[i]))
+            else if (!KnownNames.ContentCodings.Contains(encodings[i]))
             {
-                Error(JsonPath.Item(place, i), $"unknown coding {Quote(encodings[i])}", NearestName.Hint(encodings[i], Words.ContentCodings));
+                Error(JsonPath.Item(place, i), $"unknown coding {Quoted.Name(encodings[i])}", NearestName.Hint(encodings[i], KnownNames.ContentCodings));
             }
         }
 

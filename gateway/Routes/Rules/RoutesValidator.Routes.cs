@@ -40,7 +40,6 @@ internal sealed partial class RoutesValidator
             BodyCap($"{path}.maxBody", route.MaxBody);
             Encodings(path, route, preset, schemes);
             Timeout(path, route, preset);
-            Word($"{path}.mode", route.Mode, Words.Modes);
             Transforms(path, route);
             ForwardHeaders(path, route);
             Refuse(path, route);
@@ -86,8 +85,8 @@ internal sealed partial class RoutesValidator
                 Error(
                     JsonPath.Key("routes", id) + ".path",
                     otherPath == written
-                        ? $"the same path{(host.Length == 0 ? "" : " and host")} as route {Quote(otherId)}"
-                        : $"differs from the path of route {Quote(otherId)} only in case or a final slash, which routing ignores",
+                        ? $"the same path{(host.Length == 0 ? "" : " and host")} as route {Quoted.Name(otherId)}"
+                        : $"differs from the path of route {Quoted.Name(otherId)} only in case or a final slash, which routing ignores",
                     "a request must find exactly one route");
                 break;
             }
@@ -126,9 +125,9 @@ internal sealed partial class RoutesValidator
         {
             Error(path, $"{method} is no way to deliver a webhook");
         }
-        else if (!Words.Methods.Contains(method))
+        else if (!KnownNames.Methods.Contains(method))
         {
-            Error(path, $"unknown method {Quote(method)}", Words.Methods.Contains(method.ToUpperInvariant()) ? $"methods are case-sensitive: \"{method.ToUpperInvariant()}\"" : NearestName.Hint(method, Words.Methods));
+            Error(path, $"unknown method {Quoted.Name(method)}", KnownNames.Methods.Contains(method.ToUpperInvariant()) ? $"methods are case-sensitive: \"{method.ToUpperInvariant()}\"" : NearestName.Hint(method, KnownNames.Methods));
         }
         else if (method is "GET" or "HEAD")
         {
@@ -148,7 +147,7 @@ internal sealed partial class RoutesValidator
             _usedClusters.Add(cluster);
             if (!_clusters.ContainsKey(cluster))
             {
-                Error($"{path}.cluster", $"unknown cluster {Quote(cluster)}", NearestName.Hint(cluster, _clusters.Keys) ?? "define it under clusters");
+                Error($"{path}.cluster", $"unknown cluster {Quoted.Name(cluster)}", NearestName.Hint(cluster, _clusters.Keys) ?? "define it under clusters");
             }
         }
 
@@ -167,7 +166,7 @@ internal sealed partial class RoutesValidator
 
         if (!_catalogue.Presets.TryGetValue(name, out var preset))
         {
-            Error($"{path}.provider", $"unknown provider {Quote(name)}", NearestName.Hint(name, [.. _catalogue.Presets.Keys]) ?? "`webhookedge presets` lists them");
+            Error($"{path}.provider", $"unknown provider {Quoted.Name(name)}", NearestName.Hint(name, [.. _catalogue.Presets.Keys]) ?? "`webhookedge presets` lists them");
         }
 
         return preset;
@@ -204,7 +203,7 @@ internal sealed partial class RoutesValidator
 
         if (route.Secrets is null && NeedsSecrets(preset.Scheme))
         {
-            Error(path, $"provider {Quote(preset.Name)} without its secret", "write \"secrets\": [\"env:NAME\"]");
+            Error(path, $"provider {Quoted.Name(preset.Name)} without its secret", "write \"secrets\": [\"env:NAME\"]");
         }
 
         return [preset.Scheme];
@@ -218,7 +217,6 @@ internal sealed partial class RoutesValidator
         {
             var place = JsonPath.Item($"{path}.verify", i);
             var entry = entries[i];
-            Word($"{place}.mode", entry.Mode, Words.Modes);
             Secrets($"{place}.secrets", entry.Secrets);
             if (entry.Scheme is null)
             {
@@ -241,7 +239,7 @@ internal sealed partial class RoutesValidator
 
         if (preset is not null && complete && !schemes.Contains(preset.Scheme))
         {
-            Warn($"{path}.verify", $"no entry checks {Quote(preset.Name)}'s own scheme", $"add {{ \"scheme\": \"{preset.Name}\", \"secrets\": [ … ] }}, or drop provider");
+            Warn($"{path}.verify", $"no entry checks {Quoted.Name(preset.Name)}'s own scheme", $"add {{ \"scheme\": \"{preset.Name}\", \"secrets\": [ … ] }}, or drop provider");
         }
 
         return complete ? schemes : null;
@@ -268,7 +266,6 @@ internal sealed partial class RoutesValidator
     private void Allow(string path, string id, RouteSpec route, PresetSpec? preset)
     {
         var written = route.Allow?.From;
-        Word($"{path}.allow.mode", route.Allow?.Mode, Words.Modes);
         var place = route.Allow?.Mode is null ? $"{path}.allow" : $"{path}.allow.from";
         if (NotEmpty(place, written, "list where requests may come from, or [\"any\"]"))
         {
@@ -323,7 +320,7 @@ internal sealed partial class RoutesValidator
         }
         else
         {
-            Error(path, $"{Quote(source)} is neither an address nor the name of an address set", NearestName.Hint(source, [.. _sets.Keys, "any", .. _catalogue.Presets.Values.Where(static p => p.Sources is not null).Select(static p => p.Name)]));
+            Error(path, $"{Quoted.Name(source)} is neither an address nor the name of an address set", NearestName.Hint(source, [.. _sets.Keys, "any", .. _catalogue.Presets.Values.Where(static p => p.Sources is not null).Select(static p => p.Name)]));
         }
     }
 
@@ -337,9 +334,9 @@ internal sealed partial class RoutesValidator
             return;
         }
 
-        var enforcedVerify = verified && (route.Verify is not { Count: > 0 } entries || entries.Any(e => e.Mode != "observe"));
-        var enforcedAllow = narrow && route.Allow?.Mode != "observe";
-        if (!enforcedVerify && !enforcedAllow && route.Mode != "observe")
+        var enforcedVerify = verified && (route.Verify is not { Count: > 0 } entries || entries.Any(e => e.Mode != CheckMode.Observe));
+        var enforcedAllow = narrow && route.Allow?.Mode != CheckMode.Observe;
+        if (!enforcedVerify && !enforcedAllow && route.Mode != CheckMode.Observe)
         {
             Error(path, "every check of who sends only observes, so the route lets everything through", "enforce one of them, or say it for the whole route: \"mode\": \"observe\"");
         }
@@ -362,7 +359,7 @@ internal sealed partial class RoutesValidator
         {
             if (word != "off")
             {
-                Error(place, $"unknown word {Quote(word ?? "")}", "write \"off\", or an object");
+                Error(place, $"unknown word {Quoted.Name(word ?? "")}", "write \"off\", or an object");
             }
             else if (schemes is { Count: > 0 } && !schemes.Exists(SignsTime))
             {
@@ -373,9 +370,6 @@ internal sealed partial class RoutesValidator
         }
 
         var written = route.Replay?.Options;
-        Word($"{place}.mode", written?.Mode, Words.Modes);
-        Word($"{place}.onStoreError", written?.OnStoreError, Words.StoreErrors);
-        Between($"{place}.ttl", written?.Ttl, TimeSpan.FromSeconds(1), TimeSpan.FromDays(30));
         if (NotEmpty($"{place}.key", written?.Key, "leave the key out for the provider's, else the signed id, else the body"))
         {
             for (var i = 0; i < written?.Key?.Count; i++)
@@ -392,7 +386,7 @@ internal sealed partial class RoutesValidator
         {
             if (route.Replay is not null)
             {
-                Warn(place, $"has no effect: nothing tells the events of {Quote(preset!.Name)} apart, so its preset has replay off", "name a key of your own with it, or leave it out");
+                Warn(place, $"has no effect: nothing tells the events of {Quoted.Name(preset!.Name)} apart, so its preset has replay off", "name a key of your own with it, or leave it out");
             }
 
             return;
@@ -401,7 +395,7 @@ internal sealed partial class RoutesValidator
         // The provider's key was made for the provider's scheme; verify may have put another in its place.
         if (written?.Key is null && replay.Key is { } inherited && inherited.Contains("id") && schemes is not null && !schemes.Exists(SignsId))
         {
-            Error(place, $"the replay key of {Quote(preset!.Name)} is a signed id, and no check of this route signs one", "write \"key\": [\"body\"]");
+            Error(place, $"the replay key of {Quoted.Name(preset!.Name)} is a signed id, and no check of this route signs one", "write \"key\": [\"body\"]");
         }
     }
 
@@ -411,7 +405,7 @@ internal sealed partial class RoutesValidator
     /// </summary>
     private void BodyAlone(string place, RouteSpec route, ResolvedReplay replay, PresetSpec? preset, List<SchemeSpec>? schemes)
     {
-        if (replay.IsOff || replay.IsVouchedFor || replay.Observes || route.Mode == "observe" || schemes is null || replay.KeyOf(schemes.Exists(SignsId)) is not ["body"])
+        if (replay.IsOff || replay.IsVouchedFor || replay.Observes || route.Mode == CheckMode.Observe || schemes is null || replay.KeyOf(schemes.Exists(SignsId)) is not ["body"])
         {
             return;
         }
@@ -435,7 +429,7 @@ internal sealed partial class RoutesValidator
         const int Named = 10;
         if (_routesByBodyAlone is [var (first, _), ..])
         {
-            var names = string.Join(", ", _routesByBodyAlone.Take(Named).Select(static r => Quote(r.Id))) + (_routesByBodyAlone.Count > Named ? $" and {_routesByBodyAlone.Count - Named} more" : "");
+            var names = string.Join(", ", _routesByBodyAlone.Take(Named).Select(static r => Quoted.Name(r.Id))) + (_routesByBodyAlone.Count > Named ? $" and {_routesByBodyAlone.Count - Named} more" : "");
             Warn(
                 first,
                 $"events with the same body count as one event on {names}: a sender that repeats itself on purpose, as some monitors and devices do, loses all but the first",
@@ -466,7 +460,7 @@ internal sealed partial class RoutesValidator
             case var _ when Grammar.IsJsonSource(part):
                 break;
             default:
-                Error(path, $"unknown part {Quote(part)}", "write body, id, json:/pointer or header:NAME");
+                Error(path, $"unknown part {Quoted.Name(part)}", "write body, id, json:/pointer or header:NAME");
                 break;
         }
     }
@@ -488,7 +482,6 @@ internal sealed partial class RoutesValidator
             Error($"{path}.freshness.within", "no largest age", "write for example \"24h\"");
         }
 
-        Between($"{path}.freshness.within", freshness.Within, TimeSpan.FromSeconds(1), TimeSpan.FromDays(365));
         if (schemes is not null && !schemes.Exists(SignsBody))
         {
             Warn($"{path}.freshness", "no check of this route signs the body, so the time in it is anybody's word");
@@ -503,7 +496,6 @@ internal sealed partial class RoutesValidator
         }
 
         var place = $"{path}.rateLimit";
-        Word($"{place}.mode", limit.Mode, Words.Modes);
         if (limit.Route is null && limit.Address is null)
         {
             Error(place, "no budget", "write route, address or both");
@@ -511,7 +503,6 @@ internal sealed partial class RoutesValidator
 
         Budget($"{place}.route", limit.Route);
         Budget($"{place}.address", limit.Address);
-        Between($"{place}.route.queue", limit.Route?.Queue, 0, 100_000);
         if (limit.Address?.Queue is > 0)
         {
             Error($"{place}.address.queue", "strangers are not queued, they would fill the queue", "leave it out");
@@ -535,13 +526,10 @@ internal sealed partial class RoutesValidator
             Error($"{path}.window", "no length of time", "write for example \"1s\"");
         }
 
-        Between($"{path}.permits", budget.Permits, 1, 1_000_000);
-        Between($"{path}.window", budget.Window, TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1));
     }
 
     private void Timeout(string path, RouteSpec route, PresetSpec? preset)
     {
-        Between($"{path}.timeout", route.Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));
         if (route.Timeout?.Value is { } written && written > LongestDrain && written <= TimeSpan.FromMinutes(5))
         {
             Warn($"{path}.timeout", $"longer than the {LongestDrain.TotalSeconds:0} s that a stopping gateway waits for deliveries in flight", "keep it below, or expect some to be cut off by a restart");
@@ -613,15 +601,15 @@ internal sealed partial class RoutesValidator
         }
         else if (!_catalogue.Handshakes.TryGetValue(name, out var needsToken))
         {
-            Error(place, $"unknown handshake {Quote(name)}", NearestName.Hint(name, [.. _catalogue.Handshakes.Keys, "off"]));
+            Error(place, $"unknown handshake {Quoted.Name(name)}", NearestName.Hint(name, [.. _catalogue.Handshakes.Keys, "off"]));
         }
         else if (needsToken && handshake.VerifyToken is null)
         {
-            Error(place, $"the handshake {Quote(name)} needs a token", $"write {{ \"name\": \"{name}\", \"verifyToken\": \"env:NAME\" }}");
+            Error(place, $"the handshake {Quoted.Name(name)} needs a token", $"write {{ \"name\": \"{name}\", \"verifyToken\": \"env:NAME\" }}");
         }
         else if (!needsToken && handshake.VerifyToken is not null)
         {
-            Error($"{place}.verifyToken", $"means nothing with the handshake {Quote(name)}", "remove it");
+            Error($"{place}.verifyToken", $"means nothing with the handshake {Quoted.Name(name)}", "remove it");
         }
 
         if (handshake.VerifyToken is { } token && Grammar.SecretFault(token) is { } fault)

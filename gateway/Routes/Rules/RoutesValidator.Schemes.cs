@@ -21,7 +21,7 @@ internal sealed partial class RoutesValidator
             {
                 Error(path, "not a name for a scheme", "letters, digits, - . _, at most 64");
             }
-            else if (_catalogue.Presets.ContainsKey(name) || Words.Kinds.Contains(name) || _catalogue.CodeVerifiers.ContainsKey(name))
+            else if (_catalogue.Presets.ContainsKey(name) || KnownNames.SchemeKinds.Contains(name) || _catalogue.CodeVerifiers.ContainsKey(name))
             {
                 // Whoever reads "scheme": "verisync" on a route must not have to look up here what it means.
                 Error(path, "the name is taken by a preset or a kind", "choose another");
@@ -34,13 +34,12 @@ internal sealed partial class RoutesValidator
     /// <summary>Words and shapes of single fields; what they mean together is checked where a scheme is compiled.</summary>
     private void Scheme(string path, SchemeSpec scheme)
     {
-        Word($"{path}.kind", scheme.Kind, [.. Words.Kinds, .. _catalogue.CodeVerifiers.Keys]);
-        Word($"{path}.algorithm", scheme.Algorithm, Words.Algorithms);
-        Word($"{path}.encoding", scheme.Encoding, Words.Encodings);
-        Word($"{path}.timestamp.unit", scheme.Timestamp?.Unit, Words.TimestampUnits);
-        Word($"{path}.key.encoding", scheme.Key?.Encoding, Words.KeyEncodings);
-        Word($"{path}.key.derive", scheme.Key?.Derive, Words.KeyDerivations);
-        Between($"{path}.timestamp.toleranceSeconds", scheme.Timestamp?.ToleranceSeconds, 0, LongestTolerance);
+        string[] kinds = [.. KnownNames.SchemeKinds, .. _catalogue.CodeVerifiers.Keys];
+        if (scheme.Kind is { } kind && !kinds.Contains(kind))
+        {
+            Error($"{path}.kind", $"unknown word {Quoted.Name(kind)}", NearestName.Hint(kind, kinds));
+        }
+
 
         if (scheme.Header is { } header)
         {
@@ -112,8 +111,8 @@ internal sealed partial class RoutesValidator
 
         Error(
             path,
-            Words.Kinds.Contains(name) ? $"{Quote(name)} needs more than its name" : $"unknown scheme {Quote(name)}",
-            Words.Kinds.Contains(name)
+            KnownNames.SchemeKinds.Contains(name) ? $"{Quoted.Name(name)} needs more than its name" : $"unknown scheme {Quoted.Name(name)}",
+            KnownNames.SchemeKinds.Contains(name)
                 ? "write the scheme out: { \"kind\": …, \"header\": … }"
                 : NearestName.Hint(name, [.. _schemes.Keys, .. _catalogue.Presets.Keys, .. BareKinds.Keys, .. _catalogue.CodeVerifiers.Keys]));
         return null;

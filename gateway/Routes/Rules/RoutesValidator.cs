@@ -55,30 +55,6 @@ internal sealed partial class RoutesValidator
 
     private void Warn(string path, string message, string? hint = null) => _problems.Add(new(path, message, hint, IsWarning: true));
 
-    private void Word(string path, string? word, IReadOnlyCollection<string> known)
-    {
-        if (word is not null && !known.Contains(word))
-        {
-            Error(path, $"unknown word {Quote(word)}", NearestName.Hint(word, known));
-        }
-    }
-
-    private void Between(string path, Duration? value, TimeSpan least, TimeSpan most)
-    {
-        if (value is { } duration && (duration.Value < least || duration.Value > most))
-        {
-            Error(path, $"{duration} is out of range", $"{new Duration(least)} to {new Duration(most)}");
-        }
-    }
-
-    private void Between(string path, int? value, int least, int most)
-    {
-        if (value < least || value > most)
-        {
-            Error(path, $"{value} is out of range", $"{least:N0} to {most:N0}");
-        }
-    }
-
     /// <summary>False, and reported, when a list was written without anything in it.</summary>
     private bool NotEmpty(string path, IReadOnlyCollection<object>? list, string hint)
     {
@@ -101,9 +77,6 @@ internal sealed partial class RoutesValidator
             }
         }
     }
-
-    /// <summary>A name from the file for a message: encoded, since it may hold control characters, and cut short.</summary>
-    private static string Quote(string name) => $"\"{JsonEncodedText.Encode(name.Length > 40 ? string.Concat(name.AsSpan(0, 40), "…") : name)}\"";
 
     private void Edge()
     {
@@ -136,7 +109,6 @@ internal sealed partial class RoutesValidator
                 Error("edge.awsRanges.url", fault);
             }
 
-            Between("edge.awsRanges.refresh", aws.Refresh, TimeSpan.FromSeconds(1), TimeSpan.FromDays(30));
             if (aws.AlarmAfter is { } alarm && alarm.Value <= (aws.Refresh?.Value ?? TimeSpan.FromHours(1)))
             {
                 Error("edge.awsRanges.alarmAfter", "not longer than refresh, so every list would be stale before its turn");
@@ -145,8 +117,6 @@ internal sealed partial class RoutesValidator
 
         if (edge.Limits is { } limits)
         {
-            Between("edge.limits.concurrentRequests", limits.ConcurrentRequests, 1, 1_000_000);
-            Between("edge.limits.rememberedEvents", limits.RememberedEvents, 10_000, 100_000_000);
             BodyCap("edge.limits.maxBody", limits.MaxBody);
             if (limits.MaxBody is null && limits.BufferedBodies is { } buffered && buffered.Bytes < DefaultMaxBody.Bytes)
             {
@@ -181,7 +151,6 @@ internal sealed partial class RoutesValidator
         }
 
         const string Path = "edge.clientAddress";
-        Word($"{Path}.from", client.From, Words.AddressSources);
         var trusted = client.TrustedProxies ?? [];
         var tooWide = false;
         for (var i = 0; i < trusted.Count; i++)
@@ -199,21 +168,21 @@ internal sealed partial class RoutesValidator
         }
 
         Repeats($"{Path}.trustedProxies", client.TrustedProxies);
-        if (trusted.Count > 0 && (client.From ?? "connection") == "connection")
+        if (trusted.Count > 0 && client.From is null or AddressSource.Connection)
         {
             Error($"{Path}.trustedProxies", "trusted proxies without a header of theirs to read", "write \"from\": \"forwardedFor\" or \"proxyProtocol\"");
         }
 
-        if (client.From == "proxyProtocol" && trusted.Count == 0)
+        if (client.From == AddressSource.ProxyProtocol && trusted.Count == 0)
         {
             Error($"{Path}.trustedProxies", "without trusted proxies no PROXY header is ever read", "list the load balancers in front of the gateway");
         }
 
-        if (client.From == "forwardedFor" && trusted.Count == 0 && !tooWide)
+        if (client.From == AddressSource.ForwardedFor && trusted.Count == 0 && !tooWide)
         {
             if (_routesWithAddressRule.Count > 0)
             {
-                Error($"{Path}.trustedProxies", $"without trusted proxies X-Forwarded-For is anybody's word, and the address rule of {Quote(_routesWithAddressRule[0])} would rest on it", "list the proxies in front of the gateway");
+                Error($"{Path}.trustedProxies", $"without trusted proxies X-Forwarded-For is anybody's word, and the address rule of {Quoted.Name(_routesWithAddressRule[0])} would rest on it", "list the proxies in front of the gateway");
             }
             else
             {
@@ -321,7 +290,6 @@ internal sealed partial class RoutesValidator
             Error($"{path}.pointer", json.Pointer is null ? "no pointer to the array of addresses" : "not a JSON pointer", "RFC 6901, e.g. \"/hooks\", or \"\" when the list is the whole document");
         }
 
-        Between($"{path}.refresh", json.Refresh, TimeSpan.FromSeconds(1), TimeSpan.FromDays(30));
     }
 
     private void Clusters()

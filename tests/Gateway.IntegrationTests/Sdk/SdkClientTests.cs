@@ -1,5 +1,6 @@
 using System.Text;
 using WebhookEdge.Authentication;
+using WebhookEdge.Configuration;
 using WebhookEdge.Primitives;
 using WebhookEdge.Providers;
 using WebhookEdge.TestKit;
@@ -78,8 +79,8 @@ public sealed class SdkClientTests(SdkProcess process) : IClassFixture<SdkProces
 
     private static string SecretFor(string preset) => Presets.Find(preset)!.Scheme.Key?.Encoding switch
     {
-        "base64" => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        "hex" => "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+        KeyEncoding.Base64 => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        KeyEncoding.Hex => "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
         _ => preset.StartsWith("adyen", StringComparison.Ordinal) ? "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056" : Text,
     };
 

@@ -99,10 +99,10 @@ public sealed class AllocationTests
     {
         "bearer" => new() { Kind = "bearer" },
         "token" => new() { Kind = "token", Header = new(["secret"]) },
-        "two-headers" => new() { Header = new(["box-signature-primary", "box-signature-secondary"]), Encoding = "base64", Signed = "{body}{timestamp}", Timestamp = new() { From = "header:box-delivery-timestamp", Unit = "iso" } },
-        "numbered" => new() { Header = new(["X-DocuSign-Signature-{n}"]), Encoding = "base64" },
-        "everything" => new() { Header = new(["X-HubSpot-Signature-v3"]), Encoding = "base64", Signed = "{method}{url}{body}{timestamp}:{header:X-Topic}", Timestamp = new() { From = "header:X-HubSpot-Request-Timestamp", Unit = "ms" } },
+        "two-headers" => new() { Header = new(["box-signature-primary", "box-signature-secondary"]), Encoding = MacEncoding.Base64, Signed = "{body}{timestamp}", Timestamp = new() { From = "header:box-delivery-timestamp", Unit = TimeUnit.Iso } },
+        "numbered" => new() { Header = new(["X-DocuSign-Signature-{n}"]), Encoding = MacEncoding.Base64 },
+        "everything" => new() { Header = new(["X-HubSpot-Signature-v3"]), Encoding = MacEncoding.Base64, Signed = "{method}{url}{body}{timestamp}:{header:X-Topic}", Timestamp = new() { From = "header:X-HubSpot-Request-Timestamp", Unit = TimeUnit.Milliseconds } },
         "time-in-body" => new() { Header = new(["Linear-Signature"]), Timestamp = new() { From = "json:/sent" } },
-        _ => new() { Kind = "digest", Header = new(["Signature"]), Signed = "{body}{secret}", Key = new() { Derive = "sha256hex" } },
+        _ => new() { Kind = "digest", Header = new(["Signature"]), Signed = "{body}{secret}", Key = new() { Derive = KeyDerivation.Sha256Hex } },
     };
 }

@@ -160,13 +160,13 @@ public sealed class SignaturePropertyTests
     {
         var signature =
             from kind in Gen.Elements("hmac", "hmac", "digest")
-            from algorithm in Gen.Elements("sha1", "sha256", "sha512")
-            from encoding in Gen.Elements("hex", "base64", "base64url")
+            from algorithm in Gen.Elements(Enum.GetValues<MacAlgorithm>())
+            from encoding in Gen.Elements(Enum.GetValues<MacEncoding>())
             from shape in Gen.Elements(0, 1, 2, 3)
-            from unit in Gen.Elements("s", "ms", "iso")
+            from unit in Gen.Elements(Enum.GetValues<TimeUnit>())
             from signed in Gen.Elements("{body}", "{timestamp}.{body}", "v0:{timestamp}:{body}", "{id}.{timestamp}.{body}", "{method}{url}{body}{timestamp}", "{body}{secret}", "ä{header:X-Topic}\n{body}")
-            from keyEncoding in Gen.Elements("utf8", "base64", "hex")
-            from derive in Gen.Elements("none", "sha1", "sha256hex")
+            from keyEncoding in Gen.Elements(Enum.GetValues<KeyEncoding>())
+            from derive in Gen.Elements(Enum.GetValues<KeyDerivation>())
             let timed = signed.Contains("{timestamp}", StringComparison.Ordinal)
             select new SchemeSpec
             {
@@ -177,7 +177,7 @@ public sealed class SignaturePropertyTests
                 Prefix = shape == 1 ? "v0=" : null,
                 Entries = shape switch { 2 => new() { Separator = ",", KeySeparator = "=", Key = "v1" }, 3 => new() { Separator = ";", KeySeparator = ":", Key = "h1", Group = " " }, _ => null },
                 Signed = kind == "digest" && !signed.Contains("{secret}", StringComparison.Ordinal) ? signed + "{secret}" : signed,
-                Timestamp = timed ? new() { From = shape == 2 || (shape == 3 && unit != "iso") ? "entry:t" : "header:X-Time", Unit = unit } : null,
+                Timestamp = timed ? new() { From = shape == 2 || (shape == 3 && unit != TimeUnit.Iso) ? "entry:t" : "header:X-Time", Unit = unit } : null,
                 Id = signed.Contains("{id}", StringComparison.Ordinal) ? "header:X-Id" : null,
                 Key = new() { Encoding = keyEncoding, Derive = derive, Strip = "whsec_" },
             };
@@ -187,8 +187,8 @@ public sealed class SignaturePropertyTests
 
     private static string SecretFor(SchemeSpec spec) => spec.Key?.Encoding switch
     {
-        "base64" => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        "hex" => "whsec_44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+        KeyEncoding.Base64 => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        KeyEncoding.Hex => "whsec_44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
         _ => spec.Kind == "bearer" ? "a-bearer-token+with/signs==" : "user:It's a Secret to Everybody",
     };
 

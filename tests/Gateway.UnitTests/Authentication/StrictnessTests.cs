@@ -2,6 +2,8 @@ using System.Text;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Authentication;
 using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
+using WebhookEdge.UnitTests.Configuration;
 using WebhookEdge.Verdicts;
 using static WebhookEdge.UnitTests.Authentication.VerdictAssert;
 
@@ -25,7 +27,7 @@ public sealed class StrictnessTests
     private static readonly SchemeSpec Standard = new()
     {
         Header = new(["webhook-signature"]),
-        Encoding = "base64",
+        Encoding = MacEncoding.Base64,
         Entries = new() { Separator = " ", KeySeparator = ",", Key = "v1" },
         Signed = "{id}.{timestamp}.{body}",
         Timestamp = new() { From = "header:webhook-timestamp" },
@@ -111,7 +113,7 @@ public sealed class StrictnessTests
     public void A_digest_of_another_length_is_refused()
     {
         var harness = SchemeHarness.Create(Plain);
-        var longer = RequestSigner.Sign(Plain with { Algorithm = "sha512" }, harness.Secrets[0], "POST", "", Encoding.UTF8.GetBytes(Body), SchemeHarness.Now);
+        var longer = RequestSigner.Sign(Plain with { Algorithm = MacAlgorithm.Sha512 }, harness.Secrets[0], "POST", "", Encoding.UTF8.GetBytes(Body), SchemeHarness.Now);
 
         Refused(RejectReason.SignatureMalformed, harness.Decide(longer, Body));
         Refused(RejectReason.SignatureMalformed, harness.Decide([new("X-Signature", Value(harness.Sign(Body))[..62])], Body));
@@ -138,7 +140,7 @@ public sealed class StrictnessTests
     [Fact]
     public void Only_the_declared_encoding_is_tried()
     {
-        var harness = SchemeHarness.Create(Plain with { Encoding = "base64" });
+        var harness = SchemeHarness.Create(Plain with { Encoding = MacEncoding.Base64 });
         var hex = RequestSigner.Sign(Plain, harness.Secrets[0], "POST", "", Encoding.UTF8.GetBytes(Body), SchemeHarness.Now);
 
         Refused(RejectReason.SignatureMalformed, harness.Decide(hex, Body));
@@ -150,7 +152,7 @@ public sealed class StrictnessTests
     public void Base64_has_one_spelling(string encoding)
     {
         // Found by search: a body whose signature holds both letters that the two alphabets spell differently.
-        var harness = SchemeHarness.Create(Plain with { Encoding = encoding });
+        var harness = SchemeHarness.Create(Plain with { Encoding = Word.As<MacEncoding>(encoding) });
         var body = Enumerable.Range(0, 1000).Select(i => $"{{\"n\":{i}}}").First(text =>
         {
             var sample = Value(harness.Sign(text));
@@ -332,7 +334,7 @@ public sealed class StrictnessTests
     [InlineData(100_000_000)]
     public void A_time_outside_the_window_is_refused_both_ways(int seconds)
     {
-        foreach (var spec in new[] { Timed, Standard, Standard with { Timestamp = new() { From = "header:webhook-timestamp", Unit = "ms" } }, Standard with { Timestamp = new() { From = "header:webhook-timestamp", Unit = "iso" } } })
+        foreach (var spec in new[] { Timed, Standard, Standard with { Timestamp = new() { From = "header:webhook-timestamp", Unit = TimeUnit.Milliseconds } }, Standard with { Timestamp = new() { From = "header:webhook-timestamp", Unit = TimeUnit.Iso } } })
         {
             var harness = SchemeHarness.Create(spec);
 
@@ -528,7 +530,7 @@ public sealed class StrictnessTests
     [Fact]
     public void Numbered_headers_are_read_up_to_the_first_absent_one()
     {
-        var harness = SchemeHarness.Create(Plain with { Header = new(["X-DocuSign-Signature-{n}"]), Encoding = "base64" }, "the-secret-of-the-second-header!");
+        var harness = SchemeHarness.Create(Plain with { Header = new(["X-DocuSign-Signature-{n}"]), Encoding = MacEncoding.Base64 }, "the-secret-of-the-second-header!");
         var good = harness.Sign(Body)[0].Value;
         var other = Convert.ToBase64String(new byte[32]);
 
@@ -544,7 +546,7 @@ public sealed class StrictnessTests
     [InlineData("iso", "\"2023-11-14T22:13:20.000Z\"")]
     public void A_time_in_the_body_is_checked_after_the_signature(string unit, string time)
     {
-        var harness = SchemeHarness.Create(Plain with { Timestamp = new() { From = "json:/sent", Unit = unit, ToleranceSeconds = 60 } });
+        var harness = SchemeHarness.Create(Plain with { Timestamp = new() { From = "json:/sent", Unit = Word.As<TimeUnit>(unit), ToleranceSeconds = 60 } });
         var body = $$"""{"sent":{{time}}}""";
         var delivery = SchemeHarness.Deliver(harness.Sign(body), body);
 
@@ -598,7 +600,7 @@ public sealed class StrictnessTests
     public void An_empty_secret_does_not_load()
     {
         Assert.Null(SchemeHarness.TryCreateAt(SchemeHarness.PublicUrl, SchemeHarness.Path, Plain, ""));
-        Assert.Null(SchemeHarness.TryCreateAt(SchemeHarness.PublicUrl, SchemeHarness.Path, Plain with { Key = new() { Strip = "whsec_", Encoding = "base64" } }, "whsec_"));
+        Assert.Null(SchemeHarness.TryCreateAt(SchemeHarness.PublicUrl, SchemeHarness.Path, Plain with { Key = new() { Strip = "whsec_", Encoding = KeyEncoding.Base64 } }, "whsec_"));
         Assert.NotNull(SchemeHarness.TryCreateAt(SchemeHarness.PublicUrl, SchemeHarness.Path, Plain, "x"));
     }
 

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.UnitTests.Fuzz;
 
@@ -152,8 +153,8 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
         var mac = Mac([.. parts]);
         return scheme.Encoding switch
         {
-            "base64" => Convert.ToBase64String(mac),
-            "base64url" => Convert.ToBase64String(mac).TrimEnd('=').Replace('+', '-').Replace('/', '_'),
+            MacEncoding.Base64 => Convert.ToBase64String(mac),
+            MacEncoding.Base64Url => Convert.ToBase64String(mac).TrimEnd('=').Replace('+', '-').Replace('/', '_'),
             _ => Convert.ToHexStringLower(mac),
         };
     }
@@ -240,17 +241,17 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
 
     private bool IsWellFormed(string signature)
     {
-        var bytes = scheme.Algorithm switch { "sha1" => 20, "sha512" => 64, _ => 32 };
-        if (scheme.Encoding is "base64" or "base64url")
+        var bytes = scheme.Algorithm switch { MacAlgorithm.Sha1 => 20, MacAlgorithm.Sha512 => 64, _ => 32 };
+        if (scheme.Encoding is MacEncoding.Base64 or MacEncoding.Base64Url)
         {
             // Canonical is what is written back the same; of base64url without or with its padding.
-            var standard = scheme.Encoding == "base64" ? signature : signature.Replace('-', '+').Replace('_', '/');
-            if (!Regex.IsMatch(signature, scheme.Encoding == "base64" ? @"\A[A-Za-z0-9+/]+={0,2}\z" : @"\A[A-Za-z0-9_\-]+={0,2}\z", Plainly))
+            var standard = scheme.Encoding == MacEncoding.Base64 ? signature : signature.Replace('-', '+').Replace('_', '/');
+            if (!Regex.IsMatch(signature, scheme.Encoding == MacEncoding.Base64 ? @"\A[A-Za-z0-9+/]+={0,2}\z" : @"\A[A-Za-z0-9_\-]+={0,2}\z", Plainly))
             {
                 return false;
             }
 
-            var padded = scheme.Encoding == "base64url" && !standard.EndsWith('=') ? standard.PadRight((standard.Length + 3) / 4 * 4, '=') : standard;
+            var padded = scheme.Encoding == MacEncoding.Base64Url && !standard.EndsWith('=') ? standard.PadRight((standard.Length + 3) / 4 * 4, '=') : standard;
             var decoded = new byte[padded.Length];
             return Convert.TryFromBase64String(padded, decoded, out var length) && length == bytes && Convert.ToBase64String(decoded, 0, length) == padded;
         }
@@ -259,12 +260,12 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
         return Regex.IsMatch(signature, $@"\A([0-9a-f]{{{bytes * 2}}}|[0-9A-F]{{{bytes * 2}}})\z", Plainly);
     }
 
-    private string Normal(string signature) => scheme.Encoding is "base64" or "base64url" ? signature.TrimEnd('=') : signature.ToLowerInvariant();
+    private string Normal(string signature) => scheme.Encoding is MacEncoding.Base64 or MacEncoding.Base64Url ? signature.TrimEnd('=') : signature.ToLowerInvariant();
 
     private bool IsNear(string text, long now)
     {
         decimal milliseconds;
-        if (scheme.Timestamp!.Unit == "iso")
+        if (scheme.Timestamp!.Unit == TimeUnit.Iso)
         {
             var match = Regex.Match(text, @"\A(?<date>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?<fraction>\.[0-9]{1,9})?(Z|(?<sign>[+\-])(?<hours>[0-9]{2}):(?<minutes>[0-9]{2}))\z", Plainly);
             if (!match.Success || !DateTime.TryParseExact(match.Groups["date"].Value, "yyyy-MM-dd'T'HH:mm:ss", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date))
@@ -288,7 +289,7 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
         }
         else
         {
-            milliseconds = decimal.Parse(text, CultureInfo.InvariantCulture) * (scheme.Timestamp.Unit == "ms" ? 1 : 1000);
+            milliseconds = decimal.Parse(text, CultureInfo.InvariantCulture) * (scheme.Timestamp.Unit == TimeUnit.Milliseconds ? 1 : 1000);
         }
 
         var tolerance = scheme.Timestamp.ToleranceSeconds ?? 300;
@@ -300,26 +301,26 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
         var text = scheme.Key?.Strip is { Length: > 0 } strip && secret.StartsWith(strip, StringComparison.Ordinal) ? secret[strip.Length..] : secret;
         var key = scheme.Key?.Encoding switch
         {
-            "hex" => Convert.FromHexString(text),
-            "base64" => Convert.FromBase64String(text.PadRight((text.Length + 3) / 4 * 4, '=')),
+            KeyEncoding.Hex => Convert.FromHexString(text),
+            KeyEncoding.Base64 => Convert.FromBase64String(text.PadRight((text.Length + 3) / 4 * 4, '=')),
             _ => Encoding.UTF8.GetBytes(text),
         };
         return scheme.Key?.Derive switch
         {
 #pragma warning disable CA5350 // What the scheme says.
-            "sha1" => SHA1.HashData(key),
-            "sha256hex" => Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(key))),
+            KeyDerivation.Sha1 => SHA1.HashData(key),
+            KeyDerivation.Sha256Hex => Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(key))),
             _ => key,
         };
     }
 
     private byte[] Mac(byte[] message) => (scheme.Kind, scheme.Algorithm) switch
     {
-        ("digest", "sha1") => SHA1.HashData(message),
-        ("digest", "sha512") => SHA512.HashData(message),
+        ("digest", MacAlgorithm.Sha1) => SHA1.HashData(message),
+        ("digest", MacAlgorithm.Sha512) => SHA512.HashData(message),
         ("digest", _) => SHA256.HashData(message),
-        (_, "sha1") => HMACSHA1.HashData(Key(), message),
-        (_, "sha512") => HMACSHA512.HashData(Key(), message),
+        (_, MacAlgorithm.Sha1) => HMACSHA1.HashData(Key(), message),
+        (_, MacAlgorithm.Sha512) => HMACSHA512.HashData(Key(), message),
         _ => HMACSHA256.HashData(Key(), message),
     };
 #pragma warning restore CA5350

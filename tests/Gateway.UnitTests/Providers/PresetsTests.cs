@@ -83,7 +83,7 @@ public sealed class PresetsTests
     }
 
     /// <summary>Kinds that are code have tests of their own.</summary>
-    public static TheoryData<string> DataNames() => [.. Presets.All.Values.Where(preset => Words.Kinds.Contains(preset.Scheme.Kind ?? "hmac")).Select(preset => preset.Name)];
+    public static TheoryData<string> DataNames() => [.. Presets.All.Values.Where(preset => KnownNames.SchemeKinds.Contains(preset.Scheme.Kind ?? "hmac")).Select(preset => preset.Name)];
 
     [Theory]
     [MemberData(nameof(DataNames))]
@@ -138,7 +138,7 @@ public sealed class PresetsTests
     [InlineData("zendesk", "body + header:X-Zendesk-Webhook-Signature-Timestamp")]
     public void Senders_of_equal_bodies_have_a_key_that_tells_them_apart_or_none(string name, string? key)
     {
-        foreach (var written in (ReplaySpec?[])[null, new(null, new() { Ttl = new(TimeSpan.FromHours(24)) }), new(null, new() { OnStoreError = "closed" })])
+        foreach (var written in (ReplaySpec?[])[null, new(null, new() { Ttl = new(TimeSpan.FromHours(24)) }), new(null, new() { OnStoreError = StoreErrorRule.Closed })])
         {
             var replay = ResolvedReplay.Of(written, Presets.Find(name));
 

@@ -216,7 +216,7 @@ public class RoutesFileReaderTests
                 {
                     var file = new RoutesFile
                     {
-                        Edge = new() { PublicUrl = s[0], Redis = s[1], StateDirectory = s[2], ClientAddress = new() { From = "forwardedFor", TrustedProxies = [s[3]] }, AwsRanges = new() { Url = s[4] } },
+                        Edge = new() { PublicUrl = s[0], Redis = s[1], StateDirectory = s[2], ClientAddress = new() { From = AddressSource.ForwardedFor, TrustedProxies = [s[3]] }, AwsRanges = new() { Url = s[4] } },
                         AddressSets = new() { [s[5]] = new() { Cidrs = [s[6]] }, ["j"] = new() { Json = new() { Url = s[7], Pointer = s[8] } } },
                         Schemes = new() { [s[9]] = new() { Kind = s[10], Header = new([s[11]]), Timestamp = new() { From = s[0] }, Id = s[1], Signed = s[2] } },
                         Routes = new()
@@ -224,7 +224,7 @@ public class RoutesFileReaderTests
                             [s[3]] = new()
                             {
                                 Path = s[4], Hosts = [s[5]], Methods = [s[6]], Cluster = s[7], Upstream = s[8], Provider = s[9], Verify = [new() { Scheme = new(s[10], null), Secrets = [s[11]] }],
-                                Allow = new([s[0], s[5]], s[1]), Replay = new(null, new() { Key = [s[2], s[3]] }), Freshness = new() { At = s[4] }, Mode = s[5], Refuse = new() { [s[6]] = 1 },
+                                Allow = new([s[0], s[5]], CheckMode.Observe), Replay = new(null, new() { Key = [s[2], s[3]] }), Freshness = new() { At = s[4] }, Mode = CheckMode.Enforce, Refuse = new() { [s[6]] = 1 },
                             },
                             ["r"] = new() { Path = s[4], Hosts = [s[5]], Replay = new(s[7], null) },
                         },

@@ -27,6 +27,7 @@ public sealed class RoutesLoaderTests
     [InlineData("""{ "routes": { "a": { "path": "/a", "secrts": ["env:S"], "provider": "verysink", "upstream": "http://app:80" } } }""", "routes.a.secrts routes.a.provider")]
     [InlineData("""{ "addresSets": { "office": { "cidrs": ["203.0.113.1"] } }, "routes": { "a": { "path": "/a", "allow": ["office"], "upstream": "http://app:80" } } }""", "addresSets")]
     [InlineData("""{ "routes": { "a": { "path": "/a", "allow": ["203.0.113.1"], "upstream": "http://app:80", "rateLimit": { "rout": {} } }, "b": { "path": 1 } } }""", "routes.a.rateLimit.rout routes.b.path")]
+    [InlineData("""{ "routes": { "a": { "path": "/a", "mode": "watch", "timeout": "10m", "allow": ["nowhere"], "upstream": "http://app:80", "rateLimit": { "route": { "permits": 0, "window": "1s" } } } } }""", "routes.a.mode routes.a.timeout routes.a.allow[0] routes.a.rateLimit.route.permits")]
     public async Task Misspelt_keys_and_wrong_values_are_told_in_one_round(string text, string places)
     {
         await using var gateway = new OfflineGateway();

@@ -311,7 +311,7 @@ public sealed class VerifierStrictnessTests
     {
         var problems = new List<ConfigProblem>();
 
-        Assert.Null(SchemeCompiler.Compile(new() { Kind = kind, Header = new(["X-Sig"]), Key = kind == "rsa-key" ? null : new() { Encoding = kind == "ed25519" ? "hex" : "base64" } }, [new("env:K", Encoding.ASCII.GetBytes(secret))], new(null, "/in", TimeProvider.System), problems, "s"));
+        Assert.Null(SchemeCompiler.Compile(new() { Kind = kind, Header = new(["X-Sig"]), Key = kind == "rsa-key" ? null : new() { Encoding = kind == "ed25519" ? KeyEncoding.Hex : KeyEncoding.Base64 } }, [new("env:K", Encoding.ASCII.GetBytes(secret))], new(null, "/in", TimeProvider.System), problems, "s"));
         Assert.Contains(problems, static problem => !problem.IsWarning && problem.Hint is not null);
         Assert.DoesNotContain(problems, problem => problem.ToString().Contains(secret, StringComparison.Ordinal) && secret.Length > 4);
     }
@@ -382,7 +382,7 @@ public sealed class VerifierStrictnessTests
     {
         foreach (var kind in CodeVerifiers.All.Keys)
         {
-            var problems = SchemeHarness.Problems(new() { Kind = kind, Signed = "{body}", Entries = new() { Separator = "," }, Algorithm = "sha1" });
+            var problems = SchemeHarness.Problems(new() { Kind = kind, Signed = "{body}", Entries = new() { Separator = "," }, Algorithm = MacAlgorithm.Sha1 });
 
             Assert.Equal(3, problems.Count(problem => problem.Message == $"means nothing with the kind {kind}"));
         }
@@ -390,7 +390,7 @@ public sealed class VerifierStrictnessTests
         Assert.Contains(SchemeHarness.Problems(new() { Kind = "jwt-hs256" }), static problem => problem.Path == "s.claims");
         Assert.Contains(SchemeHarness.Problems(new() { Kind = "plaid", KeysUrl = "https://evil.example" }), static problem => problem.Path == "s.keysUrl");
         Assert.Contains(SchemeHarness.Problems(new() { Kind = "twilio" }, publicUrl: null), static problem => problem.Message.Contains("{url}", StringComparison.Ordinal));
-        Assert.Contains(SchemeHarness.Problems(new() { Kind = "rsa-key", Header = new(["X"]), Algorithm = "sha1" }), static problem => problem.Path == "s.algorithm");
+        Assert.Contains(SchemeHarness.Problems(new() { Kind = "rsa-key", Header = new(["X"]), Algorithm = MacAlgorithm.Sha1 }), static problem => problem.Path == "s.algorithm");
     }
 
     private static (string Signing, string Checking) KeysFor(SchemeSpec scheme)
@@ -399,7 +399,7 @@ public sealed class VerifierStrictnessTests
         {
             case "ed25519":
                 var seed = SHA256.HashData("seed"u8);
-                var hex = scheme.Key?.Encoding == "hex";
+                var hex = scheme.Key?.Encoding == KeyEncoding.Hex;
                 string Spell(byte[] key) => scheme.Key?.Strip + (hex ? Convert.ToHexStringLower(key) : Convert.ToBase64String(key));
                 return (Spell(seed), Spell(Ed25519.PublicKeyOf(seed)));
             case "ecdsa-p256":

@@ -5,6 +5,7 @@ using System.Text;
 using WebhookEdge.Authentication;
 using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Configuration;
+using WebhookEdge.UnitTests.Configuration;
 
 namespace WebhookEdge.UnitTests.Authentication.Verifiers;
 
@@ -221,7 +222,7 @@ public sealed class WeakKeysTests
     {
         var problems = new List<ConfigProblem>();
         SchemeCompiler.Compile(
-            new() { Kind = kind, Header = new(["X-Sig"]), Key = encoding is null ? null : new() { Encoding = encoding } },
+            new() { Kind = kind, Header = new(["X-Sig"]), Key = encoding is null ? null : new() { Encoding = Word.As<KeyEncoding>(encoding) } },
             [new("env:K", Encoding.ASCII.GetBytes(secret))], new(null, "/in", TimeProvider.System), problems, "s");
         return problems;
     }

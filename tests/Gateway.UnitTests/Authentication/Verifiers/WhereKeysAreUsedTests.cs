@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
+using WebhookEdge.Primitives;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.UnitTests.Authentication.Verifiers;
@@ -58,16 +59,16 @@ public sealed class WhereKeysAreUsedTests
     {
         using var rsa = RSA.Create(2048);
         using var ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var spec = new SchemeSpec { Kind = kind, Header = new(["X-Sig"]), Encoding = "base64" };
+        var spec = new SchemeSpec { Kind = kind, Header = new(["X-Sig"]), Encoding = MacEncoding.Base64 };
         return kind switch
         {
             "rsa-key" => (spec, rsa.ExportSubjectPublicKeyInfoPem(), Convert.ToBase64String(rsa.SignData("another"u8, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))),
             "ecdsa-p256" => (
-                spec with { Key = new() { Encoding = "base64" } },
+                spec with { Key = new() { Encoding = KeyEncoding.Base64 } },
                 Convert.ToBase64String(ecdsa.ExportSubjectPublicKeyInfo()),
                 Convert.ToBase64String(ecdsa.SignData("another"u8, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence))),
             "ed25519" => (
-                spec with { Key = new() { Encoding = "base64" } },
+                spec with { Key = new() { Encoding = KeyEncoding.Base64 } },
                 Convert.ToBase64String(Ed25519.PublicKeyOf(SHA256.HashData("seed"u8))),
                 Convert.ToBase64String(new byte[64])),
             _ => (spec, "a-secret-of-thirty-two-characters", Convert.ToBase64String(new byte[32])),
