@@ -1,0 +1,260 @@
+using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
+using WebhookEdge.Providers;
+
+namespace WebhookEdge.Routes.Rules;
+
+/// <summary>The rest of a route: where it answers, how often, how long, with what headers and refusals.</summary>
+internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
+{
+    /// <summary>How long a stopping gateway waits for deliveries in flight.</summary>
+    private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(30);
+
+    private static readonly string[] SetByTheGateway = ["Idempotency-Key", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"];
+
+    public void RoutePath(string path, RouteSpec route)
+    {
+        if (route.Path is null)
+        {
+            report.Error($"{path}.path", "no path", "write for example \"/hooks/verisync\"");
+        }
+        else if (Grammar.PathFault(route.Path) is { } fault)
+        {
+            report.Error($"{path}.path", fault, "e.g. \"/hooks/verisync\" or \"/hooks/verisync/{**rest}\"");
+        }
+    }
+
+    /// <summary>Routing ignores case and a final slash, so two routes that differ only there are one place with two rules.</summary>
+    public void SamePlace(Dictionary<string, RouteSpec> routes)
+    {
+        var taken = new Dictionary<(string Path, string Host), (string Id, string Path)>();
+        foreach (var (id, route) in routes)
+        {
+            if (route.Path is not { } written || Grammar.PathFault(written) is not null)
+            {
+                continue;
+            }
+
+            var place = written.Length > 1 ? written.TrimEnd('/').ToLowerInvariant() : written;
+            foreach (var host in route.Hosts is { Count: > 0 } hosts ? hosts.Select(Grammar.AsciiHost).Distinct(StringComparer.OrdinalIgnoreCase) : [""])
+            {
+                if (taken.TryAdd((place, host.ToLowerInvariant()), (id, written)))
+                {
+                    continue;
+                }
+
+                var (otherId, otherPath) = taken[(place, host.ToLowerInvariant())];
+                report.Error(
+                    JsonPath.Key("routes", id) + ".path",
+                    otherPath == written
+                        ? $"the same path{(host.Length == 0 ? "" : " and host")} as route {Quoted.Name(otherId)}"
+                        : $"differs from the path of route {Quoted.Name(otherId)} only in case or a final slash, which routing ignores",
+                    "a request must find exactly one route");
+                break;
+            }
+        }
+    }
+
+    public void HostsAndMethods(string path, RouteSpec route)
+    {
+        if (report.NotEmpty($"{path}.hosts", route.Hosts, "leave the key out for any host"))
+        {
+            for (var i = 0; i < route.Hosts?.Count; i++)
+            {
+                if (!Grammar.IsHost(route.Hosts[i]))
+                {
+                    report.Error(JsonPath.Item($"{path}.hosts", i), "not a host name", "a name, *.name, or either with :port; no scheme, no path");
+                }
+            }
+
+            report.Repeats($"{path}.hosts", route.Hosts);
+        }
+
+        if (report.NotEmpty($"{path}.methods", route.Methods, "leave the key out for POST"))
+        {
+            for (var i = 0; i < route.Methods?.Count; i++)
+            {
+                Method(JsonPath.Item($"{path}.methods", i), route.Methods[i]);
+            }
+
+            report.Repeats($"{path}.methods", route.Methods);
+        }
+    }
+
+    private void Method(string path, string method)
+    {
+        if (method is "CONNECT" or "TRACE")
+        {
+            report.Error(path, $"{method} is no way to deliver a webhook");
+        }
+        else if (!KnownNames.Methods.Contains(method))
+        {
+            report.Error(path, $"unknown method {Quoted.Name(method)}", KnownNames.Methods.Contains(method.ToUpperInvariant()) ? $"methods are case-sensitive: \"{method.ToUpperInvariant()}\"" : NearestName.Hint(method, KnownNames.Methods));
+        }
+        else if (method is "GET" or "HEAD")
+        {
+            report.Warn(path, $"a {method} carries no body to sign, and browsers and crawlers send it unasked");
+        }
+    }
+
+    public void RateLimit(string path, RouteSpec route)
+    {
+        if (route.RateLimit is not { } limit)
+        {
+            return;
+        }
+
+        var place = $"{path}.rateLimit";
+        if (limit.Route is null && limit.Address is null)
+        {
+            report.Error(place, "no budget", "write route, address or both");
+        }
+
+        Budget($"{place}.route", limit.Route);
+        Budget($"{place}.address", limit.Address);
+        if (limit.Address?.Queue is > 0)
+        {
+            report.Error($"{place}.address.queue", "strangers are not queued, they would fill the queue", "leave it out");
+        }
+    }
+
+    private void Budget(string path, BudgetSpec? budget)
+    {
+        if (budget is null)
+        {
+            return;
+        }
+
+        if (budget.Permits is null)
+        {
+            report.Error($"{path}.permits", "no number of requests", "write for example 100");
+        }
+
+        if (budget.Window is null)
+        {
+            report.Error($"{path}.window", "no length of time", "write for example \"1s\"");
+        }
+    }
+
+    public void Timeout(string path, RouteSpec route, PresetSpec? preset)
+    {
+        if (route.Timeout?.Value is { } written && written > LongestDrain && written <= TimeSpan.FromMinutes(5))
+        {
+            report.Warn($"{path}.timeout", $"longer than the {LongestDrain.TotalSeconds:0} s that a stopping gateway waits for deliveries in flight", "keep it below, or expect some to be cut off by a restart");
+        }
+
+        var effective = route.Timeout?.Value ?? PresetSpec.DefaultTimeout(preset);
+        if (preset?.Retries?.Timeout is { } patience && effective >= patience.Value)
+        {
+            report.Warn(
+                $"{path}.timeout",
+                $"{preset.Title} hangs up after {patience}, and the route may take {new Duration(effective)}: deliveries that succeed late count as failed there, and come again",
+                $"stay below {patience}");
+        }
+    }
+
+    public void ForwardHeaders(string path, RouteSpec route)
+    {
+        for (var i = 0; i < route.ForwardHeaders?.Count; i++)
+        {
+            var place = JsonPath.Item($"{path}.forwardHeaders", i);
+            var name = route.ForwardHeaders[i];
+            if (!Grammar.IsToken(name))
+            {
+                report.Error(place, "not the name of a header", "e.g. \"X-User\"");
+            }
+            else if (catalogue.ForwardHeader(name) is { Fault: { } fault })
+            {
+                report.Error(place, $"{name} {fault}", "leave it out");
+            }
+            else if (!catalogue.ForwardHeader(name).IsRemoved)
+            {
+                report.Warn(place, $"{name} reaches the app anyway", "leave it out, or is it spelt otherwise?");
+            }
+        }
+    }
+
+    public void Transforms(string path, RouteSpec route)
+    {
+        for (var i = 0; i < route.Transforms?.Count; i++)
+        {
+            if (route.Transforms[i].Count == 0)
+            {
+                report.Error(JsonPath.Item($"{path}.transforms", i), "an empty transform", "as YARP documents them, e.g. { \"RequestHeader\": \"X-From\", \"Set\": \"webhooks\" }");
+            }
+
+            foreach (var key in (string[])["RequestHeader", "RequestHeaderRouteValue"])
+            {
+                if (route.Transforms[i].GetValueOrDefault(key) is { } name
+                    && (name.StartsWith("X-Webhook-", StringComparison.OrdinalIgnoreCase) || SetByTheGateway.Contains(name, StringComparer.OrdinalIgnoreCase)))
+                {
+                    report.Error($"{JsonPath.Item($"{path}.transforms", i)}.{key}", $"{name} is set by the gateway, after all transforms", "take another name; X-Webhook-* is the gateway's own");
+                }
+            }
+        }
+    }
+
+    public void Handshake(string path, RouteSpec route, PresetSpec? preset)
+    {
+        if (route.Handshake is not { } handshake || (handshake is { Name: "off", VerifyToken: null }))
+        {
+            return;
+        }
+
+        var place = $"{path}.handshake";
+        var name = handshake.Name ?? preset?.Handshake;
+        if (name is null)
+        {
+            report.Error(place, "no name", "name the handshake, e.g. \"meta\"");
+        }
+        else if (!catalogue.Handshakes.TryGetValue(name, out var needsToken))
+        {
+            report.Error(place, $"unknown handshake {Quoted.Name(name)}", NearestName.Hint(name, [.. catalogue.Handshakes.Keys, "off"]));
+        }
+        else if (needsToken && handshake.VerifyToken is null)
+        {
+            report.Error(place, $"the handshake {Quoted.Name(name)} needs a token", $"write {{ \"name\": \"{name}\", \"verifyToken\": \"env:NAME\" }}");
+        }
+        else if (!needsToken && handshake.VerifyToken is not null)
+        {
+            report.Error($"{place}.verifyToken", $"means nothing with the handshake {Quoted.Name(name)}", "remove it");
+        }
+
+        if (handshake.VerifyToken is { } token && Grammar.SecretFault(token) is { } fault)
+        {
+            report.Error($"{place}.verifyToken", fault);
+        }
+    }
+
+    public void Refuse(string path, RouteSpec route)
+    {
+        foreach (var (slug, status) in route.Refuse ?? [])
+        {
+            var place = JsonPath.Key($"{path}.refuse", slug);
+            if (!catalogue.ReasonSlugs.Contains(slug))
+            {
+                report.Error(place, "unknown reason", NearestName.Hint(slug, catalogue.ReasonSlugs) ?? "the README lists the reasons");
+            }
+            else if (slug == "route-unknown")
+            {
+                report.Error(place, "answered before there is a route to say otherwise", "leave it out");
+            }
+            else if (slug == "duplicate")
+            {
+                // Anything else tells the sender that the delivery failed, and it would send it for ever.
+                if (status is < 200 or > 299)
+                {
+                    report.Error(place, $"{status} would make the sender repeat what has already arrived", "a duplicate is answered with 200 to 299");
+                }
+            }
+            else if (status is < 400 or > 599)
+            {
+                report.Error(place, $"{status} would tell the sender that a refused delivery arrived", "a refusal is answered with 400 to 599");
+            }
+            else if (status == 410)
+            {
+                report.Warn(place, "410 tells many senders to switch the webhook off for good");
+            }
+        }
+    }
+}

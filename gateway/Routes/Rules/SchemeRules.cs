@@ -1,0 +1,127 @@
+using WebhookEdge.Configuration;
+using WebhookEdge.Primitives;
+
+namespace WebhookEdge.Routes.Rules;
+
+/// <summary>Schemes of the file's own, and what a route means by a scheme. What a scheme's fields mean together is checked where it is compiled.</summary>
+internal sealed class SchemeRules(RuleReport report, RoutesFile file, RoutesCatalogue catalogue, SchemeFacts facts)
+{
+    private readonly Dictionary<string, SchemeSpec> _schemes = file.Schemes ?? [];
+    private readonly HashSet<string> _used = [];
+
+    /// <summary>Kinds that need no field, so that their name alone is a scheme.</summary>
+    private static readonly Dictionary<string, SchemeSpec> BareKinds = new() { ["basic"] = new() { Kind = "basic" }, ["bearer"] = new() { Kind = "bearer" } };
+
+    public void OwnSchemes()
+    {
+        foreach (var (name, scheme) in _schemes)
+        {
+            var path = JsonPath.Key("schemes", name);
+            if (!Grammar.IsName(name))
+            {
+                report.Error(path, "not a name for a scheme", "letters, digits, - . _, at most 64");
+            }
+            else if (catalogue.Presets.ContainsKey(name) || KnownNames.SchemeKinds.Contains(name) || catalogue.CodeVerifiers.ContainsKey(name))
+            {
+                // Whoever reads "scheme": "verisync" on a route must not have to look up here what it means.
+                report.Error(path, "the name is taken by a preset or a kind", "choose another");
+            }
+
+            Scheme(path, scheme);
+        }
+    }
+
+    /// <summary>Words and shapes of single fields; what they mean together is checked where a scheme is compiled.</summary>
+    private void Scheme(string path, SchemeSpec scheme)
+    {
+        string[] kinds = [.. KnownNames.SchemeKinds, .. catalogue.CodeVerifiers.Keys];
+        if (scheme.Kind is { } kind && !kinds.Contains(kind))
+        {
+            report.Error($"{path}.kind", $"unknown word {Quoted.Name(kind)}", NearestName.Hint(kind, kinds));
+        }
+
+        if (scheme.Header is { } header)
+        {
+            report.NotEmpty($"{path}.header", header.Values, "name the header that carries the signature or the token");
+            for (var i = 0; i < header.Values.Count; i++)
+            {
+                // {n} stands for a number in schemes that spread signatures over numbered headers.
+                if (!Grammar.IsToken(header.Values[i].Replace("{n}", "0", StringComparison.Ordinal)))
+                {
+                    report.Error($"{path}.header", "not a header name");
+                }
+            }
+        }
+        else if ((scheme.Kind ?? "hmac") is "hmac" or "digest" or "token" || catalogue.CodeVerifiers.GetValueOrDefault(scheme.Kind!) is { ReadsTemplate: true })
+        {
+            report.Error($"{path}.header", "no header", "name the header that carries the signature or the token");
+        }
+
+        if (scheme.Timestamp is { } timestamp && (timestamp.From is not null || facts.Code(scheme) is not { ReadsTemplate: false })
+            && !(timestamp.From is { } from && (from.StartsWith("entry:", StringComparison.Ordinal) && from.Length > 6 || Grammar.IsHeaderSource(from) || Grammar.IsJsonSource(from))))
+        {
+            report.Error($"{path}.timestamp.from", "no place to read the time from", "write entry:KEY, header:NAME or json:/pointer");
+        }
+
+        if (scheme.Id is { } id && !Grammar.IsHeaderSource(id) && !Grammar.IsJsonSource(id))
+        {
+            report.Error($"{path}.id", "no place to read an id from", "write header:NAME or json:/pointer");
+        }
+
+        foreach (var (name, _) in scheme.Require ?? [])
+        {
+            if (!Grammar.IsToken(name))
+            {
+                report.Error(JsonPath.Key($"{path}.require", name), "not a header name");
+            }
+        }
+    }
+
+    /// <summary>The scheme behind a reference; null, and reported, when there is none.</summary>
+    public SchemeSpec? Resolve(string path, SchemeRef reference)
+    {
+        if (reference.Inline is { } inline)
+        {
+            Scheme(path, inline);
+            return inline;
+        }
+
+        var name = reference.Name!;
+        if (_schemes.TryGetValue(name, out var own))
+        {
+            _used.Add(name);
+            return own;
+        }
+
+        if (catalogue.Presets.TryGetValue(name, out var preset))
+        {
+            return preset.Scheme;
+        }
+
+        if (BareKinds.TryGetValue(name, out var bare))
+        {
+            return bare;
+        }
+
+        if (catalogue.CodeVerifiers.ContainsKey(name))
+        {
+            return new() { Kind = name };
+        }
+
+        report.Error(
+            path,
+            KnownNames.SchemeKinds.Contains(name) ? $"{Quoted.Name(name)} needs more than its name" : $"unknown scheme {Quoted.Name(name)}",
+            KnownNames.SchemeKinds.Contains(name)
+                ? "write the scheme out: { \"kind\": …, \"header\": … }"
+                : NearestName.Hint(name, [.. _schemes.Keys, .. catalogue.Presets.Keys, .. BareKinds.Keys, .. catalogue.CodeVerifiers.Keys]));
+        return null;
+    }
+
+    public void Unused()
+    {
+        foreach (var name in _schemes.Keys.Except(_used))
+        {
+            report.Warn(JsonPath.Key("schemes", name), "no route uses this scheme");
+        }
+    }
+}
