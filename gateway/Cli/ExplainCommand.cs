@@ -2,9 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Net;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
-using Spectre.Console;
 using WebhookEdge.Gate;
 using WebhookEdge.Ingress;
 using WebhookEdge.Primitives;
@@ -89,14 +87,14 @@ internal static class ExplainCommand
         recorded = recorded with { Target = target ?? recorded.Target };
         var client = question.From is null ? null : policy.Addresses.Explain(peer, head);
         var rows = await DecideAsync(policy, recorded, onTarget, peer, judgeAddress: question.From is not null, cancellationToken);
-        Print(question, policy, recorded, now, rows, client);
-        var refused = rows.Exists(static row => row.Outcome == Outcome.Refused);
-        if (rows.Exists(static row => row.Outcome is Outcome.Refused or Outcome.Observed && row.IsSignature))
+        ExplainReport.Print(question.Route, policy, recorded, now, rows, client);
+        var refused = rows.Exists(static row => row.Outcome == Judgement.Refused);
+        if (rows.Exists(static row => row.Outcome is Judgement.Refused or Judgement.Observed && row.IsSignature))
         {
             // The compiler has read the same bytes a moment ago.
             var file = RoutesFileReader.Read(await File.ReadAllBytesAsync(question.Config, cancellationToken), RoutesLoader.Catalogue, out _)!;
             var finder = new MistakeFinder(file, question.Route, recorded, now, question.Secrets);
-            PrintMistakes(await finder.FindAsync(cancellationToken), recorded);
+            ExplainReport.PrintMistakes(await finder.FindAsync(cancellationToken), recorded);
         }
 
         return refused ? Refused : Accepted;
@@ -124,29 +122,29 @@ internal static class ExplainCommand
         }
     }
 
-    private static async Task<List<Row>> DecideAsync(RoutePolicy policy, RecordedRequest recorded, Row onTarget, IPAddress? peer, bool judgeAddress, CancellationToken cancellationToken)
+    private static async Task<List<ExplainRow>> DecideAsync(RoutePolicy policy, RecordedRequest recorded, ExplainRow onTarget, IPAddress? peer, bool judgeAddress, CancellationToken cancellationToken)
     {
         var headers = HeadersOf(recorded);
         var delivery = new Delivery();
         var client = policy.Addresses.Resolve(peer, headers);
         delivery.Open(policy, recorded.Method, recorded.Target, client, headers, recorded.Body.Length, PipeReader.Create(new(recorded.Body)));
         delivery.Ambiguous = RequestFraming.IsAmbiguous(recorded.Method, headers, isHttp2: false) || headers["Content-Length"].Any(static length => length.AsSpan().ContainsAnyExceptInRange('0', '9'));
-        var rows = new List<Row> { onTarget };
+        var rows = new List<ExplainRow> { onTarget };
         var stopped = false;
         foreach (var check in policy.Checks)
         {
             var name = StageNames.Of(check.Stage);
             var what = NameOf(check);
-            var refusedBefore = rows.Exists(static row => row.Outcome is Outcome.Refused or Outcome.Observed);
+            var refusedBefore = rows.Exists(static row => row.Outcome is Judgement.Refused or Judgement.Observed);
             if (stopped || (check.Stage >= Stage.RouteRate && refusedBefore))
             {
-                rows.Add(new(name, what, Outcome.NotReached, "", ""));
+                rows.Add(new(name, what, Judgement.NotReached, "", ""));
                 continue;
             }
 
             if (check.Stage is Stage.AddressRate or Stage.Address && !judgeAddress)
             {
-                rows.Add(new(name, what, Outcome.NotJudged, "", "--from ADDRESS says where the request came from"));
+                rows.Add(new(name, what, Judgement.NotJudged, "", "--from ADDRESS says where the request came from"));
                 continue;
             }
 
@@ -165,41 +163,41 @@ internal static class ExplainCommand
         return rows;
     }
 
-    private static Row JudgeTarget(RoutePolicy policy, string method, string? target)
+    private static ExplainRow JudgeTarget(RoutePolicy policy, string method, string? target)
     {
         var verdict = RawTarget.Judge(policy, method, target);
         if (verdict.Passed)
         {
-            return new(StageNames.Of(Stage.Routing), "path", Outcome.Passed, "", "the target is the route's");
+            return new(StageNames.Of(Stage.Routing), "path", Judgement.Passed, "", "the target is the route's");
         }
 
         // Routing decodes the path, and ignores case and a final slash; what it would not bring to this route is no route's.
         var path = Uri.UnescapeDataString((target ?? "").Split('?')[0]);
         var near = policy.IsPrefix ? path.StartsWith(policy.Path, StringComparison.OrdinalIgnoreCase) : path.TrimEnd('/').Equals(policy.Path.TrimEnd('/'), StringComparison.OrdinalIgnoreCase);
         return verdict.Reason == RejectReason.PathRefused && !near
-            ? new(StageNames.Of(Stage.Routing), "path", Outcome.Refused, RejectReason.RouteUnknown.Describe().Slug, $"the target is not {policy.Path}{(policy.IsPrefix ? "…" : "")}, compared byte by byte")
-            : new(StageNames.Of(Stage.Routing), "path", Outcome.Refused, verdict.Reason.Describe().Slug, verdict.Detail ?? "");
+            ? new(StageNames.Of(Stage.Routing), "path", Judgement.Refused, RejectReason.RouteUnknown.Describe().Slug, $"the target is not {policy.Path}{(policy.IsPrefix ? "…" : "")}, compared byte by byte")
+            : new(StageNames.Of(Stage.Routing), "path", Judgement.Refused, verdict.Reason.Describe().Slug, verdict.Detail ?? "");
     }
 
-    private static Row RowOf(IGateCheck check, string stage, string what, Verdict verdict, RejectReason observed)
+    private static ExplainRow RowOf(IGateCheck check, string stage, string what, Verdict verdict, RejectReason observed)
     {
         var isSignature = check.Stage is Stage.Timestamp or Stage.Signature or Stage.Credential;
         if (verdict.Answer is { } answer)
         {
-            return new(stage, what, Outcome.Answered, $"{answer.Status}", "a challenge: answered by the gateway, not forwarded");
+            return new(stage, what, Judgement.Answered, $"{answer.Status}", "a challenge: answered by the gateway, not forwarded");
         }
 
         if (verdict.Passed)
         {
             return observed == RejectReason.NotDecided
-                ? new(stage, what, Outcome.Passed, "", "")
-                : new(stage, what, Outcome.Observed, observed.Describe().Slug, "observe mode lets it through") { IsSignature = isSignature };
+                ? new(stage, what, Judgement.Passed, "", "")
+                : new(stage, what, Judgement.Observed, observed.Describe().Slug, "observe mode lets it through") { IsSignature = isSignature };
         }
 
         // Lists are loaded by a serving gateway; here there is none, which says nothing about the request.
         return verdict.Reason == RejectReason.AllowListUnavailable
-            ? new(stage, what, Outcome.NotJudged, "", "the route's address lists are fetched by a serving gateway only")
-            : new(stage, what, Outcome.Refused, verdict.Reason.Describe().Slug, verdict.Detail ?? "") { IsSignature = isSignature };
+            ? new(stage, what, Judgement.NotJudged, "", "the route's address lists are fetched by a serving gateway only")
+            : new(stage, what, Judgement.Refused, verdict.Reason.Describe().Slug, verdict.Detail ?? "") { IsSignature = isSignature };
     }
 
     private static string NameOf(IGateCheck check)
@@ -219,65 +217,6 @@ internal static class ExplainCommand
         return headers;
     }
 
-    private static void Print(Question question, RoutePolicy policy, RecordedRequest recorded, DateTimeOffset now, List<Row> rows, string? client)
-    {
-        var console = Terminal.Create();
-        var table = new Table().Border(TableBorder.Rounded).Title(Markup.Escape($"{recorded.Method} {PathOf(recorded.Target)}, {recorded.Body.Length} bytes, on route {question.Route}, at {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC"));
-        foreach (var title in new[] { "Stage", "Check", "Verdict", "Reason", "Detail" })
-        {
-            table.AddColumn(title);
-        }
-
-        foreach (var row in rows)
-        {
-            var colour = row.Outcome switch { Outcome.Passed or Outcome.Answered => "green", Outcome.Refused => "red bold", Outcome.Observed => "yellow", _ => "grey" };
-            table.AddRow(new Text(row.Stage), new Text(row.Check), new Markup($"[{colour}]{Describe(row.Outcome)}[/]"), new Text(row.Reason), new Text(row.Detail));
-        }
-
-        console.Write(table);
-        if (client is not null)
-        {
-            console.WriteLine($"Client: {client}.");
-        }
-
-        var first = rows.Find(static row => row.Outcome == Outcome.Refused);
-        console.WriteLine(
-            first is not null ? $"Refused: {first.Reason}{(first.Detail.Length > 0 ? $", {first.Detail}" : "")}. The sender reads {StatusOf(policy, first.Reason)} and no reason."
-            : rows.Exists(static row => row.Outcome == Outcome.Answered) ? "Answered: a challenge of the sender."
-            : "Accepted: the gateway would forward it.");
-    }
-
-    private static void PrintMistakes(IReadOnlyList<string> mistakes, RecordedRequest recorded)
-    {
-        Console.WriteLine();
-        Console.WriteLine(mistakes.Count > 0 ? "What would make it match:" : "None of the common mistakes explains it: another secret, or other bytes than were signed.");
-        foreach (var mistake in mistakes)
-        {
-            Console.WriteLine($"  - {mistake}");
-        }
-
-        if (mistakes.Count == 0
-            && recorded.Headers.FirstOrDefault(static h => h.Key.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)).Value is { } written
-            && written != recorded.Body.Length.ToString(CultureInfo.InvariantCulture))
-        {
-            Console.WriteLine($"  Content-Length says {written}, and the file holds {recorded.Body.Length} bytes of body: it is not the body that was sent.");
-        }
-    }
-
-    private static int StatusOf(RoutePolicy policy, string slug) => RejectReasons.TryParse(slug, out var reason) ? policy.StatusOf(reason) : 0;
-
-    private static string PathOf(string target) => target.Split('?')[0];
-
-    private static string Describe(Outcome outcome) => outcome switch
-    {
-        Outcome.Passed => "passed",
-        Outcome.Refused => "refused",
-        Outcome.Observed => "would refuse",
-        Outcome.Answered => "answered",
-        Outcome.NotJudged => "not judged",
-        _ => "not reached",
-    };
-
     private static bool TryReadTime(string text, out DateTimeOffset time)
     {
         if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < 253_402_300_800)
@@ -295,22 +234,7 @@ internal static class ExplainCommand
         return Unusable;
     }
 
-    private enum Outcome
-    {
-        Passed,
-        Refused,
-        Observed,
-        Answered,
-        NotJudged,
-        NotReached,
-    }
-
     private sealed record Question(string Config, string Route, FileInfo Request, FileInfo? Body, string? From, string? At, string[] Secrets);
-
-    private sealed record Row(string Stage, string Check, Outcome Outcome, string Reason, string Detail)
-    {
-        public bool IsSignature { get; init; }
-    }
 }
 
 /// <summary>The time of a recorded request; timers run on.</summary>

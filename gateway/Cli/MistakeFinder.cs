@@ -1,10 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using WebhookEdge.Authentication;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
@@ -57,7 +53,7 @@ internal sealed class MistakeFinder
         var found = new List<string>();
         foreach (var (scheme, secrets) in _checks)
         {
-            var asWritten = new Attempt(scheme, default!, _request.Body, _file.Edge?.PublicUrl);
+            var asWritten = new SigningAttempt(scheme, default!, _request.Body, _file.Edge?.PublicUrl);
             var holds = false;
             foreach (var (id, value) in secrets)
             {
@@ -73,7 +69,7 @@ internal sealed class MistakeFinder
         return [.. found.Distinct(StringComparer.Ordinal)];
     }
 
-    private async Task<List<string>> FindAsync(Attempt asWritten, List<(string Id, byte[] Value)> secrets, CancellationToken cancellationToken)
+    private async Task<List<string>> FindAsync(SigningAttempt asWritten, List<(string Id, byte[] Value)> secrets, CancellationToken cancellationToken)
     {
         var found = new List<string>();
         var own = secrets.Select(s => asWritten with { Secret = s.Value, SecretId = s.Id }).ToList();
@@ -86,7 +82,7 @@ internal sealed class MistakeFinder
             }
         }
 
-        var singles = own.SelectMany(Bodies).Concat(own.SelectMany(Secrets)).Concat(Others(asWritten)).Concat(own.SelectMany(Schemes)).Concat(own.SelectMany(Urls))
+        var singles = own.SelectMany(SigningMistakes.Bodies).Concat(own.SelectMany(SigningMistakes.Secrets)).Concat(Others(asWritten)).Concat(own.SelectMany(SigningMistakes.Schemes)).Concat(own.SelectMany(Urls))
             .DistinctBy(static a => a.Circumstances).ToList();
         foreach (var attempt in singles)
         {
@@ -102,7 +98,7 @@ internal sealed class MistakeFinder
         }
 
         // Two at once: a body changed on the way and a secret wrong as well, or two fields of a scheme.
-        var pairs = singles.SelectMany(Bodies).Concat(own.SelectMany(Schemes).SelectMany(Schemes)).Concat(own.SelectMany(Urls).SelectMany(Schemes)).Concat(Others(asWritten).SelectMany(Schemes));
+        var pairs = singles.SelectMany(SigningMistakes.Bodies).Concat(own.SelectMany(SigningMistakes.Schemes).SelectMany(SigningMistakes.Schemes)).Concat(own.SelectMany(Urls).SelectMany(SigningMistakes.Schemes)).Concat(Others(asWritten).SelectMany(SigningMistakes.Schemes));
         foreach (var attempt in pairs.DistinctBy(static a => a.Circumstances))
         {
             if (found.Count == MostPairs)
@@ -160,125 +156,10 @@ internal sealed class MistakeFinder
 
     private string? Header(string name) => _request.Headers.FirstOrDefault(h => h.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;
 
-    private static IEnumerable<Attempt> Bodies(Attempt from)
-    {
-        foreach (var (body, mistake) in BodiesOf(from.Body))
-        {
-            if (!body.AsSpan().SequenceEqual(from.Body))
-            {
-                yield return from.With(mistake) with { Body = body };
-            }
-        }
-    }
-
-    private static IEnumerable<(byte[] Body, string Mistake)> BodiesOf(byte[] body)
-    {
-        var text = Encoding.Latin1.GetString(body);
-        yield return (Encoding.Latin1.GetBytes(text.TrimEnd('\r', '\n')), "the body was signed without the newline at its end: an editor, a shell or a proxy added it");
-        yield return ([.. body, (byte)'\n'], "the body was signed with a newline at its end, which was removed on the way or when it was saved");
-        yield return ([.. body, (byte)'\r', (byte)'\n'], "the body was signed with CRLF at its end, which was removed on the way or when it was saved");
-        yield return (Encoding.Latin1.GetBytes(text.Replace("\r\n", "\n", StringComparison.Ordinal)), "the body was signed with LF line ends and holds CRLF: something converted it");
-        yield return (Encoding.Latin1.GetBytes(text.Replace("\r\n", "\n", StringComparison.Ordinal).Replace("\n", "\r\n", StringComparison.Ordinal)), "the body was signed with CRLF line ends and holds LF: something converted it");
-        yield return (body.AsSpan().StartsWith("\uFEFF"u8) ? body[3..] : body, "the body was signed without the byte order mark it begins with");
-        foreach (var (style, name) in new[] { (JsonStyle.Compact, "compact, as JSON.stringify writes it"), (JsonStyle.Spaced, "with a space after each comma and colon, as Python writes it"), (JsonStyle.Indented, "indented") })
-        {
-            if (Rewrite(body, style) is { } rewritten)
-            {
-                yield return (rewritten, $"the body was re-serialised: it was signed {name}; forward and record the raw bytes");
-            }
-        }
-
-        if (Unescape(body, escape: false) is { } plain)
-        {
-            yield return (plain, "the body was re-serialised: it was signed with its characters as they are, and holds \\u escapes");
-        }
-
-        if (Unescape(body, escape: true) is { } escaped)
-        {
-            yield return (escaped, "the body was re-serialised: it was signed with \\u escapes, and holds the characters themselves");
-        }
-    }
-
-    private static IEnumerable<Attempt> Secrets(Attempt from)
-    {
-        foreach (var (value, mistake) in SecretsOf(from.Secret, from.SecretId))
-        {
-            if (value.Length > 0 && !value.AsSpan().SequenceEqual(from.Secret))
-            {
-                yield return from.With(mistake) with { Secret = value };
-            }
-        }
-    }
-
-    private static IEnumerable<(byte[] Value, string Mistake)> SecretsOf(byte[] secret, string id)
-    {
-        var text = Encoding.Latin1.GetString(secret);
-        yield return (Encoding.Latin1.GetBytes(text.TrimEnd('\r', '\n')), $"{id} ends in a stray line break; write it with printf instead of echo");
-        yield return (Encoding.Latin1.GetBytes(text.Trim()), $"{id} has stray white space around it");
-        yield return (Encoding.Latin1.GetBytes(text.Trim().Trim('"', '\'')), $"{id} stands in quotes that are not part of it");
-        yield return ([.. secret, (byte)'\n'], $"the sender signs with a line break at the end of the secret, which {id} lacks");
-    }
-
     /// <summary>Secrets of other routes, earlier ones, and those named on the command line.</summary>
-    private IEnumerable<Attempt> Others(Attempt from) => _others.Select(other => from.With(other.Description) with { Secret = other.Value, SecretId = "other" });
+    private IEnumerable<SigningAttempt> Others(SigningAttempt from) => _others.Select(other => from.With(other.Description) with { Secret = other.Value, SecretId = "other" });
 
-    private static IEnumerable<Attempt> Schemes(Attempt from)
-    {
-        var scheme = from.Scheme;
-        if ((scheme.Kind ?? "hmac") is not ("hmac" or "digest"))
-        {
-            yield break;
-        }
-
-        foreach (var encoding in Enum.GetValues<MacEncoding>().Where(e => e != (scheme.Encoding ?? MacEncoding.Hex)))
-        {
-            yield return from.With($"the signature is {WrittenWord.Of(encoding)}, the scheme says {WrittenWord.Of(scheme.Encoding ?? MacEncoding.Hex)}") with { Scheme = scheme with { Encoding = encoding } };
-        }
-
-        foreach (var algorithm in Enum.GetValues<MacAlgorithm>().Where(a => a != (scheme.Algorithm ?? MacAlgorithm.Sha256)))
-        {
-            yield return from.With($"it is signed with {WrittenWord.Of(algorithm)}, the scheme says {WrittenWord.Of(scheme.Algorithm ?? MacAlgorithm.Sha256)}") with { Scheme = scheme with { Algorithm = algorithm } };
-        }
-
-        var key = scheme.Key ?? new();
-        foreach (var encoding in Enum.GetValues<KeyEncoding>().Where(e => e != (key.Encoding ?? KeyEncoding.Utf8)))
-        {
-            var word = WrittenWord.Of(encoding);
-            yield return from.With($"the secret's text stands for its {word} value: \"key\": {{ \"encoding\": \"{word}\" }}") with { Scheme = scheme with { Key = key with { Encoding = encoding } } };
-        }
-
-        if (key.Strip is null && from.Secret.AsSpan().StartsWith("whsec_"u8))
-        {
-            yield return from.With("what stands after whsec_ is the key, in base64: \"key\": { \"strip\": \"whsec_\", \"encoding\": \"base64\" }") with { Scheme = scheme with { Key = new() { Strip = "whsec_", Encoding = KeyEncoding.Base64 } } };
-        }
-
-        if (key.Strip is not null)
-        {
-            yield return from.With($"the whole secret is the key, {key.Strip} included, as text: remove the scheme's key") with { Scheme = scheme with { Key = null } };
-        }
-
-        if (scheme.Prefix is { } prefix)
-        {
-            yield return from.With($"the signature comes without the prefix {prefix}") with { Scheme = scheme with { Prefix = null } };
-        }
-        else if (scheme.Entries is null)
-        {
-            foreach (var known in new[] { "sha256=", "sha1=", "sha512=", "v0=", "v1=", "v1," })
-            {
-                yield return from.With($"the signature comes with the prefix {known}") with { Scheme = scheme with { Prefix = known } };
-            }
-        }
-
-        if (scheme.Timestamp is { Unit: var unit })
-        {
-            foreach (var other in Enum.GetValues<TimeUnit>().Where(u => u != (unit ?? TimeUnit.Seconds)))
-            {
-                yield return from.With($"the time is written in {WrittenWord.Of(other)}, the scheme says {WrittenWord.Of(unit ?? TimeUnit.Seconds)}") with { Scheme = scheme with { Timestamp = scheme.Timestamp with { Unit = other } } };
-            }
-        }
-    }
-
-    private IEnumerable<Attempt> Urls(Attempt from)
+    private IEnumerable<SigningAttempt> Urls(SigningAttempt from)
     {
         if (from.PublicUrl is not { } written || !Uri.TryCreate(written, UriKind.Absolute, out var url))
         {
@@ -311,7 +192,7 @@ internal sealed class MistakeFinder
     }
 
     /// <summary>Runs the gateway's checks for one scheme with one secret.</summary>
-    private async Task<bool> HoldsAsync(Attempt attempt, bool anyTime, CancellationToken cancellationToken)
+    private async Task<bool> HoldsAsync(SigningAttempt attempt, bool anyTime, CancellationToken cancellationToken)
     {
         var scheme = attempt.Scheme;
         if (anyTime && scheme.Timestamp is { } time)
@@ -378,109 +259,4 @@ internal sealed class MistakeFinder
     }
 
     private static byte[]? Resolve(string text) => SecretReference.TryParse(text, out var reference) ? reference.Resolve(out _) : null;
-
-    /// <summary>The same JSON with other white space; strings and numbers as they stand. Null when it is no JSON.</summary>
-    private static byte[]? Rewrite(byte[] json, JsonStyle style)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            if (style == JsonStyle.Indented)
-            {
-                var indented = new ArrayBufferWriter<byte>();
-                using (var writer = new Utf8JsonWriter(indented, new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-                {
-                    document.WriteTo(writer);
-                }
-
-                return indented.WrittenSpan.ToArray();
-            }
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-
-        var text = new ArrayBufferWriter<byte>(json.Length * 2);
-        var inString = false;
-        for (var i = 0; i < json.Length; i++)
-        {
-            var c = json[i];
-            if (!inString && c is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n' && !inString)
-            {
-                continue;
-            }
-
-            text.Write([c]);
-            if (inString && c == '\\')
-            {
-                text.Write([json[++i]]);
-            }
-            else if (c == '"')
-            {
-                inString = !inString;
-            }
-            else if (!inString && style == JsonStyle.Spaced && c is (byte)',' or (byte)':' && !inString && style == JsonStyle.Spaced)
-            {
-                text.Write(" "u8);
-            }
-        }
-
-        return text.WrittenSpan.ToArray();
-    }
-
-    /// <summary>\u escapes for characters beyond ASCII, or those characters for their escapes. Null when nothing changes or it is not UTF-8.</summary>
-    private static byte[]? Unescape(byte[] json, bool escape)
-    {
-        string text;
-        try
-        {
-            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(json);
-        }
-        catch (DecoderFallbackException)
-        {
-            return null;
-        }
-
-        var result = new StringBuilder(text.Length);
-        for (var i = 0; i < text.Length; i++)
-        {
-            if (escape && text[i] > 0x7F)
-            {
-                result.Append("\\u").Append(((int)text[i]).ToString("x4", CultureInfo.InvariantCulture));
-            }
-            else if (!escape && text[i] == '\\' && i + 5 < text.Length && text[i + 1] == 'u' && ushort.TryParse(text.AsSpan(i + 2, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) && code > 0x7F)
-            {
-                result.Append((char)code);
-                i += 5;
-            }
-            else
-            {
-                result.Append(text[i]);
-            }
-        }
-
-        var changed = result.ToString();
-        return changed == text ? null : Encoding.UTF8.GetBytes(changed);
-    }
-
-    private enum JsonStyle
-    {
-        Compact,
-        Spaced,
-        Indented,
-    }
-
-    /// <summary>One set of circumstances under which the signature might hold.</summary>
-    private sealed record Attempt(SchemeSpec Scheme, byte[] Secret, byte[] Body, string? PublicUrl)
-    {
-        public string SecretId { get; init; } = "";
-
-        public string Mistake { get; private init; } = "";
-
-        /// <summary>Equal for two mistakes that come to the same: the first one is named.</summary>
-        public (SchemeSpec, string, string, string?) Circumstances => (Scheme, Convert.ToHexString(SHA256.HashData(Secret)), Convert.ToHexString(SHA256.HashData(Body)), PublicUrl);
-
-        public Attempt With(string mistake) => this with { Mistake = Mistake.Length == 0 ? mistake : $"{Mistake}; and {mistake}" };
-    }
 }

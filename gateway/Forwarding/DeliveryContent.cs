@@ -47,7 +47,7 @@ internal sealed class DeliveryContent(Delivery delivery) : HttpContent
         }
         finally
         {
-            delivery.EndSending();
+            delivery.Sending.End();
         }
     }
 

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using WebhookEdge.Gate;
 using WebhookEdge.Observability;
 using WebhookEdge.Primitives;

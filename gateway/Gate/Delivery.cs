@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Observability;
 using WebhookEdge.Primitives;
@@ -15,14 +14,9 @@ internal sealed class Delivery
 {
     private PipeReader? _reader;
     private bool _bodyHeld;
-    private int _sending;
-    private TaskCompletionSource? _sent;
-    private CancellationTokenSource? _stopSending;
-    private volatile bool _sendingStopped;
     private EventKey? _eventKey;
     private string? _eventKeyText;
-    private KeyValuePair<string, StringValues>[] _headerLines = new KeyValuePair<string, StringValues>[32];
-    private int _headerLineCount;
+    private readonly HeaderList _headerLines = new();
     private readonly RequestTrace _trace = new();
     private bool _traced;
     private bool _held;
@@ -117,33 +111,11 @@ internal sealed class Delivery
     /// <summary>What the way out keeps with the pooled delivery. Owned by Forwarding.</summary>
     public object? ForwardScratch { get; set; }
 
-    /// <summary>
-    /// The headers as a list. The server's dictionary can be walked only through an enumerator that it allocates, so it is walked once a request
-    /// and read from here after that.
-    /// </summary>
-    public ReadOnlySpan<KeyValuePair<string, StringValues>> HeaderLines
-    {
-        get
-        {
-            if (_headerLineCount == 0)
-            {
-                foreach (var line in Headers)
-                {
-                    if (_headerLineCount == _headerLines.Length)
-                    {
-                        Array.Resize(ref _headerLines, _headerLines.Length * 2);
-                    }
-
-                    _headerLines[_headerLineCount++] = line;
-                }
-            }
-
-            return _headerLines.AsSpan(0, _headerLineCount);
-        }
-    }
+    /// <summary>The headers as a list, walked once.</summary>
+    public ReadOnlySpan<KeyValuePair<string, StringValues>> HeaderLines => _headerLines.Of(Headers);
 
     /// <summary>The headers, when some check has walked them; empty before.</summary>
-    public ReadOnlySpan<KeyValuePair<string, StringValues>> HeaderLinesSeen => _headerLines.AsSpan(0, _headerLineCount);
+    public ReadOnlySpan<KeyValuePair<string, StringValues>> HeaderLinesSeen => _headerLines.Seen;
 
     public static IHeaderDictionary EmptyHeaders { get; } = new HeaderDictionary { IsReadOnly = true };
 
@@ -255,54 +227,15 @@ internal sealed class Delivery
         }
     }
 
+    /// <summary>Who reads <see cref="Body"/> to send it.</summary>
+    public BodySending Sending { get; } = new();
+
     /// <summary>The upstream connection begins to read <see cref="Body"/>.</summary>
-    /// <returns>Cancelled when the body must not be read any more; <see cref="StopSending"/>.</returns>
+    /// <returns>Cancelled when the body must not be read any more.</returns>
     public CancellationTokenSource BeginSending()
     {
         Sent = true;
-        Interlocked.Increment(ref _sending);
-
-        // The client ends an attempt by its own token, and may make another of the same content: a stream that was refused unprocessed is sent again.
-        if (_stopSending is { IsCancellationRequested: true } ended && !_sendingStopped)
-        {
-            ended.Dispose();
-            _stopSending = null;
-        }
-
-        return _stopSending ??= new();
-    }
-
-    /// <summary>Ends writes of the body that still wait for the upstream to read.</summary>
-    public Task StopSending()
-    {
-        _sendingStopped = true;
-        return _stopSending?.CancelAsync() ?? Task.CompletedTask;
-    }
-
-    /// <summary>The upstream connection will not touch <see cref="Body"/> again.</summary>
-    public void EndSending()
-    {
-        if (Interlocked.Decrement(ref _sending) == 0)
-        {
-            Volatile.Read(ref _sent)?.TrySetResult();
-        }
-    }
-
-    /// <summary>
-    /// Completes when no connection reads the body any more. An upstream may answer before it has read everything (HTTP/2); the buffers must not go
-    /// back to the server, and from there to another request, while they are still being sent.
-    /// </summary>
-    public Task WhenSent()
-    {
-        if (Volatile.Read(ref _sending) == 0)
-        {
-            return Task.CompletedTask;
-        }
-
-        var waiting = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Volatile.Write(ref _sent, waiting);
-        Interlocked.MemoryBarrier();
-        return Volatile.Read(ref _sending) == 0 ? Task.CompletedTask : waiting.Task;
+        return Sending.Begin();
     }
 
     /// <summary>Takes a delivery whose body may still be read out of use: what is counted of it ends, and everything else is left as it is.</summary>
@@ -321,37 +254,26 @@ internal sealed class Delivery
         Policy = RoutePolicy.None;
         Method = RawTarget = "";
         Client = default;
-        FromTrustedProxy = false;
+        FromTrustedProxy = Ambiguous = SharesConnection = BodyBroken = BodyUnreadable = false;
         Headers = EmptyHeaders;
         Host = "";
         DeclaredLength = null;
-        Ambiguous = false;
-        SharesConnection = false;
         Body = default;
         ReservedBytes = 0;
         Holding.Reset();
         BodyCompletedAt = 0;
-        BodyBroken = false;
-        BodyUnreadable = false;
         Proof = null;
         Trust = TrustLevel.Observed;
         Claim = null;
         EventKey = null;
-        Array.Clear(_headerLines, 0, _headerLineCount);
-        _headerLineCount = 0;
+        _headerLines.Reset();
         ReplayStoreSkipped = false;
         WouldRefuse = Verdicts.RejectReason.NotDecided;
         Sent = false;
         UpstreamStatus = 0;
-        _sent = null;
         _reader = null;
         _bodyHeld = false;
-        _sendingStopped = false;
-        if (_stopSending is { } stop && !stop.TryReset())
-        {
-            stop.Dispose();
-            _stopSending = null;
-        }
+        Sending.Reset();
 
         if (Deadline is { } deadline && !deadline.TryReset())
         {

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.ObjectPool;
@@ -188,7 +187,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
             await SettleAsync(delivery, delivery.Claim);
         }
 
-        var reusable = !delivery.Sent || delivery.WhenSent() is not { IsCompleted: false } sent || await EndSendingAsync(context, delivery, sent);
+        var reusable = !delivery.Sent || delivery.Sending.WhenDone() is not { IsCompleted: false } sent || await EndSendingAsync(context, delivery, sent);
 
         // Kestrel cannot drain a body that is still being read: the next request on the connection would fail.
         try
@@ -231,7 +230,7 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
     {
         try
         {
-            await delivery.StopSending();
+            await delivery.Sending.Stop();
             await sent.WaitAsync(LongestFarewell, time);
             return true;
         }

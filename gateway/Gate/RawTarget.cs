@@ -1,5 +1,4 @@
 using System.Buffers;
-using Microsoft.AspNetCore.Http;
 using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Gate;

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using WebhookEdge.Admin;
@@ -74,7 +73,7 @@ internal static class ServiceRegistrations
             .AddSingleton<SnapshotProvider>()
             .AddSingleton<IProxyConfigProvider>(static s => s.GetRequiredService<SnapshotProvider>())
             .AddSingleton<IConfigChangeListener>(static s => s.GetRequiredService<SnapshotProvider>())
-            .AddSingleton(static s => new RemoteKeys(RemoteKeys.CreateClient(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<RemoteKeys>>()))
+            .AddSingleton(static s => new RemoteKeys(KeyFetcher.CreateClient(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<RemoteKeys>>()))
             .AddHostedService<KeyRefresher>()
             .AddSingleton<RouteCompiler>()
             .AddSingleton<RoutesLoader>()

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -19,9 +18,6 @@ namespace WebhookEdge.Replay;
 /// </summary>
 internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
 {
-    /// <summary>Causes of one outage that are told.</summary>
-    private const int MostTold = 16;
-
     public const string KeyPrefix = "wh:1:";
 
     /// <summary>What a delivery waits for one answer. The library's own time-outs are looked at once a second only.</summary>
@@ -32,30 +28,23 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
     private static readonly string s_claimSha = Sha(ClaimScript);
     private static readonly string s_releaseSha = Sha(ReleaseScript);
 
-    private readonly ConfigurationOptions _options;
+    private readonly RedisConnection _connection;
     private readonly string _endPoint;
-    private readonly bool _sendsPassword;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly TimeSpan _deadline;
-    private readonly Lock _gate = new();
-    private Task<ConnectionMultiplexer>? _connecting;
     private volatile bool _claimByScript;
-    private volatile string? _connectingFault;
-    private readonly ConcurrentDictionary<string, bool> _told = new(StringComparer.Ordinal);
-    private bool _disposed;
 
     private RedisReplayStore(ConfigurationOptions options, TimeProvider time, ILogger logger, TimeSpan deadline, bool claimByScript)
     {
-        _deadline = deadline;
-        _options = options;
         _time = time;
         _logger = logger;
         _claimByScript = claimByScript;
-        _sendsPassword = !string.IsNullOrEmpty(options.Password);
 
         // The first endpoint only: a password with an unescaped comma ends up as a further "endpoint".
         _endPoint = RedisAddress.Show(options.EndPoints[0]);
+
+        // A claim nobody makes: finds out here, not in a delivery, whether the server knows SET with NX and GET.
+        _connection = new(options, time, logger, deadline, async () => await ClaimAsync(new(RandomNumberGenerator.GetBytes(EventKey.Size)), 0, TimeSpan.FromMilliseconds(1)));
     }
 
     /// <summary>A store that connects in the background, and keeps reconnecting while Redis is away.</summary>
@@ -88,8 +77,7 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         // For one server it would only ask for a key that nobody sets, and which a user limited to our keys may not read.
         options.TieBreaker = options.EndPoints.Count == 1 ? "" : options.TieBreaker;
         var store = new RedisReplayStore(options, time, logger, deadline ?? DefaultDeadline, claimByScript);
-        options.ConnectionAttemptCompleted += (_, attempt) => store.Attempted(attempt);
-        _ = store.StartConnecting();
+        store._connection.Open();
         return store;
     }
 
@@ -133,31 +121,7 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
     public async ValueTask<bool> ForgetAsync(EventKey key) =>
         await RunAsync(static (database, command) => database.KeyDeleteAsync(command.Key), new(NameOf(key), default, default));
 
-    public async ValueTask DisposeAsync()
-    {
-        Task<ConnectionMultiplexer>? connecting;
-        lock (_gate)
-        {
-            _disposed = true;
-            connecting = _connecting;
-        }
-
-        if (connecting is not null)
-        {
-            try
-            {
-                var connection = await connecting.WaitAsync(TimeSpan.FromSeconds(2), _time);
-
-                // Whatever mattered was awaited before; what is still pending had its deadline.
-                await connection.CloseAsync(allowCommandsToComplete: false).WaitAsync(TimeSpan.FromSeconds(2), _time);
-                connection.Dispose();
-            }
-            catch (Exception)
-            {
-                // It never connected, or does not close: nothing depends on it any more.
-            }
-        }
-    }
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
 
     private static string NameOf(in EventKey key) => string.Create(KeyPrefix.Length + (EventKey.Size * 2), key, static (name, key) =>
     {
@@ -197,149 +161,16 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
     {
         try
         {
-            return await RunAsync(static (database, words) => database.ExecuteAsync("EVALSHA", words), (object[])[sha, 1, (RedisKey)key, .. values]);
+            return await _connection.RunAsync(static (database, words) => database.ExecuteAsync("EVALSHA", words), (object[])[sha, 1, (RedisKey)key, .. values]);
         }
         catch (ReplayStoreException exception) when (exception.Message == "NOSCRIPT")
         {
             // The first time, and after a restart or failover of the server.
-            return await RunAsync(static (database, words) => database.ExecuteAsync("EVAL", words), (object[])[script, 1, (RedisKey)key, .. values]);
+            return await _connection.RunAsync(static (database, words) => database.ExecuteAsync("EVAL", words), (object[])[script, 1, (RedisKey)key, .. values]);
         }
     }
 
-    private ValueTask<T> RunAsync<T>(Func<IDatabase, Command, Task<T>> send, in Command command) => RunAsync<T, Command>(send, command);
-
-    /// <summary>One command, one deadline. Whatever goes wrong is a <see cref="ReplayStoreException"/>.</summary>
-    private async ValueTask<T> RunAsync<T, TCommand>(Func<IDatabase, TCommand, Task<T>> send, TCommand command)
-    {
-        Task<T>? pending = null;
-        try
-        {
-            var begin = _time.GetTimestamp();
-            var connecting = StartConnecting();
-            var connection = connecting.IsCompletedSuccessfully ? connecting.Result : await connecting.WaitAsync(_deadline, _time);
-            var left = _deadline - _time.GetElapsedTime(begin);
-            pending = send(connection.GetDatabase(), command);
-            return await pending.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, _time);
-        }
-        catch (Exception exception)
-        {
-            // An answer after the deadline is nobody's, and its fault must not surface as unobserved.
-            _ = pending?.ContinueWith(static late => _ = late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-
-            // A connection that breaks may fail its commands on the library's own threads: what a caller does next must not hold those up.
-            await Task.Yield();
-            throw RedisFault.Of(exception, _connectingFault);
-        }
-    }
-
-    private Task<ConnectionMultiplexer> StartConnecting()
-    {
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-
-            // Faulted: the host name did not resolve, say. The breaker spaces the attempts.
-            if (_connecting is null || _connecting.IsFaulted || _connecting.IsCanceled)
-            {
-                _connecting = Task.Run(ConnectAsync);
-            }
-
-            return _connecting;
-        }
-    }
-
-    private async Task<ConnectionMultiplexer> ConnectAsync()
-    {
-        var connection = await ConnectionMultiplexer.ConnectAsync(_options);
-        connection.ConnectionFailed += (_, e) =>
-        {
-            if (e.ConnectionType == ConnectionType.Interactive)
-            {
-                Tell(e.EndPoint, RedisFault.Of(e, _sendsPassword));
-            }
-        };
-        connection.ConnectionRestored += (_, e) =>
-        {
-            if (e.ConnectionType == ConnectionType.Interactive && e.EndPoint is { } restored)
-            {
-                _ = Task.Run(() => GreetAsync(connection.GetServer(restored)));
-            }
-        };
-        foreach (var server in connection.GetServers())
-        {
-            if (server.IsConnected)
-            {
-                _ = Task.Run(() => GreetAsync(server));
-            }
-        }
-
-        return connection;
-    }
-
-    /// <summary>Each attempt to connect, of which the library repeats one that fails about twice a second.</summary>
-    private void Attempted(ConnectionAttemptCompletedEventArgs attempt)
-    {
-        if (attempt.ConnectionType != ConnectionType.Interactive)
-        {
-            return;
-        }
-
-        if (attempt.IsSuccess)
-        {
-            _connectingFault = null;
-        }
-        else if (RedisFault.Of(attempt, _sendsPassword) is { } fault)
-        {
-            _connectingFault = fault == RedisFault.Closed ? _connectingFault ?? fault : fault;
-            Tell(attempt.EndPoint, fault);
-        }
-    }
-
-    /// <summary>A line for each cause until the server has answered again, not one for each attempt: causes may take turns.</summary>
-    private void Tell(System.Net.EndPoint? endPoint, string fault)
-    {
-        if ((fault != RedisFault.Closed || _told.IsEmpty) && _told.Count < MostTold && _told.TryAdd(fault, true))
-        {
-            _logger.RedisConnectionFailed(RedisAddress.Show(endPoint), fault);
-        }
-    }
-
-    /// <summary>Looks at how a server just connected to is set up; after a failover it may be another one. Advice only: no fault here is the store's.</summary>
-    private async Task GreetAsync(IServer server)
-    {
-        var endPoint = RedisAddress.Show(server.EndPoint);
-        _logger.RedisConnected(endPoint);
-        try
-        {
-            // A claim nobody makes: finds out here, not in a delivery, whether the server knows SET with NX and GET.
-            await ClaimAsync(new(RandomNumberGenerator.GetBytes(EventKey.Size)), 0, TimeSpan.FromMilliseconds(1));
-            _told.Clear();
-        }
-        catch (ReplayStoreException)
-        {
-            // Deliveries will say so.
-        }
-
-        try
-        {
-            // Not CONFIG GET, which managed services forbid.
-            var memory = await server.InfoRawAsync("memory");
-            var at = memory?.IndexOf("maxmemory_policy:", StringComparison.Ordinal) ?? -1;
-            var policy = at < 0 ? "" : memory![(at + "maxmemory_policy:".Length)..].Split('\r', '\n')[0];
-            if (policy.Length == 0)
-            {
-                _logger.RedisKeepsItsPolicy(endPoint, "INFO does not name it");
-            }
-            else if (policy is not ("noeviction" or "volatile-ttl"))
-            {
-                _logger.RedisMayEvict(endPoint, policy);
-            }
-        }
-        catch (Exception exception)
-        {
-            _logger.RedisKeepsItsPolicy(endPoint, RedisFault.Of(exception, _connectingFault).Message);
-        }
-    }
+    private ValueTask<T> RunAsync<T>(Func<IDatabase, Command, Task<T>> send, in Command command) => _connection.RunAsync(send, command);
 
     /// <summary>What a command needs, so that none captures anything.</summary>
     private readonly record struct Command(RedisKey Key, RedisValue Value, TimeSpan Expiry);

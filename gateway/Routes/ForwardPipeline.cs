@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using WebhookEdge.Gate;
 using WebhookEdge.Verdicts;
@@ -70,10 +69,10 @@ internal sealed class ForwardPipeline(PublishedEndpoints endpoints, IServiceProv
         }
         finally
         {
-            if (delivery.WhenSent() is { IsCompleted: false } sending)
+            if (delivery.Sending.WhenDone() is { IsCompleted: false } sending)
             {
                 // An upstream may answer before it has read everything; the body is the caller's again only when nobody reads it.
-                await delivery.StopSending();
+                await delivery.Sending.Stop();
                 await sending;
             }
 

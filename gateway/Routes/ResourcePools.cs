@@ -24,7 +24,7 @@ internal sealed class ResourcePools(Capacity capacity, AddressListPool lists, Ra
     {
         // Before the first list is asked for: it starts from the last-known-good copy that is kept there.
         lists.StateDirectory = compiled.Settings.StateDirectory;
-        var link = compiled.Settings.Redis is { } redis ? replay.Connect(redis) : null;
+        var link = compiled.Settings.Redis is { } redis ? replay.Links.Connect(redis) : null;
         var policies = compiled.Policies.ToFrozenDictionary(static route => route.Key, route => PolicyOf(route.Value, link), StringComparer.Ordinal);
         var clusters = compiled.Clusters.ToDictionary(static cluster => cluster.ClusterId, StringComparer.Ordinal);
         return new()
@@ -76,7 +76,7 @@ internal sealed class ResourcePools(Capacity capacity, AddressListPool lists, Ra
         attempts.Retain(snapshot.Policies.Values.Select(static policy => policy.Attempts).OfType<RouteAttempts>());
         metrics.Requests.Retain(snapshot.Policies.ToDictionary(static p => p.Key, static p => !p.Value.Observing.IsEmpty));
         metrics.Secrets.Retain(snapshot.Policies.Values.SelectMany(static p => p.Secrets));
-        await replay.RetainAsync([.. held.OfType<ResilientReplayStore>().Concat(snapshot.Replay is { } link ? [link] : []).Distinct()]);
+        await replay.Links.RetainAsync([.. held.OfType<ResilientReplayStore>().Concat(snapshot.Replay is { } link ? [link] : []).Distinct()]);
     }
 
     private RoutePolicy PolicyOf(CompiledRoute route, ResilientReplayStore? link)

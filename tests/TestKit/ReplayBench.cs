@@ -25,7 +25,7 @@ internal sealed class ReplayBench : IAsyncDisposable
         _time = time;
         Memory = new(time, memory);
         Guard = new(Memory, time, new(_meter), logger ?? NullLogger<ReplayGuard>.Instance);
-        Link = store is null ? null : Guard.Link(store);
+        Link = store is null ? null : Guard.Links.Link(store);
         Check = new(EventKeyRecipe.Compile("kyc", null, "", []), new(TimeSpan.FromHours(72), timeout ?? TimeSpan.FromSeconds(8.5), closed), Guard, Link);
     }
 

@@ -1,4 +1,3 @@
-using System.Net;
 using WebhookEdge.Observability;
 
 namespace WebhookEdge.Authentication.Verifiers;
@@ -15,14 +14,8 @@ namespace WebhookEdge.Authentication.Verifiers;
 /// </remarks>
 internal sealed class RemoteKeys : IAsyncDisposable
 {
-    /// <summary>Largest answer in bytes; a certificate with its chain is below 10 kB.</summary>
-    public const int MaxBytes = 64 * 1024;
-
     /// <summary>Keys fetched for somebody who has not proved a delivery with them yet.</summary>
     public const int MaxUnproved = 16;
-
-    /// <summary>From the first byte of the request to the last of the answer; well inside a route's default timeout.</summary>
-    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(4);
 
     /// <summary>A key that was good before and cannot be had is asked for no more often than this.</summary>
     public static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(5);
@@ -32,16 +25,15 @@ internal sealed class RemoteKeys : IAsyncDisposable
 
     private static readonly TimeSpan RememberMissing = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan RefreshAgainAfter = TimeSpan.FromMinutes(10);
-
     private const int MaxMissing = 256;
     private const int RefreshesAtOnce = 4;
 
-    private readonly HttpMessageInvoker _http;
+    private readonly KeyFetcher _fetcher;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Lock _lock = new();
     private readonly KeyFetchBudget _budget;
-    private readonly Dictionary<string, Entry> _known = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, KnownKey> _known = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _missing = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Task<(KeyFetch, RemoteKey?)>> _pending = new(StringComparer.Ordinal);
     private Dictionary<string, KeptAnswer> _kept = new(StringComparer.Ordinal);
@@ -50,7 +42,7 @@ internal sealed class RemoteKeys : IAsyncDisposable
 
     public RemoteKeys(HttpMessageInvoker http, TimeProvider time, ILogger<RemoteKeys> logger)
     {
-        _http = http;
+        _fetcher = new(http, time, logger);
         _time = time;
         _logger = logger;
         _budget = new(time);
@@ -67,18 +59,6 @@ internal sealed class RemoteKeys : IAsyncDisposable
             }
         }
     }
-
-    /// <summary>A client as this class wants it.</summary>
-    public static HttpMessageInvoker CreateClient() => new(new SocketsHttpHandler
-    {
-        AllowAutoRedirect = false,
-        AutomaticDecompression = DecompressionMethods.None,
-        ConnectTimeout = TimeSpan.FromSeconds(3),
-        MaxResponseHeadersLength = 16,
-        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-        UseCookies = false,
-        ActivityHeadersPropagator = null,
-    });
 
     /// <summary>Keys are kept in this folder from now on, and those that are there are known; null = none are kept. Reads files unless it is the folder already in use.</summary>
     public void KeepIn(string? directory)
@@ -163,7 +143,7 @@ internal sealed class RemoteKeys : IAsyncDisposable
     public Task RefreshDueAsync(CancellationToken cancellationToken)
     {
         var now = _time.GetUtcNow();
-        List<Entry> due;
+        List<KnownKey> due;
         lock (_lock)
         {
             due = [.. _known.Values.Where(e => e.Proved && e.RefreshAt <= now && e.AskedAt > now - RefreshWhenAskedWithin)];
@@ -185,10 +165,10 @@ internal sealed class RemoteKeys : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Saved;
-        _http.Dispose();
+        _fetcher.Dispose();
     }
 
-    private bool MayFetch(Entry? entry, in KeyQuestion question, DateTimeOffset now)
+    private bool MayFetch(KnownKey? entry, in KeyQuestion question, DateTimeOffset now)
     {
         if (entry is { Proved: true })
         {
@@ -215,7 +195,7 @@ internal sealed class RemoteKeys : IAsyncDisposable
     }
 
     /// <summary>The entry of a key that the state directory holds. It counts as good before even when its time is up by now.</summary>
-    private Entry? Restore(in KeyQuestion question, DateTimeOffset now)
+    private KnownKey? Restore(in KeyQuestion question, DateTimeOffset now)
     {
         if (_kept.Count == 0)
         {
@@ -234,7 +214,7 @@ internal sealed class RemoteKeys : IAsyncDisposable
             return null;
         }
 
-        var entry = new Entry(question.Source, question.Name, question.FullName) { Proved = true, AskedAt = now };
+        var entry = new KnownKey(question.Source, question.Name, question.FullName) { Proved = true, AskedAt = now };
         entry.Take(key, kept);
         _known[question.FullName] = entry;
         return entry;
@@ -245,46 +225,11 @@ internal sealed class RemoteKeys : IAsyncDisposable
 
     private async Task<(KeyFetch, RemoteKey?)> FetchAsync(KeySource source, string name, string fullName)
     {
-        var (result, key, kept) = (KeyFetch.Unavailable, (RemoteKey?)null, (KeptAnswer?)null);
-        try
+        var (result, key, kept) = await _fetcher.FetchAsync(source, name);
+        lock (_lock)
         {
-            using var deadline = new CancellationTokenSource(Timeout, _time);
-            using var message = source.Request(name);
-            using var answer = await _http.SendAsync(message, deadline.Token);
-            if (answer.StatusCode == HttpStatusCode.OK)
-            {
-                if (await ReadAsync(answer, deadline.Token) is { } bytes)
-                {
-                    kept = new(_time.GetUtcNow(), bytes);
-                    key = source.Read(bytes, kept.FetchedAt);
-                }
-
-                result = key is null ? KeyFetch.NoSuchKey : KeyFetch.Found;
-            }
-            else
-            {
-                // 401 and 403 speak of our credentials, 429 of our pace; any other 4xx of the key.
-                result = (int)answer.StatusCode is >= 400 and < 500 and not (401 or 403 or 408 or 429) ? KeyFetch.NoSuchKey : KeyFetch.Unavailable;
-            }
-
-            // A name that does not exist is a stranger's, as a rule; the refusal tells of it.
-            var level = result == KeyFetch.NoSuchKey ? LogLevel.Debug : LogLevel.Information;
-            if (_logger.IsEnabled(level))
-            {
-                _logger.KeyFetched(level, message.RequestUri?.Host ?? "", (int)answer.StatusCode, result.ToString());
-            }
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            _logger.KeyFetchFailed(e.GetType().Name);
-        }
-        finally
-        {
-            lock (_lock)
-            {
-                _pending.Remove(fullName);
-                result = Remember(source, name, fullName, result, key, kept);
-            }
+            _pending.Remove(fullName);
+            result = Remember(source, name, fullName, result, key, kept);
         }
 
         return (result, key);
@@ -302,10 +247,7 @@ internal sealed class RemoteKeys : IAsyncDisposable
         if (key is not null)
         {
             entry!.Take(key, kept!);
-            if (entry.Proved)
-            {
-                Save(entry);
-            }
+            Save(entry);
         }
         else if (entry is { Proved: true })
         {
@@ -334,9 +276,9 @@ internal sealed class RemoteKeys : IAsyncDisposable
     }
 
     /// <summary>Brings the file of a key in line with the entry, one after the other and not on this thread: whoever calls may be handling a request, and holds the lock.</summary>
-    private void Save(Entry entry, bool remove = false)
+    private void Save(KnownKey entry, bool remove = false)
     {
-        if (_store is { } store)
+        if (entry.Proved && _store is { } store)
         {
             var (before, kept, digest) = (_saving, entry.Kept, KeptKeys.DigestOf(entry.FullName));
             _saving = Task.Run(async () =>
@@ -351,45 +293,6 @@ internal sealed class RemoteKeys : IAsyncDisposable
                     store.Write(digest, kept);
                 }
             });
-        }
-    }
-
-    private static async Task<byte[]?> ReadAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
-    {
-        await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
-        var buffer = new byte[MaxBytes + 1];
-        var length = await stream.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);
-        return length > MaxBytes ? null : buffer[..length];
-    }
-
-    private sealed class Entry(KeySource source, string name, string fullName)
-    {
-        /// <summary>The source that asked last: credentials may have changed since.</summary>
-        public KeySource Source { get; set; } = source;
-
-        public string Name => name;
-
-        public string FullName => fullName;
-
-        public RemoteKey? Key { get; private set; }
-
-        public KeptAnswer? Kept { get; private set; }
-
-        /// <summary>A delivery held under this key, now or before the last restart.</summary>
-        public bool Proved { get; set; }
-
-        public DateTimeOffset AskedAt { get; set; }
-
-        public DateTimeOffset RefreshAt { get; set; } = DateTimeOffset.MaxValue;
-
-        public DateTimeOffset TryAgainAt { get; set; }
-
-        public void Take(RemoteKey key, KeptAnswer kept)
-        {
-            (Key, Kept) = (key, kept);
-
-            // Time for a dozen attempts stays when the publisher is away.
-            RefreshAt = kept.FetchedAt + ((key.UsableUntil - kept.FetchedAt) * 0.75);
         }
     }
 }

@@ -11,10 +11,10 @@ public sealed class DeliverySendingTests
         var delivery = new Delivery();
         var first = delivery.BeginSending();
         await first.CancelAsync();
-        delivery.EndSending();
+        delivery.Sending.End();
 
         Assert.False(delivery.BeginSending().IsCancellationRequested);
-        delivery.EndSending();
+        delivery.Sending.End();
     }
 
     [Fact]
@@ -22,11 +22,11 @@ public sealed class DeliverySendingTests
     {
         var delivery = new Delivery();
         delivery.BeginSending();
-        await delivery.StopSending();
+        await delivery.Sending.Stop();
         Assert.True(delivery.BeginSending().IsCancellationRequested);
-        delivery.EndSending();
-        delivery.EndSending();
-        Assert.True(delivery.WhenSent().IsCompleted);
+        delivery.Sending.End();
+        delivery.Sending.End();
+        Assert.True(delivery.Sending.WhenDone().IsCompleted);
 
         delivery.Reset();
 

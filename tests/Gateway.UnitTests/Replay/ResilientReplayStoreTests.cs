@@ -422,13 +422,13 @@ public sealed class ResilientReplayStoreTests : IDisposable
     public async Task Links_are_shared_by_connection_string_and_closed_a_while_after_nobody_uses_them()
     {
         await using var bench = new ReplayBench(_clock);
-        var link = bench.Guard.Connect(Connection("127.0.0.1:1,connectTimeout=100"));
+        var link = bench.Guard.Links.Connect(Connection("127.0.0.1:1,connectTimeout=100"));
 
-        Assert.Same(link, bench.Guard.Connect(Connection("127.0.0.1:1,connectTimeout=100")));
-        await bench.Guard.RetainAsync([]);
+        Assert.Same(link, bench.Guard.Links.Connect(Connection("127.0.0.1:1,connectTimeout=100")));
+        await bench.Guard.Links.RetainAsync([]);
         _clock.Advance(TimeSpan.FromMinutes(11));
-        await bench.Guard.RetainAsync([]);
-        Assert.NotSame(link, bench.Guard.Connect(Connection("127.0.0.1:1,connectTimeout=100")));
+        await bench.Guard.Links.RetainAsync([]);
+        Assert.NotSame(link, bench.Guard.Links.Connect(Connection("127.0.0.1:1,connectTimeout=100")));
     }
 
     [Theory]
@@ -439,7 +439,7 @@ public sealed class ResilientReplayStoreTests : IDisposable
     {
         await using var bench = new ReplayBench(_clock);
 
-        var fault = Assert.Throws<FormatException>(() => bench.Guard.Connect(Connection(connectionString)));
+        var fault = Assert.Throws<FormatException>(() => bench.Guard.Links.Connect(Connection(connectionString)));
 
         Assert.DoesNotContain("hunter2", fault.ToString(), StringComparison.Ordinal);
     }

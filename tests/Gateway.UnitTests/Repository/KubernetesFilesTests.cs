@@ -130,7 +130,7 @@ public sealed class KubernetesFilesTests
     [Fact]
     public void Stopping_has_the_time_it_needs()
     {
-        var host = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "gateway", "Hosting", "GatewayHost.cs"));
+        var host = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "gateway", "Hosting", "ServerDefaults.cs"));
         var drain = int.Parse(Regex.Match(host, @"ShutdownTimeout = TimeSpan\.FromSeconds\((?<seconds>[0-9]+)\)", RegexOptions.ExplicitCapture).Groups["seconds"].Value, CultureInfo.InvariantCulture);
         var sleep = Number(Gateway["lifecycle"]!["preStop"]!["sleep"]!["seconds"]);
 

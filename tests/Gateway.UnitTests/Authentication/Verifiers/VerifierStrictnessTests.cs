@@ -281,7 +281,7 @@ public sealed class VerifierStrictnessTests
     [Fact]
     public async Task A_key_that_is_too_large_or_comes_with_a_redirect_is_none()
     {
-        var answers = new CodeBench.CannedAnswers(new Dictionary<string, string> { ["https://sns.example/large"] = new('x', RemoteKeys.MaxBytes + 1) });
+        var answers = new CodeBench.CannedAnswers(new Dictionary<string, string> { ["https://sns.example/large"] = new('x', KeyFetcher.MaxBytes + 1) });
         var keys = CodeBench.Keys(answers, SchemeHarness.Now);
 
         Assert.Equal(KeyFetch.NoSuchKey, (await Ask(keys, "https://sns.example/large")).Result);

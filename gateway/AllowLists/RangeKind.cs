@@ -1,0 +1,7 @@
+namespace WebhookEdge.AllowLists;
+
+internal enum RangeKind
+{
+    Aws,
+    Json,
+}
