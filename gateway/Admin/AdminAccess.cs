@@ -1,9 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.RateLimiting;
 using WebhookEdge.Configuration;
 using WebhookEdge.Gate;
 using WebhookEdge.Primitives;
@@ -60,11 +57,13 @@ internal sealed class AdminAccess : IDisposable
 
         if (UnreadableUrl(url) is { } unreadable)
         {
-            return new("Admin:Url", $"cannot listen on \"{unreadable}\": not an address", $"write http://ADDRESS:PORT, e.g. Admin__Url={AdminEndpoints.DefaultUrl}");
+            return new("Admin:Url", $"cannot listen on \"{unreadable}\": not an address",
+                $"write http://ADDRESS:PORT, e.g. Admin__Url={AdminEndpoints.DefaultUrl}");
         }
 
         return string.IsNullOrEmpty(token) && !IsLoopback(url)
-            ? new("Admin:Url", $"{url} can be reached from other machines, and Admin:Token is not set: anybody there could read the journal and let duplicates through",
+            ? new("Admin:Url",
+                $"{url} can be reached from other machines, and Admin:Token is not set: anybody there could read the journal and let duplicates through",
                 $"set Admin__Token (e.g. from: openssl rand -hex 32), or listen on loopback: Admin__Url={AdminEndpoints.DefaultUrl}")
             : null;
     }
@@ -88,7 +87,9 @@ internal sealed class AdminAccess : IDisposable
         {
             if (!IsFromHere(context.Request))
             {
-                await Refuse(StatusCodes.Status403Forbidden, "not from here", "ask this machine by its loopback name (127.0.0.1, localhost), and not from a page of another origin; for other names set Admin:Token").ExecuteAsync(context);
+                await Refuse(StatusCodes.Status403Forbidden, "not from here",
+                    "ask this machine by its loopback name (127.0.0.1, localhost), and not from a page of another origin; for other names set Admin:Token")
+                    .ExecuteAsync(context);
                 return;
             }
         }
@@ -102,7 +103,8 @@ internal sealed class AdminAccess : IDisposable
                     await _wrongBearer!(context);
                     return;
                 case Credential.Foreign:
-                    await Refuse(StatusCodes.Status403Forbidden, "not from here", "a page of another origin may not use this page's cookie").ExecuteAsync(context);
+                    await Refuse(StatusCodes.Status403Forbidden, "not from here", "a page of another origin may not use this page's cookie")
+                        .ExecuteAsync(context);
                     return;
                 default:
                     context.Response.Headers.WWWAuthenticate = "Bearer";
@@ -218,9 +220,12 @@ internal sealed class AdminAccess : IDisposable
             }
         });
 
-    /// <summary>Names that the server binds to loopback: any but these it binds to every interface, also some that <see cref="Uri.IsLoopback"/> takes for loopback.</summary>
+    /// <summary>
+    /// Names that the server binds to loopback: any but these it binds to every interface, also some that <see cref="Uri.IsLoopback"/> takes for loopback.
+    /// </summary>
     private static bool IsLoopbackHost(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     /// <summary>
     /// A page on the internet can make a browser on this machine send requests here, under a name of its own that resolves to loopback (DNS rebinding)
@@ -258,7 +263,8 @@ internal sealed class AdminAccess : IDisposable
     private RequestDelegate AfterCounting(RequestDelegate refuse) => new CountedRefusal(_tries.Limiter, refuse, static (context, _) =>
     {
         context.Response.Headers.RetryAfter = "60";
-        return Refuse(StatusCodes.Status429TooManyRequests, "too many wrong tokens", "this is not the value of Admin:Token, like many others from your address").ExecuteAsync(context);
+        return Refuse(StatusCodes.Status429TooManyRequests, "too many wrong tokens", "this is not the value of Admin:Token, like many others from your address")
+            .ExecuteAsync(context);
     }).AnswerAsync;
 
     private static CookieOptions Cookie(HttpContext context, TimeSpan? age) =>
@@ -275,7 +281,8 @@ internal sealed class AdminAccess : IDisposable
         }
 
         const string Scheme = "Bearer ";
-        return authorization.Count == 1 && authorization[0] is { } value && value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && IsToken(value[Scheme.Length..])
+        return authorization.Count == 1 && authorization[0] is { } value && value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            && IsToken(value[Scheme.Length..])
             ? Credential.Right
             : Credential.Wrong;
     }
@@ -287,11 +294,4 @@ internal sealed class AdminAccess : IDisposable
 internal sealed class OpenToAll
 {
     public static OpenToAll Instance { get; } = new();
-}
-
-internal static class AdminAccessExtensions
-{
-    /// <summary>Needs no token. Every other endpoint of the admin listener does when there is one.</summary>
-    public static T NeedsNoToken<T>(this T endpoint)
-        where T : IEndpointConventionBuilder => endpoint.WithMetadata(OpenToAll.Instance);
 }

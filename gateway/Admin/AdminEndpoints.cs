@@ -1,6 +1,4 @@
 using System.Globalization;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using WebhookEdge.AllowLists;
 using WebhookEdge.Gate;
 using WebhookEdge.Observability;
@@ -31,7 +29,8 @@ internal sealed class AdminEndpoints
     private volatile bool _wasReady;
 
     public AdminEndpoints(
-        SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, AdminAccess access, AdminState state, Refusals refusals, LiveStream stream,
+        SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, AdminAccess access,
+        AdminState state, Refusals refusals, LiveStream stream,
         Telemetry telemetry, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<AdminEndpoints> logger)
     {
         _snapshots = snapshots;
@@ -90,7 +89,8 @@ internal sealed class AdminEndpoints
     {
         var headers = context.Response.Headers;
         headers.ContentSecurityPolicy =
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+                + "form-action 'self'";
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "no-referrer";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
@@ -101,7 +101,8 @@ internal sealed class AdminEndpoints
         {
             if (!HostText.IsValid(context.Request.Headers.Host.ToString()))
             {
-                await Results.Problem("the Host header holds no host name", statusCode: StatusCodes.Status400BadRequest, title: "no valid Host").ExecuteAsync(context);
+                await Results.Problem("the Host header holds no host name", statusCode: StatusCodes.Status400BadRequest, title: "no valid Host")
+                    .ExecuteAsync(context);
                 return;
             }
 
@@ -127,12 +128,15 @@ internal sealed class AdminEndpoints
                 return;
             }
 
-            await Results.Problem(bad is null ? "a fault of the gateway; the log has it, event 1116" : "this is not a request that can be read", statusCode: bad?.StatusCode ?? StatusCodes.Status500InternalServerError).ExecuteAsync(context);
+            await Results.Problem(bad is null ? "a fault of the gateway; the log has it, event 1116" : "this is not a request that can be read",
+                statusCode: bad?.StatusCode ?? StatusCodes.Status500InternalServerError).ExecuteAsync(context);
         }
 
-        if (!context.Response.HasStarted && context.Response.ContentType is null && context.Response.StatusCode is StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed)
+        if (!context.Response.HasStarted && context.Response.ContentType is null
+            && context.Response.StatusCode is StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed)
         {
-            await Results.Problem(context.Response.StatusCode == StatusCodes.Status404NotFound ? "there is nothing of this name on the admin listener" : "not with this method", statusCode: context.Response.StatusCode).ExecuteAsync(context);
+            await Results.Problem(context.Response.StatusCode == StatusCodes.Status404NotFound ? "there is nothing of this name on the admin listener"
+                : "not with this method", statusCode: context.Response.StatusCode).ExecuteAsync(context);
         }
     }
 
@@ -167,7 +171,8 @@ internal sealed class AdminEndpoints
             }
         }
 
-        // Once ready, a list that a reload brought and that cannot be had fails its own routes (503), and must not take all the others out of every replica at once.
+        // Once ready, a list that a reload brought and that cannot be had fails its own routes (503), and must not take all the others out of every replica at
+        // once.
         if (!_wasReady)
         {
             reasons.AddRange(missing);
@@ -185,7 +190,8 @@ internal sealed class AdminEndpoints
         var reload = _reloader.Status;
         var observing = _snapshots.Current.Policies.Values.Where(static p => !p.Observing.IsEmpty).OrderBy(static p => p.RouteId, StringComparer.Ordinal)
             .Select(static p => new { route = p.RouteId, checks = p.Observing });
-        return Results.Json(new { ready = isReady, revision = reload.Revision, newestFileTaken = reload.Successful, reasons, missing, observing }, statusCode: status);
+        return Results.Json(new { ready = isReady, revision = reload.Revision, newestFileTaken = reload.Successful, reasons, missing, observing },
+            statusCode: status);
     }
 
     private IResult List(HttpContext context)
@@ -209,7 +215,8 @@ internal sealed class AdminEndpoints
 
         if (!TryRead(query["before"].ToString(), 1, long.MaxValue, 0, out var before))
         {
-            return Results.Problem("before is the number of an entry: the next of the page before", statusCode: StatusCodes.Status400BadRequest, title: "bad page");
+            return Results.Problem("before is the number of an entry: the next of the page before", statusCode: StatusCodes.Status400BadRequest,
+                title: "bad page");
         }
 
         return Results.Json(_refusals.List(query["route"].ToString() is { Length: > 0 } route ? route : null, reason, before == 0 ? null : before, (int)limit));
@@ -228,18 +235,21 @@ internal sealed class AdminEndpoints
 
         if (!EventKey.TryParse(context.Request.Query["key"].ToString(), out var key))
         {
-            return Results.Problem("add ?key=<64 hex digits>: the event key from the log line or the X-Webhook-Event-Key header", statusCode: StatusCodes.Status400BadRequest, title: "no event key");
+            return Results.Problem("add ?key=<64 hex digits>: the event key from the log line or the X-Webhook-Event-Key header",
+                statusCode: StatusCodes.Status400BadRequest, title: "no event key");
         }
 
         try
         {
             return await _replay.ForgetAsync(key)
                 ? Results.Json(new { forgotten = key.ToString() })
-                : Results.Problem("no event of this key is remembered here: its next copy is delivered anyway", statusCode: StatusCodes.Status404NotFound, title: "unknown event");
+                : Results.Problem("no event of this key is remembered here: its next copy is delivered anyway", statusCode: StatusCodes.Status404NotFound,
+                    title: "unknown event");
         }
         catch (ReplayStoreException)
         {
-            return Results.Problem("the replay store is away and may still remember the event; try again", statusCode: StatusCodes.Status503ServiceUnavailable, title: "store away");
+            return Results.Problem("the replay store is away and may still remember the event; try again", statusCode: StatusCodes.Status503ServiceUnavailable,
+                title: "store away");
         }
     }
 

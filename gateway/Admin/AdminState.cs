@@ -14,12 +14,14 @@ namespace WebhookEdge.Admin;
 
 /// <summary>Collects what the gateway knows of itself into views. Reads only; asked once a second at most while somebody looks.</summary>
 internal sealed class AdminState(
-    SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, GatewayMetrics metrics, UpstreamStates upstreams, RejectJournal journal, SecretUse secretUse, TimeProvider time)
+    SnapshotProvider snapshots, RoutesReloader reloader, AddressListPool lists, ReplayGuard replay, Capacity capacity, GatewayMetrics metrics,
+    UpstreamStates upstreams, RejectJournal journal, SecretUse secretUse, TimeProvider time)
 {
     private const int Shown = 60;
     private static readonly TimeSpan UnusedFor = TimeSpan.FromHours(24);
     private static readonly RejectReason[] Reasons = [.. Enum.GetValues<RejectReason>().Where(static r => r != RejectReason.NotDecided)];
-    private static readonly string Version = typeof(AdminState).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
+    private static readonly string Version =
+        typeof(AdminState).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
 
     private readonly long _startedAt = time.GetTimestamp();
     private volatile bool _draining;
@@ -43,7 +45,8 @@ internal sealed class AdminState(
     public ProcessView Process()
     {
         var settings = snapshots.Current.Settings;
-        return new(Version, Math.Floor(time.GetElapsedTime(_startedAt).TotalSeconds), Draining, capacity.Requests, settings.ConcurrentRequests, capacity.BufferedBytes, settings.BufferedBodies);
+        return new(Version, Math.Floor(time.GetElapsedTime(_startedAt).TotalSeconds), Draining, capacity.Requests, settings.ConcurrentRequests,
+            capacity.BufferedBytes, settings.BufferedBodies);
     }
 
     public ConfigView Config()
@@ -72,7 +75,8 @@ internal sealed class AdminState(
         return
         [
             .. lists.All.OrderBy(static list => list.Name, StringComparer.Ordinal).Select(list => new AddressView(
-                list.Name, list.Source, list.Current is not null, list.PrefixCount, list.Current?.MergedCount ?? 0, list.Current?.AddressCountV4 ?? 0, AddressCount.Say(list.Current ?? CidrSet.Empty), list.LeftOut, Rounded(list.Age), list.AlarmAfter.TotalSeconds,
+                list.Name, list.Source, list.Current is not null, list.PrefixCount, list.Current?.MergedCount ?? 0, list.Current?.AddressCountV4 ?? 0,
+                AddressCount.Say(list.Current ?? CidrSet.Empty), list.LeftOut, Rounded(list.Age), list.AlarmAfter.TotalSeconds,
                 list.LoadedAt, list.CheckedAt, list.ChangedAt, list.IsStale, list.LastError, [.. usedBy[list].Order(StringComparer.Ordinal)])),
         ];
     }
@@ -103,7 +107,8 @@ internal sealed class AdminState(
 
         var lists = allow.Lists.Select(static list => list.Name);
         var literal = allow.Literal;
-        return literal.IsEmpty ? [.. lists] : [.. lists, $"{(literal.PrefixCount == 1 ? "1 network" : $"{literal.PrefixCount} networks")} written in the file, {AddressCount.Say(literal)}"];
+        return literal.IsEmpty ? [.. lists]
+            : [.. lists, $"{(literal.PrefixCount == 1 ? "1 network" : $"{literal.PrefixCount} networks")} written in the file, {AddressCount.Say(literal)}"];
     }
 
     private IReadOnlyList<RouteView> Routes(StoreView store)
@@ -116,7 +121,8 @@ internal sealed class AdminState(
     {
         var activity = policy.Stats ?? metrics.Requests.Of(policy.RouteId);
         var upstream = upstreams.Of(policy.RouteId);
-        var lately = new CountsView(activity.Lately(Outcome.Delivered), activity.Lately(Outcome.Failed), activity.Lately(Outcome.Refused), activity.Lately(Outcome.Duplicate), activity.Lately(Outcome.Answered));
+        var lately = new CountsView(activity.Lately(Outcome.Delivered), activity.Lately(Outcome.Failed), activity.Lately(Outcome.Refused),
+            activity.Lately(Outcome.Duplicate), activity.Lately(Outcome.Answered));
         var observed = policy.Checks.OfType<ObserveOnlyCheck>().Select(static check => StageNames.Of(check.Stage)).Distinct().ToArray();
         var accepted = lately.Delivered + lately.Duplicates;
         var latencies = activity.Latencies();
@@ -146,7 +152,8 @@ internal sealed class AdminState(
             Checks = [.. policy.Checks.Select(static check => StageNames.Of(check.Stage)).Distinct()],
             Rate = Rate(series),
             Lately = lately,
-            Total = new(activity.Total(Outcome.Delivered), activity.Total(Outcome.Failed), activity.Total(Outcome.Refused), activity.Total(Outcome.Duplicate), activity.Total(Outcome.Answered)),
+            Total = new(activity.Total(Outcome.Delivered), activity.Total(Outcome.Failed), activity.Total(Outcome.Refused), activity.Total(Outcome.Duplicate),
+                activity.Total(Outcome.Answered)),
             Success = accepted + lately.Failed == 0 ? null : (double)accepted / (accepted + lately.Failed),
             P50Ms = Rounded(LatencyBuckets.Quantile(latencies, 0.5)),
             P99Ms = Rounded(LatencyBuckets.Quantile(latencies, 0.99)),
@@ -157,7 +164,10 @@ internal sealed class AdminState(
             WouldRefuse = ReasonsOf(activity.WouldRefuseLately, activity.WouldRefuseTotal),
             Statuses = [.. Enumerable.Range(1, 5).Select(activity.StatusesLately)],
             Series = series,
-            Upstream = [.. upstream.Select(static d => new DestinationView(d.Id, d.Address, !d.Available || d.Active == "unhealthy" || d.Passive == "unhealthy" ? "down" : d.Active == "healthy" || d.Passive == "healthy" ? "up" : "unknown", d.InFlight))],
+            Upstream = [.. upstream.Select(static d =>
+                new DestinationView(d.Id, d.Address,
+                !d.Available || d.Active == "unhealthy" || d.Passive == "unhealthy" ? "down" : d.Active == "healthy" || d.Passive == "healthy" ? "up"
+                : "unknown", d.InFlight))],
             Allow = Describe(AllowOf(policy)),
             Secrets = SecretsOf([.. secrets[policy.RouteId]]),
             Attempts = attempts is { } a ? new(a.Limit, a.Failing, a.NearLimit, a.GivenUp, a.WorstEvent, a.Attempts, a.InARow, a.SwitchesOffAfter) : null,
@@ -165,7 +175,8 @@ internal sealed class AdminState(
     }
 
     private UnroutedView Unrouted() =>
-        new(metrics.Requests.Unrouted.Lately(RejectReason.RouteUnknown), metrics.Requests.Unrouted.Total(RejectReason.RouteUnknown), Series(metrics.Requests.Unrouted));
+        new(metrics.Requests.Unrouted.Lately(RejectReason.RouteUnknown), metrics.Requests.Unrouted.Total(RejectReason.RouteUnknown),
+            Series(metrics.Requests.Unrouted));
 
     private IReadOnlyList<SecretView> SecretsOf(SecretLastUse[] uses)
     {
@@ -181,7 +192,8 @@ internal sealed class AdminState(
     private static ImmutableArray<AddressList> ListsOf(RoutePolicy policy) => AllowOf(policy) is { } allow ? allow.Lists : [];
 
     private static IReadOnlyList<ReasonView> ReasonsOf(Func<RejectReason, int> lately, Func<RejectReason, long> total) =>
-        [.. Reasons.Select(reason => new ReasonView(reason.Describe().Slug, lately(reason), total(reason))).Where(static view => view.Total > 0).OrderByDescending(static view => view.Lately).ThenByDescending(static view => view.Total)];
+        [.. Reasons.Select(reason => new ReasonView(reason.Describe().Slug, lately(reason), total(reason))).Where(static view => view.Total > 0)
+            .OrderByDescending(static view => view.Lately).ThenByDescending(static view => view.Total)];
 
     private static FailureView? Failure(RouteStats activity)
     {
@@ -196,14 +208,17 @@ internal sealed class AdminState(
 
     private static SeriesView? Series(RouteStats activity)
     {
-        var series = new SeriesView(activity.Seconds(Outcome.Delivered, Shown), activity.Seconds(Outcome.Failed, Shown), activity.Seconds(Outcome.Refused, Shown), activity.Seconds(Outcome.Duplicate, Shown));
+        var series = new SeriesView(activity.Seconds(Outcome.Delivered, Shown), activity.Seconds(Outcome.Failed, Shown),
+            activity.Seconds(Outcome.Refused, Shown), activity.Seconds(Outcome.Duplicate, Shown));
         return series.Delivered.Concat(series.Failed).Concat(series.Refused).Concat(series.Duplicates).Any(static n => n > 0) ? series : null;
     }
 
     private static double Rate(SeriesView? series) =>
-        series is null ? 0 : new[] { series.Delivered, series.Failed, series.Refused, series.Duplicates }.Sum(static counts => counts.TakeLast(10).Sum()) / 10.0;
+        series is null ? 0
+        : new[] { series.Delivered, series.Failed, series.Refused, series.Duplicates }.Sum(static counts => counts.TakeLast(10).Sum()) / 10.0;
 
-    private static ProblemView View(ConfigProblem problem) => new(problem.Path, problem.Message, problem.Hint, problem.At?.Line, problem.At?.Column, problem.IsWarning);
+    private static ProblemView View(ConfigProblem problem) =>
+        new(problem.Path, problem.Message, problem.Hint, problem.At?.Line, problem.At?.Column, problem.IsWarning);
 
     private static double? Rounded(TimeSpan? span) => span is { } value ? Math.Floor(value.TotalSeconds) : null;
 

@@ -29,7 +29,8 @@ internal sealed class LiveStream(AdminState state, AdminAccess access, TimeProvi
         {
             Interlocked.Decrement(ref _listeners);
             context.Response.Headers.RetryAfter = "5";
-            await Results.Problem($"{MostListeners} pages are listening already; close one", statusCode: StatusCodes.Status503ServiceUnavailable, title: "too many listeners").ExecuteAsync(context);
+            await Results.Problem($"{MostListeners} pages are listening already; close one", statusCode: StatusCodes.Status503ServiceUnavailable,
+                title: "too many listeners").ExecuteAsync(context);
             return;
         }
 

@@ -1,6 +1,3 @@
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
-
 namespace WebhookEdge.Admin;
 
 /// <summary>The live page: three files inside the assembly, so that it works from a read-only container and asks nobody else for anything.</summary>
@@ -22,7 +19,8 @@ internal static class PageFiles
 
     private static byte[] Read(string name)
     {
-        using var stream = typeof(PageFiles).Assembly.GetManifestResourceStream("WebhookEdge.Admin.Page." + name) ?? throw new InvalidOperationException($"the page's {name} is not in the assembly");
+        using var stream = typeof(PageFiles).Assembly.GetManifestResourceStream("WebhookEdge.Admin.Page." + name)
+            ?? throw new InvalidOperationException($"the page's {name} is not in the assembly");
         var bytes = new byte[stream.Length];
         stream.ReadExactly(bytes);
         return bytes;

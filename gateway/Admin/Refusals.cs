@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Observability;
 using WebhookEdge.Primitives;
@@ -45,12 +44,15 @@ internal sealed class Refusals(RejectJournal journal, SnapshotProvider snapshots
         var (entry, headers) = found;
         var row = entry.Reason.Describe();
         return new(
-            View(entry), StageNames.Of(row.Stage), row.Meaning, row.Advice, Addresses(entry), [.. headers.Select(static name => Cut(name, LongestHeaderName))], entry.DeclaredBytes,
-            entry.BodyBytes == 0 ? "not hashed: the body was not read" : entry.EventKey is { } key ? $"event key {key}" : "not hashed: refused before an event key was made", entry.RequestId, entry.EventKey);
+            View(entry), StageNames.Of(row.Stage), row.Meaning, row.Advice, Addresses(entry), [.. headers.Select(static name => Cut(name, LongestHeaderName))],
+            entry.DeclaredBytes,
+            entry.BodyBytes == 0 ? "not hashed: the body was not read" : entry.EventKey is { } key ? $"event key {key}"
+            : "not hashed: refused before an event key was made", entry.RequestId, entry.EventKey);
     }
 
     private static RefusalView View(JournalEntry entry) => new(
-        entry.Number, entry.At, entry.Route, entry.Reason.Describe().Slug, entry.Status, entry.Observed, entry.Client.IsKnown ? entry.Client.ToString() : entry.Peer.ToString(), Cut(entry.Method, 16),
+        entry.Number, entry.At, entry.Route, entry.Reason.Describe().Slug, entry.Status, entry.Observed,
+        entry.Client.IsKnown ? entry.Client.ToString() : entry.Peer.ToString(), Cut(entry.Method, 16),
         PathOf(entry.Target), entry.BodyBytes, entry.Detail);
 
     private AddressesSeenView Addresses(JournalEntry entry)
@@ -67,9 +69,12 @@ internal sealed class Refusals(RejectJournal journal, SnapshotProvider snapshots
         string? hint = null;
         if (entry.Reason == RejectReason.AddressNotAllowed && allow is not null)
         {
-            var other = hops.Append(entry.Peer.ToString()).FirstOrDefault(hop => AddressParser.TryParse(hop, out var address) && !address.Equals(entry.Client) && IsIn(allow, address));
+            var other = hops.Append(entry.Peer.ToString())
+                .FirstOrDefault(hop => AddressParser.TryParse(hop, out var address) && !address.Equals(entry.Client) && IsIn(allow, address));
             hint = allowedNow == true ? "The client is allowed by now: a list was refreshed since, or the configuration changed."
-                : other is not null ? $"X-Forwarded-For names {other}, which is allowed. That proves nothing, anybody can write it. Only if you know {entry.Client} as a load balancer of yours does it belong into edge.clientAddress.trustedProxies."
+                : other is not null
+                ? $"X-Forwarded-For names {other}, which is allowed. That proves nothing, anybody can write it. Only if you know {entry.Client} as a load "
+                + "balancer of yours does it belong into edge.clientAddress.trustedProxies."
                 : null;
         }
 
@@ -96,7 +101,8 @@ internal sealed class Refusals(RejectJournal journal, SnapshotProvider snapshots
         {
             if (!entry.Client.IsKnown)
             {
-                return "The peer is a trusted proxy that named nobody in its PROXY header, or its connection is older than the rule: nobody counts as the client.";
+                return "The peer is a trusted proxy that named nobody in its PROXY header, or its connection is older than the rule: nobody counts as the "
+                    + "client.";
             }
 
             return forwarded

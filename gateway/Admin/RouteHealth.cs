@@ -35,8 +35,8 @@ internal readonly record struct HealthFacts
 
 /// <summary>
 /// Green, yellow, red, as providers show it. Red: nothing gets through (no 2xx lately while deliveries failed, or at least five that look authentic were
-/// refused), no destination is up, an address list was never loaded, or the next failure makes the sender give up. Yellow: some of it, a stale list, a store that is away, or observe mode, in which
-/// nothing is enforced. Green: deliveries and none of these. Grey: nothing came.
+/// refused), no destination is up, an address list was never loaded, or the next failure makes the sender give up. Yellow: some of it, a stale list, a store
+/// that is away, or observe mode, in which nothing is enforced. Green: deliveries and none of these. Grey: nothing came.
 /// </summary>
 internal static class RouteHealth
 {
@@ -75,13 +75,15 @@ internal static class RouteHealth
 
         if (facts.Failed > 0)
         {
-            (facts.Accepted == 0 ? red : yellow).Add($"{Counted(facts.Failed, "delivery", "deliveries")} failed{(facts.Accepted == 0 ? ", none succeeded" : "")}");
+            (facts.Accepted == 0 ? red : yellow)
+                .Add($"{Counted(facts.Failed, "delivery", "deliveries")} failed{(facts.Accepted == 0 ? ", none succeeded" : "")}");
         }
 
         if (facts.Lookalikes > 0)
         {
             var nothing = facts.Accepted == 0 && facts.Lookalikes >= ManyLookalikes;
-            (nothing ? red : yellow).Add($"{Counted(facts.Lookalikes, "request", "requests")} with a wrong proof refused{(nothing ? ", none delivered: wrong secret?" : "")}");
+            (nothing ? red : yellow)
+                .Add($"{Counted(facts.Lookalikes, "request", "requests")} with a wrong proof refused{(nothing ? ", none delivered: wrong secret?" : "")}");
         }
 
         if (facts.FromElsewhere > 0)

@@ -2,17 +2,20 @@ namespace WebhookEdge.Admin;
 
 /// <summary>What <c>/api/state</c> and each event of <c>/api/stream</c> hold; the page draws nothing else but the journal.</summary>
 internal sealed record StateView(
-    DateTimeOffset At, ProcessView Process, ConfigView Config, StoreView Store, IReadOnlyList<RouteView> Routes, UnroutedView Unrouted, IReadOnlyList<AddressView> Addresses, long NewestRefusal);
+    DateTimeOffset At, ProcessView Process, ConfigView Config, StoreView Store,
+    IReadOnlyList<RouteView> Routes, UnroutedView Unrouted, IReadOnlyList<AddressView> Addresses, long NewestRefusal);
 
 /// <param name="InFlight">Requests under way.</param>
 /// <param name="BufferedBytes">Of bodies held at this moment.</param>
-internal sealed record ProcessView(string Version, double UptimeSeconds, bool Draining, long InFlight, int InFlightLimit, long BufferedBytes, long BufferedLimit);
+internal sealed record ProcessView(string Version, double UptimeSeconds, bool Draining, long InFlight, int InFlightLimit, long BufferedBytes,
+    long BufferedLimit);
 
 /// <param name="InForceSince">When this revision was taken.</param>
 /// <param name="NewestFileTaken">False while the newest file is one that was refused; <paramref name="Refused"/> then says why.</param>
 /// <param name="Warnings">Of the file in force.</param>
 /// <param name="Refused">The newest refused file since the process started.</param>
-internal sealed record ConfigView(string Revision, DateTimeOffset InForceSince, DateTimeOffset LastReadAt, bool NewestFileTaken, int Routes, IReadOnlyList<ProblemView> Warnings, RefusedConfigView? Refused);
+internal sealed record ConfigView(string Revision, DateTimeOffset InForceSince, DateTimeOffset LastReadAt, bool NewestFileTaken, int Routes,
+    IReadOnlyList<ProblemView> Warnings, RefusedConfigView? Refused);
 
 /// <param name="IsCurrent">The newest file is this one.</param>
 internal sealed record RefusedConfigView(DateTimeOffset At, bool IsCurrent, IReadOnlyList<ProblemView> Problems);
@@ -91,7 +94,8 @@ internal sealed record RouteView
 /// <param name="WorstAttempts">How many those are.</param>
 /// <param name="InARow">Deliveries that failed since the last that did not.</param>
 /// <param name="SwitchesOffAfter">So many in a row and the sender switches the webhook off.</param>
-internal sealed record AttemptsView(int Limit, int Failing, int NearLimit, long GivenUp, string? WorstEvent, int WorstAttempts, int InARow, int? SwitchesOffAfter);
+internal sealed record AttemptsView(int Limit, int Failing, int NearLimit, long GivenUp, string? WorstEvent, int WorstAttempts, int InARow,
+    int? SwitchesOffAfter);
 
 /// <param name="Colour"><c>green</c>, <c>yellow</c>, <c>red</c>, <c>grey</c>.</param>
 internal sealed record HealthView(string Colour, IReadOnlyList<string> Why);
@@ -119,16 +123,19 @@ internal sealed record UnroutedView(long Lately, long Total, SeriesView? Series)
 /// <param name="LeftOut">Entries that are no sound network.</param>
 /// <param name="UsedBy">Routes that ask it.</param>
 internal sealed record AddressView(
-    string Name, string Source, bool Loaded, int Networks, int Merged, ulong Addresses, string LetsIn, int LeftOut, double? AgeSeconds, double AlarmAfterSeconds, DateTimeOffset? LoadedAt, DateTimeOffset? CheckedAt, DateTimeOffset? ChangedAt,
+    string Name, string Source, bool Loaded, int Networks, int Merged, ulong Addresses, string LetsIn, int LeftOut, double? AgeSeconds,
+    double AlarmAfterSeconds, DateTimeOffset? LoadedAt, DateTimeOffset? CheckedAt, DateTimeOffset? ChangedAt,
     bool Stale, string? LastError, IReadOnlyList<string> UsedBy);
 
 /// <summary>A line of the journal.</summary>
 /// <param name="Path">Without the query, and at most 256 characters.</param>
-internal sealed record RefusalView(long Number, DateTimeOffset At, string Route, string Reason, int Status, bool Observed, string Client, string Method, string Path, long BodyBytes, string? Detail);
+internal sealed record RefusalView(long Number, DateTimeOffset At, string Route, string Reason, int Status, bool Observed, string Client, string Method,
+    string Path, long BodyBytes, string? Detail);
 
 /// <param name="Next">Number to give as <c>before</c> for older ones; null at the end.</param>
 /// <param name="Routes">Entries kept, by route; of all, whatever the filter.</param>
-internal sealed record RefusalsView(IReadOnlyList<RefusalView> Refusals, int Matching, long? Next, long Newest, IReadOnlyDictionary<string, int> Routes, IReadOnlyDictionary<string, int> Reasons);
+internal sealed record RefusalsView(IReadOnlyList<RefusalView> Refusals, int Matching, long? Next, long Newest, IReadOnlyDictionary<string, int> Routes,
+    IReadOnlyDictionary<string, int> Reasons);
 
 /// <param name="Stage">The check that spoke.</param>
 /// <param name="Meaning">What the reason says.</param>
@@ -136,11 +143,13 @@ internal sealed record RefusalsView(IReadOnlyList<RefusalView> Refusals, int Mat
 /// <param name="Headers">Names of the headers that came; values are never kept.</param>
 /// <param name="BodyHash">Of the body: the event key where one was made; refusals are not hashed for the journal's sake.</param>
 internal sealed record RefusalDetailView(
-    RefusalView Refusal, string Stage, string Meaning, string Advice, AddressesSeenView Addresses, IReadOnlyList<string> Headers, long? DeclaredBytes, string BodyHash, string RequestId, string? EventKey);
+    RefusalView Refusal, string Stage, string Meaning, string Advice, AddressesSeenView Addresses, IReadOnlyList<string> Headers, long? DeclaredBytes,
+    string BodyHash, string RequestId, string? EventKey);
 
 /// <param name="Forwarded">Hops of <c>X-Forwarded-For</c> from left to right, at most 16; written by whoever sent them.</param>
 /// <param name="Rule">How the client was chosen.</param>
 /// <param name="Allow">What the route allows now.</param>
 /// <param name="AllowedNow">Whether the client would pass the address rule now; null without such a rule.</param>
 /// <param name="Hint">An address further along the chain that the rule would let in: a proxy may be missing from trustedProxies.</param>
-internal sealed record AddressesSeenView(string Peer, IReadOnlyList<string> Forwarded, bool ForwardedCut, string Chosen, string Rule, IReadOnlyList<string> Allow, bool? AllowedNow, string? Hint);
+internal sealed record AddressesSeenView(string Peer,
+    IReadOnlyList<string> Forwarded, bool ForwardedCut, string Chosen, string Rule, IReadOnlyList<string> Allow, bool? AllowedNow, string? Hint);

@@ -93,7 +93,8 @@ internal sealed class AddressList
     /// <param name="LastError">What is wrong now.</param>
     /// <param name="Note">What is odd even though it loads.</param>
     /// <param name="LeftOut">Entries that are no sound network.</param>
-    private sealed record State(CidrSet? Set, DateTimeOffset? LoadedAt, DateTimeOffset? CheckedAt, DateTimeOffset? ChangedAt, string? LastError, string Note, int LeftOut);
+    private sealed record State(CidrSet? Set, DateTimeOffset? LoadedAt, DateTimeOffset? CheckedAt, DateTimeOffset? ChangedAt, string? LastError, string Note,
+        int LeftOut);
 }
 
 /// <param name="Set">The much smaller list.</param>

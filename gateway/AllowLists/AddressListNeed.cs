@@ -37,13 +37,16 @@ internal sealed record AddressListNeed
 
     /// <summary>Networks of AWS in these regions that these services use; no services = <c>AMAZON</c>, which covers all.</summary>
     /// <exception cref="ArgumentException">The URL is none a list may come from (<see cref="RangeSource.TryParse"/>), or there is no region.</exception>
-    public static AddressListNeed Aws(string url, TimeSpan refresh, TimeSpan alarmAfter, IReadOnlyList<string> regions, IReadOnlyList<string> services) => regions.Count == 0
+    public static AddressListNeed Aws(string url, TimeSpan refresh, TimeSpan alarmAfter, IReadOnlyList<string> regions, IReadOnlyList<string> services) =>
+        regions.Count == 0
         ? throw new ArgumentException("a list of AWS networks needs a region", nameof(regions))
-        : new(RangeKind.Aws, url, refresh, alarmAfter, new(Normalised(regions), services.Count == 0 ? AwsIpRanges.DefaultServices : Normalised(services), null));
+        : new(RangeKind.Aws, url, refresh, alarmAfter,
+            new(Normalised(regions), services.Count == 0 ? AwsIpRanges.DefaultServices : Normalised(services), null));
 
     /// <summary>The addresses to which <paramref name="pointer"/> leads in a JSON document (<see cref="JsonListPointer"/>).</summary>
     /// <exception cref="ArgumentException">URL or pointer is not well formed.</exception>
-    public static AddressListNeed Json(string url, string pointer, TimeSpan refresh, TimeSpan? alarmAfter = null) => JsonListPointer.TryParse(pointer, out var parsed, out var fault)
+    public static AddressListNeed Json(string url, string pointer, TimeSpan refresh, TimeSpan? alarmAfter = null) =>
+        JsonListPointer.TryParse(pointer, out var parsed, out var fault)
         ? new(RangeKind.Json, url, refresh, alarmAfter ?? TimeSpan.FromDays(7), new([], [], parsed))
         : throw new ArgumentException(fault, nameof(pointer));
 

@@ -34,7 +34,9 @@ internal sealed class AddressListPool
         metrics.Watch(() => [.. All.Select(list => new AddressListReading(list.Name, list.Age, list.AlarmAfter, list.PrefixCount, list.LeftOut))]);
     }
 
-    /// <summary>Folder for last-known-good copies; null = none are kept. Set it before asking for lists, which are restored from it when they are made.</summary>
+    /// <summary>
+    /// Folder for last-known-good copies; null = none are kept. Set it before asking for lists, which are restored from it when they are made.
+    /// </summary>
     public string? StateDirectory
     {
         get => _stateDirectory;

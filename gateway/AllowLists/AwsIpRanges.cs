@@ -99,7 +99,9 @@ internal sealed class AwsIpRanges : IRangeDocument
         }
     }
 
-    /// <summary>The networks of these services in these regions, both as AWS writes them; no services = <see cref="DefaultServices"/>. Each network once.</summary>
+    /// <summary>
+    /// The networks of these services in these regions, both as AWS writes them; no services = <see cref="DefaultServices"/>. Each network once.
+    /// </summary>
     public IReadOnlyList<IPNetwork> Select(IReadOnlyCollection<string> regions, IReadOnlyCollection<string> services)
     {
         var wanted = services.Count == 0 ? DefaultServices : services;
@@ -123,7 +125,8 @@ internal sealed class AwsIpRanges : IRangeDocument
         }
 
         // One whose region or service cannot be read may have been in any list.
-        var bad = LeftOut.Where(entry => (entry.Region is null || query.Regions.Contains(entry.Region)) && (entry.Service is null || query.Services.Contains(entry.Service))).ToList();
+        var bad = LeftOut.Where(entry => (entry.Region is null || query.Regions.Contains(entry.Region))
+            && (entry.Service is null || query.Services.Contains(entry.Service))).ToList();
         var total = networks.Count + bad.Count;
         if (PublishedNetwork.AreTooManyBad(bad.Count, total))
         {
@@ -132,13 +135,15 @@ internal sealed class AwsIpRanges : IRangeDocument
         }
 
         fault = "";
-        var remark = total == 0 ? "AWS publishes no network for these services in these regions: it lets nobody in" : PublishedNetwork.SayLeftOut(bad.Count, total, bad.FirstOrDefault()?.Fault ?? "");
+        var remark = total == 0 ? "AWS publishes no network for these services in these regions: it lets nobody in"
+            : PublishedNetwork.SayLeftOut(bad.Count, total, bad.FirstOrDefault()?.Fault ?? "");
         cut = new(networks, bad.Count, unknown, remark);
         return true;
     }
 
     private static bool TryRead(
-        JsonElement root, string list, string key, Dictionary<string, string> names, ImmutableArray<AwsPrefix>.Builder prefixes, ImmutableArray<AwsBadEntry>.Builder bad, out string fault)
+        JsonElement root, string list, string key,
+        Dictionary<string, string> names, ImmutableArray<AwsPrefix>.Builder prefixes, ImmutableArray<AwsBadEntry>.Builder bad, out string fault)
     {
         if (!root.TryGetProperty(list, out var entries) || entries.ValueKind != JsonValueKind.Array)
         {
@@ -169,7 +174,8 @@ internal sealed class AwsIpRanges : IRangeDocument
         return fault.Length == 0;
     }
 
-    private static bool TryRead(JsonElement entry, string place, string key, Dictionary<string, string> names, out AwsPrefix prefix, out AwsBadEntry bad, out bool tooWide)
+    private static bool TryRead(JsonElement entry, string place, string key, Dictionary<string, string> names, out AwsPrefix prefix, out AwsBadEntry bad,
+        out bool tooWide)
     {
         prefix = default;
         tooWide = false;

@@ -1,6 +1,8 @@
 namespace WebhookEdge.AllowLists;
 
-/// <summary>When a source is asked next: after its refresh time, after a failure sooner, or because an address was missed, which request threads ask for.</summary>
+/// <summary>
+/// When a source is asked next: after its refresh time, after a failure sooner, or because an address was missed, which request threads ask for.
+/// </summary>
 internal sealed class CheckSchedule(TimeProvider time, Random random)
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(5);

@@ -142,7 +142,8 @@ internal sealed class JsonAddressDocument : IRangeDocument
 
         var networks = new List<IPNetwork>();
         var (total, bad, first) = (0, 0, "");
-        foreach (var entry in found.SelectMany(static element => element.ValueKind == JsonValueKind.Array ? element.EnumerateArray() : (IEnumerable<JsonElement>)[element]))
+        foreach (var entry in found.SelectMany(static element => element.ValueKind == JsonValueKind.Array ? element.EnumerateArray()
+            : (IEnumerable<JsonElement>)[element]))
         {
             total++;
             if (TryRead(entry, out var network, out fault, out var tooWide))

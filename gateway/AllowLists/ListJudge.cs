@@ -36,7 +36,8 @@ internal sealed class ListJudge(RangeSource source, TimeProvider time, ILogger l
 
         if (list.Current is { } current && set.LostMoreThanHalfOf(current) && !IsConfirmed(list, set))
         {
-            var held = $"the new list has {set.AddressCountV4} IPv4 and {set.AddressCountV6} IPv6 addresses, the one in force {current.AddressCountV4} and {current.AddressCountV6}; "
+            var held = $"the new list has {set.AddressCountV4} IPv4 and {set.AddressCountV6} IPv6 addresses, the one in force {current.AddressCountV4} and "
+                + $"{current.AddressCountV6}; "
                 + $"it is taken when a check at least {Refresh} later still says the same";
             list.Keep(held, now);
             logger.AddressListHeldBack(list.Name, held);

@@ -40,5 +40,6 @@ internal sealed class RangeCopy(AddressListPool pool, RangeSource source, RangeK
     }
 
     private string? StatePath() =>
-        !source.IsFile && pool.StateDirectory is { Length: > 0 } directory ? LastKnownGood.PathOf(directory, kind == RangeKind.Aws ? "aws" : "json", source.Url) : null;
+        !source.IsFile && pool.StateDirectory is { Length: > 0 } directory
+        ? LastKnownGood.PathOf(directory, kind == RangeKind.Aws ? "aws" : "json", source.Url) : null;
 }

@@ -37,7 +37,9 @@ internal sealed record RangeCut(IReadOnlyList<IPNetwork> Networks, int LeftOut, 
 /// <summary>One network as a published list writes it.</summary>
 internal static class PublishedNetwork
 {
-    /// <summary>The shortest prefixes a published list may hold. AWS publishes nothing shorter than /11 and /32; a poisoned 0.0.0.0/0 or ::/0 would open every route.</summary>
+    /// <summary>
+    /// The shortest prefixes a published list may hold. AWS publishes nothing shorter than /11 and /32; a poisoned 0.0.0.0/0 or ::/0 would open every route.
+    /// </summary>
     private const int ShortestV4 = 8;
     private const int ShortestV6 = 20;
 
@@ -67,7 +69,9 @@ internal static class PublishedNetwork
     /// </summary>
     public static bool AreTooManyBad(int bad, int total) => bad > total / 10.0;
 
-    public static string SayRefused(int bad, int total, string first) => $"{bad} of {total} entries are no sound networks, more than a tenth; the first: {first}";
+    public static string SayRefused(int bad, int total, string first) =>
+        $"{bad} of {total} entries are no sound networks, more than a tenth; the first: {first}";
 
-    public static string SayLeftOut(int bad, int total, string first) => bad == 0 ? "" : $"{bad} of {total} entries are no sound networks and were left out; the first: {first}";
+    public static string SayLeftOut(int bad, int total, string first) =>
+        bad == 0 ? "" : $"{bad} of {total} entries are no sound networks and were left out; the first: {first}";
 }

@@ -15,7 +15,8 @@ internal sealed class RangeFeed
     private readonly RangeLists _lists;
     private readonly SharedCheck _check;
 
-    public RangeFeed(AddressListPool pool, RangeFetcher fetcher, RangeKind kind, RangeSource source, TimeProvider time, ILogger logger, AddressMetrics metrics, Random random)
+    public RangeFeed(AddressListPool pool, RangeFetcher fetcher, RangeKind kind, RangeSource source, TimeProvider time, ILogger logger, AddressMetrics metrics,
+        Random random)
     {
         _pool = pool;
         _fetcher = fetcher;
@@ -68,7 +69,8 @@ internal sealed class RangeFeed
     public TimeSpan? Wait() => _check.IsRunning ? null : _schedule.Wait;
 
     /// <summary>
-    /// Asks the source once; joins a check that is already running, which goes on as long as anybody waits for it. Throws only when <paramref name="cancellationToken"/> is cancelled.
+    /// Asks the source once; joins a check that is already running, which goes on as long as anybody waits for it. Throws only when
+    /// <paramref name="cancellationToken"/> is cancelled.
     /// </summary>
     public Task CheckAsync(CancellationToken cancellationToken) => _check.JoinAsync(cancellationToken);
 

@@ -11,7 +11,9 @@ internal sealed record FetchValidators(EntityTagHeaderValue? ETag, DateTimeOffse
 /// <param name="Validators">For the next fetch; null when the source offers none.</param>
 internal readonly record struct Fetched(byte[]? Body, FetchValidators? Validators);
 
-/// <summary>Gets a published document over HTTP or from a file, within bounds of size and time. Every failure is an exception whose message an operator can read.</summary>
+/// <summary>
+/// Gets a published document over HTTP or from a file, within bounds of size and time. Every failure is an exception whose message an operator can read.
+/// </summary>
 internal sealed class RangeFetcher(HttpMessageInvoker http, TimeProvider time)
 {
     /// <summary>Largest document in bytes; AWS' was 2.6 MB in August 2026.</summary>
@@ -49,7 +51,8 @@ internal sealed class RangeFetcher(HttpMessageInvoker http, TimeProvider time)
     }
 
     /// <summary>Reads a whole file of at most <see cref="MaxBytes"/>.</summary>
-    public static byte[] ReadFile(string path) => RegularFile.Read(path, MaxBytes) ?? throw new IOException($"no regular file, or larger than {MaxBytes / 1024 / 1024} MiB");
+    public static byte[] ReadFile(string path) =>
+        RegularFile.Read(path, MaxBytes) ?? throw new IOException($"no regular file, or larger than {MaxBytes / 1024 / 1024} MiB");
 
     private async Task<Fetched> GetAsync(Uri url, FetchValidators? validators, CancellationToken cancellationToken)
     {

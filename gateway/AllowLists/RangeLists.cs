@@ -4,8 +4,8 @@ using WebhookEdge.Observability;
 namespace WebhookEdge.AllowLists;
 
 /// <summary>
-/// The document of a feed that is in force, and the lists cut from it. Each list judges a new document for itself: it takes it, refuses it (empty, unsound) or holds
-/// it back (more than half of its addresses gone) and keeps what it had. Nothing but a sound document ever replaces anything.
+/// The document of a feed that is in force, and the lists cut from it. Each list judges a new document for itself: it takes it, refuses it (empty, unsound) or
+/// holds it back (more than half of its addresses gone) and keeps what it had. Nothing but a sound document ever replaces anything.
 /// </summary>
 internal sealed class RangeLists(RangeFeed feed, ListJudge judge, RangeCopy copy, TimeProvider time, ILogger logger)
 {

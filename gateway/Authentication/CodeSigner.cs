@@ -37,12 +37,14 @@ internal static class CodeSigner
                 var query = "?bodySHA256=" + Hex(SHA256.HashData(body));
                 return new([new("X-Twilio-Signature", HmacSha1(key, url + query))], body, query, null);
             case "mandrill":
-                return new([new("X-Mandrill-Signature", HmacSha1(key, url + "mandrill_events" + Encoding.UTF8.GetString(body)))], Fields(("mandrill_events", Encoding.UTF8.GetString(body))), "", Form);
+                return new([new("X-Mandrill-Signature", HmacSha1(key, url + "mandrill_events" + Encoding.UTF8.GetString(body)))],
+                    Fields(("mandrill_events", Encoding.UTF8.GetString(body))), "", Form);
             case "plivo-v3":
                 var nonce = seconds.ToString(CultureInfo.InvariantCulture);
                 var signed = $"{url}?payload{Encoding.UTF8.GetString(body)}.{nonce}";
                 return new(
-                    [new("X-Plivo-Signature-V3", Convert.ToBase64String(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(signed)))), new("X-Plivo-Signature-V3-Nonce", nonce)],
+                    [new("X-Plivo-Signature-V3", Convert.ToBase64String(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(signed)))),
+                        new("X-Plivo-Signature-V3-Nonce", nonce)],
                     Fields(("payload", Encoding.UTF8.GetString(body))), "", Form);
             case "braintree":
                 var (publicKey, privateKey) = Pair(text);
@@ -60,7 +62,8 @@ internal static class CodeSigner
             case "jwt-hs256":
                 return new([new(spec.Header!.Values[0], spec.Prefix + Jwt(spec, key, url, body, seconds))], body, "", null);
             case "aws-sns" or "paypal" or "plaid":
-                throw new ArgumentException($"only the sender can sign as {spec.Kind} does: its key is under a certificate or address of its own, which the gateway checks. Have it send a test event from its console", nameof(spec));
+                throw new ArgumentException($"only the sender can sign as {spec.Kind} does: its key is under a certificate or address of its own, which the "
+                    + "gateway checks. Have it send a test event from its console", nameof(spec));
             default:
                 return null;
         }
@@ -88,13 +91,16 @@ internal static class CodeSigner
                     using (var rsa = RSA.Create())
                     {
                         rsa.ImportFromPem(pem);
-                        return rsa.SignData(message, spec.Algorithm == MacAlgorithm.Sha512 ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+                        return rsa.SignData(message, spec.Algorithm == MacAlgorithm.Sha512 ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256,
+                            RSASignaturePadding.Pkcs1);
                     }
             }
         }
-        catch (Exception e) when (e is CryptographicException or FormatException or InvalidOperationException || (e is ArgumentException && e.Source != "webhookedge"))
+        catch (Exception e) when (e is CryptographicException or FormatException or InvalidOperationException
+            || (e is ArgumentException && e.Source != "webhookedge"))
         {
-            throw new ArgumentException($"the scheme {spec.Kind} checks with a public key, and what was given to sign with is not the private key to one: give a key pair of your own, its public half to the route", nameof(secret), e);
+            throw new ArgumentException($"the scheme {spec.Kind} checks with a public key, and what was given to sign with is not the private key to one: "
+                + "give a key pair of your own, its public half to the route", nameof(secret), e);
         }
     }
 
@@ -115,7 +121,8 @@ internal static class CodeSigner
                     ["amount"] = new JsonObject { ["value"] = 1130, ["currency"] = "EUR" },
                     ["eventCode"] = "AUTHORISATION",
                     ["success"] = "true",
-                    ["additionalData"] = new JsonObject { ["hmacSignature"] = Convert.ToBase64String(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(signed))) },
+                    ["additionalData"] = new JsonObject
+                        { ["hmacSignature"] = Convert.ToBase64String(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(signed))) },
                 },
             }),
         });
@@ -127,7 +134,8 @@ internal static class CodeSigner
         var token = Hex(SHA256.HashData([.. body, .. Encoding.ASCII.GetBytes(time)]))[..50];
         return Bytes(new JsonObject
         {
-            ["signature"] = new JsonObject { ["timestamp"] = time, ["token"] = token, ["signature"] = Hex(HMACSHA256.HashData(key, Encoding.ASCII.GetBytes(time + token))) },
+            ["signature"] = new JsonObject { ["timestamp"] = time, ["token"] = token,
+                ["signature"] = Hex(HMACSHA256.HashData(key, Encoding.ASCII.GetBytes(time + token))) },
             ["event-data"] = new JsonObject { ["event"] = "delivered", ["payload"] = Encoding.UTF8.GetString(body) },
         });
     }
@@ -167,7 +175,8 @@ internal static class CodeSigner
         return text + "." + Url(HMACSHA256.HashData(key, Encoding.ASCII.GetBytes(text)));
     }
 
-    private static string Spell(MacEncoding? encoding, byte[] hash) => encoding switch { MacEncoding.Base64 => Convert.ToBase64String(hash), MacEncoding.Base64Url => Url(hash), _ => Hex(hash) };
+    private static string Spell(MacEncoding? encoding, byte[] hash) =>
+        encoding switch { MacEncoding.Base64 => Convert.ToBase64String(hash), MacEncoding.Base64Url => Url(hash), _ => Hex(hash) };
 
     private static string Url(ReadOnlySpan<byte> bytes) => Convert.ToBase64String(bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_');
 
@@ -176,7 +185,8 @@ internal static class CodeSigner
 #pragma warning restore CA5350
 
     private static (string, string) Pair(string text) =>
-        text.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon ? (text[..colon], text[(colon + 1)..]) : throw new ArgumentException("the secret is not two parts with a colon between them", nameof(text));
+        text.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon ? (text[..colon], text[(colon + 1)..])
+        : throw new ArgumentException("the secret is not two parts with a colon between them", nameof(text));
 
     private static byte[] Fields(params (string Name, string Value)[] fields) =>
         Encoding.ASCII.GetBytes(string.Join('&', fields.Select(static f => $"{f.Name}={WebUtility.UrlEncode(f.Value)}")));

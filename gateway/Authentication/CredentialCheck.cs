@@ -67,7 +67,8 @@ internal sealed class CredentialCheck(
         {
             CredentialKind.Basic => CheckBasic(delivery, line),
             CredentialKind.Bearer => CheckBearer(delivery, line),
-            _ => line.StartsWith(prefix, StringComparison.Ordinal) ? Compare(delivery, line.AsSpan(prefix.Length)) : Refuse("the credential does not begin with the scheme's prefix"),
+            _ => line.StartsWith(prefix, StringComparison.Ordinal) ? Compare(delivery, line.AsSpan(prefix.Length))
+            : Refuse("the credential does not begin with the scheme's prefix"),
         });
     }
 

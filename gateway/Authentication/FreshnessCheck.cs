@@ -20,9 +20,11 @@ internal sealed class FreshnessCheck(JsonPointer at, TimeSpan within, TimeProvid
     public static FreshnessCheck? Compile(FreshnessSpec spec, TimeProvider time, ICollection<ConfigProblem> problems, string path)
     {
         JsonPointer? pointer = null;
-        if (spec.At is null || !spec.At.StartsWith("json:", StringComparison.Ordinal) || !JsonPointer.TryParse(spec.At["json:".Length..], out pointer) || pointer.Text.Length == 0)
+        if (spec.At is null || !spec.At.StartsWith("json:", StringComparison.Ordinal) || !JsonPointer.TryParse(spec.At["json:".Length..], out pointer)
+            || pointer.Text.Length == 0)
         {
-            problems.Add(new(path + ".at", spec.At is null ? "missing" : $"\"{spec.At}\" is not a place in the body", "write a JSON pointer: \"json:/created_at\""));
+            problems.Add(new(path + ".at", spec.At is null ? "missing" : $"\"{spec.At}\" is not a place in the body",
+                "write a JSON pointer: \"json:/created_at\""));
         }
 
         if (spec.Within is null)

@@ -24,18 +24,22 @@ internal sealed record KeyRule(byte[] Strip, KeyEncoding Encoding, KeyDerivation
                 break;
             case KeyEncoding.Hex:
                 var half = new byte[text.Length / 2];
-                key = text.Length % 2 == 0 && Convert.FromHexString(System.Text.Encoding.Latin1.GetString(text), half, out _, out _) == System.Buffers.OperationStatus.Done ? half : null;
+                key = text.Length % 2 == 0
+                    && Convert.FromHexString(System.Text.Encoding.Latin1.GetString(text), half, out _, out _) == System.Buffers.OperationStatus.Done ? half
+                    : null;
                 break;
             case KeyEncoding.Base64:
                 var whole = new byte[text.Length];
-                key = StrictText.TryDecodeBase64(System.Text.Encoding.Latin1.GetString(text), whole, urlAlphabet: false, Padding.Optional, out var length) ? whole[..length] : null;
+                key = StrictText.TryDecodeBase64(System.Text.Encoding.Latin1.GetString(text), whole, urlAlphabet: false, Padding.Optional, out var length)
+                    ? whole[..length] : null;
                 break;
         }
 
         if (key is null)
         {
             var word = Encoding == KeyEncoding.Hex ? "hex" : "base64";
-            problems.Add(new(path, $"the secret {secret.Id} is not {word}, as the scheme's key.encoding says", "copy it again from the provider; a stray space or line break is the usual cause"));
+            problems.Add(new(path, $"the secret {secret.Id} is not {word}, as the scheme's key.encoding says",
+                "copy it again from the provider; a stray space or line break is the usual cause"));
             return null;
         }
 

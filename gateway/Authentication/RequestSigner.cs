@@ -16,7 +16,8 @@ internal static class RequestSigner
     /// The whole request, for schemes that put something of theirs into body or URL too. Throws <see cref="ArgumentException"/> for a scheme that would not
     /// load, and with a text for people where only the sender can sign.
     /// </summary>
-    public static SignedRequest SignRequest(SchemeSpec spec, ReadOnlySpan<byte> secret, string method, string url, byte[] body, DateTimeOffset now, string? id = null) =>
+    public static SignedRequest SignRequest(SchemeSpec spec, ReadOnlySpan<byte> secret, string method, string url, byte[] body, DateTimeOffset now,
+        string? id = null) =>
         CodeSigner.Sign(spec, secret, method, url, body, now) ?? new(Sign(spec, secret, method, url, body, now, id), body, "", null);
 
     /// <summary>
@@ -95,13 +96,16 @@ internal static class RequestSigner
             "secret" => key,
             _ => Encoding.UTF8.GetBytes(headers.Find(header => name.Equals("header:" + header.Key, StringComparison.OrdinalIgnoreCase)).Value ?? ""),
         }, body);
-        var signature = Spell(spec.Encoding, isPublicKey ? CodeSigner.SignWithPrivateKey(spec, secret, message) : (spec.Kind ?? "hmac") == "hmac" ? Hmac(spec.Algorithm, key, message) : Digest(spec.Algorithm, message));
+        var signature = Spell(spec.Encoding,
+            isPublicKey ? CodeSigner.SignWithPrivateKey(spec, secret, message) : (spec.Kind ?? "hmac") == "hmac" ? Hmac(spec.Algorithm, key, message)
+            : Digest(spec.Algorithm, message));
         headers.Add(new(HeaderName(spec), Dress(spec, signature, time)));
         return headers;
     }
 
     private static string HeaderName(SchemeSpec spec) =>
-        spec.Header is { Values: [var first, ..] } ? first.Replace("{n}", "1", StringComparison.Ordinal) : throw new ArgumentException("the scheme names no header", nameof(spec));
+        spec.Header is { Values: [var first, ..] } ? first.Replace("{n}", "1", StringComparison.Ordinal)
+        : throw new ArgumentException("the scheme names no header", nameof(spec));
 
     private static string Dress(SchemeSpec spec, string signature, string time)
     {
@@ -117,7 +121,8 @@ internal static class RequestSigner
 
         var between = entries.KeySeparator ?? "=";
         var entry = entries.Key + between + signature;
-        return spec.Timestamp?.From is { } from && from.StartsWith("entry:", StringComparison.Ordinal) ? from[6..] + between + time + entries.Separator + entry : entry;
+        return spec.Timestamp?.From is { } from && from.StartsWith("entry:", StringComparison.Ordinal) ? from[6..] + between + time + entries.Separator + entry
+            : entry;
     }
 
     internal static byte[] Key(KeySpec? spec, ReadOnlySpan<byte> secret)

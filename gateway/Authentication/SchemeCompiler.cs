@@ -24,7 +24,9 @@ internal static class SchemeCompiler
         return problems;
     }
 
-    /// <summary>Null when a problem that is not a warning was added. Problems of the secrets themselves stand at <paramref name="secretsPath"/>, by index.</summary>
+    /// <summary>
+    /// Null when a problem that is not a warning was added. Problems of the secrets themselves stand at <paramref name="secretsPath"/>, by index.
+    /// </summary>
     public static CompiledScheme? Compile(
         SchemeSpec spec,
         IReadOnlyList<Secret> secrets,
@@ -50,7 +52,8 @@ internal static class SchemeCompiler
             {
                 if (secrets[i].Value.SequenceEqual(secrets[j].Value))
                 {
-                    problems.Add(new(place, $"{secrets[i].Id} holds the same secret as {secrets[j].Id}", "during a rotation one is the old secret and one the new", IsWarning: true));
+                    problems.Add(new(place, $"{secrets[i].Id} holds the same secret as {secrets[j].Id}",
+                        "during a rotation one is the old secret and one the new", IsWarning: true));
                 }
             }
         }
@@ -70,7 +73,8 @@ internal static class SchemeCompiler
             : CompileCredential(plan, secrets, problems, secretsPath);
     }
 
-    private static CompiledScheme? CompileSignature(Plan plan, SignaturePlan signature, IReadOnlyList<Secret> secrets, SchemeContext context, ICollection<ConfigProblem> problems, string secretsPath)
+    private static CompiledScheme? CompileSignature(Plan plan, SignaturePlan signature,
+        IReadOnlyList<Secret> secrets, SchemeContext context, ICollection<ConfigProblem> problems, string secretsPath)
     {
         if (signature.PublicKey is { } publicKey)
         {
@@ -119,9 +123,11 @@ internal static class SchemeCompiler
     }
 
     private static CompiledScheme? CompileCode(
-        CodeVerifierKind kind, SchemeSpec spec, Plan plan, IReadOnlyList<Secret> secrets, SchemeContext context, ICollection<ConfigProblem> problems, string path, string secretsPath)
+        CodeVerifierKind kind, SchemeSpec spec, Plan plan, IReadOnlyList<Secret> secrets, SchemeContext context, ICollection<ConfigProblem> problems,
+        string path, string secretsPath)
     {
-        var setup = new CodeSetup(spec, context, path, secretsPath) { Secrets = secrets, Url = plan.Url, Key = plan.Key ?? new([], KeyEncoding.Utf8, KeyDerivation.None) };
+        var setup = new CodeSetup(spec, context, path, secretsPath) { Secrets = secrets, Url = plan.Url,
+            Key = plan.Key ?? new([], KeyEncoding.Utf8, KeyDerivation.None) };
         var verifier = kind.Create(setup);
         foreach (var problem in setup.Problems)
         {
@@ -132,7 +138,8 @@ internal static class SchemeCompiler
             ? null
             : new()
             {
-                Checks = [new CodeHeadCheck(verifier, context.Time), new CodeSignatureCheck(verifier, kind.Trust, context.Time, CodeVerifiers.UsesPublicKeys(kind))],
+                Checks = [new CodeHeadCheck(verifier, context.Time),
+                    new CodeSignatureCheck(verifier, kind.Trust, context.Time, CodeVerifiers.UsesPublicKeys(kind))],
                 SignsBody = kind.Facts.SignsBody,
                 SignsId = kind.Facts.SignsId || spec.Claims?.Id is not null,
                 SignsTime = kind.Facts.SignsTime || spec.Claims?.MaxAgeSeconds is not null,
@@ -160,13 +167,15 @@ internal static class SchemeCompiler
 
             if (plan.Credential == CredentialKind.Bearer && secrets[i].Value.ContainsAny(" \t,"u8))
             {
-                problems.Add(new(place, $"the secret {secrets[i].Id} holds a space or a comma, which no Bearer token does", "write the token alone, without the word Bearer"));
+                problems.Add(new(place, $"the secret {secrets[i].Id} holds a space or a comma, which no Bearer token does",
+                    "write the token alone, without the word Bearer"));
                 continue;
             }
 
             if (secrets[i].Value.Length > CredentialCheck.MaxLength / 2)
             {
-                problems.Add(new(place, $"the secret {secrets[i].Id} is longer than {CredentialCheck.MaxLength / 2} bytes", "no sender puts that much into a header; is it the right file?"));
+                problems.Add(new(place, $"the secret {secrets[i].Id} is longer than {CredentialCheck.MaxLength / 2} bytes",
+                    "no sender puts that much into a header; is it the right file?"));
                 continue;
             }
 

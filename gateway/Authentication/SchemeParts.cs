@@ -72,7 +72,8 @@ internal sealed class SchemeParts(SchemeSpec spec, SchemeContext context, Scheme
         {
             if (timeEntry is not null)
             {
-                faults.Fault("timestamp.from", $"\"entry:{timeEntry}\" without entries", "describe the list: \"entries\": { \"separator\": \",\", \"keySeparator\": \"=\", \"key\": \"v1\" }");
+                faults.Fault("timestamp.from", $"\"entry:{timeEntry}\" without entries",
+                    "describe the list: \"entries\": { \"separator\": \",\", \"keySeparator\": \"=\", \"key\": \"v1\" }");
             }
 
             return null;
@@ -140,7 +141,8 @@ internal sealed class SchemeParts(SchemeSpec spec, SchemeContext context, Scheme
             case ("json", var text) when JsonPointer.TryParse(text, out var pointer) && pointer.Text.Length > 0:
                 return new(null, null, pointer, unit, tolerance);
             default:
-                faults.Fault("timestamp.from", written.From is null ? "missing" : $"\"{written.From}\" is not a place", "write \"entry:t\", \"header:X-Timestamp\" or \"json:/sent_at\"");
+                faults.Fault("timestamp.from", written.From is null ? "missing" : $"\"{written.From}\" is not a place",
+                    "write \"entry:t\", \"header:X-Timestamp\" or \"json:/sent_at\"");
                 return null;
         }
     }
@@ -188,9 +190,11 @@ internal sealed class SchemeParts(SchemeSpec spec, SchemeContext context, Scheme
             return null;
         }
 
-        if (!Uri.TryCreate(context.PublicUrl, UriKind.Absolute, out var uri) || (uri.Scheme != "https" && uri.Scheme != "http") || context.PublicUrl.AsSpan().ContainsAny("?#") || !StrictText.IsPlain(context.PublicUrl))
+        if (!Uri.TryCreate(context.PublicUrl, UriKind.Absolute, out var uri) || (uri.Scheme != "https" && uri.Scheme != "http")
+            || context.PublicUrl.AsSpan().ContainsAny("?#") || !StrictText.IsPlain(context.PublicUrl))
         {
-            faults.Fault("signed", "{url} needs an http or https URL without query in edge.publicUrl", "write it as the sender has it, e.g. \"https://hooks.example.com\"");
+            faults.Fault("signed", "{url} needs an http or https URL without query in edge.publicUrl",
+                "write it as the sender has it, e.g. \"https://hooks.example.com\"");
             return null;
         }
 

@@ -5,7 +5,8 @@ using WebhookEdge.Authentication.Verifiers;
 namespace WebhookEdge.Authentication;
 
 /// <summary>A scheme without its secrets.</summary>
-internal sealed record Plan(ImmutableArray<string> Headers, string Prefix, ImmutableArray<RequiredHeader> Required, CredentialKind Credential, SignaturePlan? Signature)
+internal sealed record Plan(ImmutableArray<string> Headers, string Prefix, ImmutableArray<RequiredHeader> Required, CredentialKind Credential,
+    SignaturePlan? Signature)
 {
     /// <summary>Set for a kind that is code; then the URL and the key rule stand here.</summary>
     public CodeVerifierKind? Code { get; init; }

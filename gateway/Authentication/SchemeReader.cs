@@ -15,14 +15,18 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
         var word = kind.ToString().ToLowerInvariant();
         foreach (var (name, written) in new (string, bool)[]
         {
-            ("algorithm", spec.Algorithm is not null), ("encoding", spec.Encoding is not null), ("entries", spec.Entries is not null), ("signed", spec.Signed is not null),
-            ("unsignedBody", spec.UnsignedBody is not null), ("emptyBody", spec.EmptyBody is not null), ("timestamp", spec.Timestamp is not null), ("id", spec.Id is not null),
-            ("key", spec.Key is not null), ("claims", spec.Claims is not null), ("keysUrl", spec.KeysUrl is not null), ("header", spec.Header is not null && kind != CredentialKind.Token), ("prefix", spec.Prefix is not null && kind != CredentialKind.Token),
+            ("algorithm", spec.Algorithm is not null), ("encoding", spec.Encoding is not null), ("entries", spec.Entries is not null),
+                ("signed", spec.Signed is not null),
+            ("unsignedBody", spec.UnsignedBody is not null), ("emptyBody", spec.EmptyBody is not null), ("timestamp", spec.Timestamp is not null),
+            ("id", spec.Id is not null),
+            ("key", spec.Key is not null), ("claims", spec.Claims is not null), ("keysUrl", spec.KeysUrl is not null),
+            ("header", spec.Header is not null && kind != CredentialKind.Token), ("prefix", spec.Prefix is not null && kind != CredentialKind.Token),
         })
         {
             if (written)
             {
-                var hint = name is "header" or "prefix" ? $"{word} reads the Authorization header; for another header use the kind token" : $"a {word} is compared as a whole and signs nothing; remove it";
+                var hint = name is "header" or "prefix" ? $"{word} reads the Authorization header; for another header use the kind token"
+                    : $"a {word} is compared as a whole and signs nothing; remove it";
                 faults.Fault(name, $"means nothing with the kind {word}", hint);
             }
         }
@@ -38,22 +42,28 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
         {
             if (written && !kind.Fields.Contains(name))
             {
-                faults.Fault(name, $"means nothing with the kind {kind.Name}", kind.Fields.Length == 0 ? "remove it" : $"it reads {string.Join(", ", kind.Fields)}");
+                faults.Fault(name, $"means nothing with the kind {kind.Name}",
+                    kind.Fields.Length == 0 ? "remove it" : $"it reads {string.Join(", ", kind.Fields)}");
             }
         }
 
         var setup = new CodeSetup(spec, context, path, path);
         kind.Check?.Invoke(setup);
         faults.Problems.AddRange(setup.Problems);
-        return new([], "", [], default, null) { Code = kind, Url = kind.SignsUrl || spec.Claims?.Url is not null ? _parts.ReadUrl() : null, Key = _parts.ReadKey() };
+        return new([], "", [], default, null) { Code = kind, Url = kind.SignsUrl || spec.Claims?.Url is not null ? _parts.ReadUrl() : null,
+            Key = _parts.ReadKey() };
     }
 
     private (string Name, bool Written)[] WrittenFields() =>
     [
-        ("algorithm", spec.Algorithm is not null), ("header", spec.Header is not null), ("encoding", spec.Encoding is not null), ("prefix", spec.Prefix is not null),
-        ("entries", spec.Entries is not null), ("signed", spec.Signed is not null), ("unsignedBody", spec.UnsignedBody is not null), ("emptyBody", spec.EmptyBody is not null),
-        ("timestamp.from", spec.Timestamp?.From is not null), ("timestamp.unit", spec.Timestamp?.Unit is not null), ("timestamp.toleranceSeconds", spec.Timestamp?.ToleranceSeconds is not null),
-        ("id", spec.Id is not null), ("key", spec.Key is not null), ("require", spec.Require is not null), ("claims", spec.Claims is not null), ("keysUrl", spec.KeysUrl is not null),
+        ("algorithm", spec.Algorithm is not null), ("header", spec.Header is not null), ("encoding", spec.Encoding is not null),
+        ("prefix", spec.Prefix is not null),
+        ("entries", spec.Entries is not null), ("signed", spec.Signed is not null), ("unsignedBody", spec.UnsignedBody is not null),
+        ("emptyBody", spec.EmptyBody is not null),
+        ("timestamp.from", spec.Timestamp?.From is not null), ("timestamp.unit", spec.Timestamp?.Unit is not null),
+        ("timestamp.toleranceSeconds", spec.Timestamp?.ToleranceSeconds is not null),
+        ("id", spec.Id is not null), ("key", spec.Key is not null), ("require", spec.Require is not null), ("claims", spec.Claims is not null),
+        ("keysUrl", spec.KeysUrl is not null),
     ];
 
     /// <param name="publicKey">Name of a public-key kind, which differs from hmac in the primitive alone; null for hmac and digest.</param>
@@ -77,7 +87,8 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
         var entries = _parts.ReadEntries(timeEntry);
         if (spec.Prefix is not null && spec.Entries is not null)
         {
-            faults.Fault("prefix", "prefix and entries exclude each other", "a prefix before each entry is its key: \"entries\": { \"key\": \"sha256\", \"keySeparator\": \"=\" }");
+            faults.Fault("prefix", "prefix and entries exclude each other",
+                "a prefix before each entry is its key: \"entries\": { \"key\": \"sha256\", \"keySeparator\": \"=\" }");
         }
 
         if (spec.Prefix is { } prefix && (prefix.Length == 0 || prefix[0] is ' ' or '\t'))
@@ -107,7 +118,8 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
         };
         CheckPublicKey(publicKey, algorithm, template);
         var grammar = new SignatureHeader(encoding, longest, spec.Prefix ?? "", entries) { LeastLength = least };
-        return new(headers, "", _parts.ReadRequired(), default, new(algorithm, keyed, numbered, grammar, template, spec.EmptyBody == true, time, id, url, _parts.ReadKey()) { PublicKey = publicKey });
+        return new(headers, "", _parts.ReadRequired(), default,
+            new(algorithm, keyed, numbered, grammar, template, spec.EmptyBody == true, time, id, url, _parts.ReadKey()) { PublicKey = publicKey });
     }
 
     private void CheckPublicKey(string? kind, HashAlgorithmName algorithm, SigningTemplate template)
@@ -142,7 +154,8 @@ internal sealed class SchemeReader(SchemeSpec spec, SchemeContext context, strin
 
         if (kind == "ed25519" && !Ed25519.IsAvailable)
         {
-            faults.Fault("kind", "Ed25519 needs OpenSSL's libcrypto (1.1.1 or newer), which was not found", "install it, e.g. apt-get install libssl3; the container image has it");
+            faults.Fault("kind", "Ed25519 needs OpenSSL's libcrypto (1.1.1 or newer), which was not found",
+                "install it, e.g. apt-get install libssl3; the container image has it");
         }
     }
 }

@@ -24,7 +24,8 @@ internal static class SecretInspection
 
         if (value.StartsWith("${"u8) && value[^1] == (byte)'}')
         {
-            problems.Add(new(path, $"the secret {secret.Id} is a placeholder that was never filled in", "something was to replace ${…} before the gateway started"));
+            problems.Add(new(path, $"the secret {secret.Id} is a placeholder that was never filled in",
+                "something was to replace ${…} before the gateway started"));
             return false;
         }
 
@@ -35,20 +36,24 @@ internal static class SecretInspection
 
         if (value[^1] is (byte)'\n' or (byte)'\r')
         {
-            problems.Add(new(path, $"the secret {secret.Id} ends in a line break", "probably written with echo; use printf, or is it really part of the secret?", IsWarning: true));
+            problems.Add(new(path, $"the secret {secret.Id} ends in a line break",
+                "probably written with echo; use printf, or is it really part of the secret?", IsWarning: true));
         }
         else if (value.ContainsAnyInRange((byte)0, (byte)0x1F) || value.Contains((byte)0x7F))
         {
-            problems.Add(new(path, $"the secret {secret.Id} holds control characters", "is it a binary file, or a copy with stray line breaks?", IsWarning: true));
+            problems.Add(new(path, $"the secret {secret.Id} holds control characters", "is it a binary file, or a copy with stray line breaks?",
+                IsWarning: true));
         }
         else if (value[0] == (byte)' ' || value[^1] == (byte)' ')
         {
-            problems.Add(new(path, $"the secret {secret.Id} begins or ends with a space", "probably copied along; remove it unless the provider shows it too", IsWarning: true));
+            problems.Add(new(path, $"the secret {secret.Id} begins or ends with a space", "probably copied along; remove it unless the provider shows it too",
+                IsWarning: true));
         }
 
         if (value.Length >= 2 && value[0] == value[^1] && value[0] is (byte)'"' or (byte)'\'')
         {
-            problems.Add(new(path, $"the secret {secret.Id} stands in quotes", "an env file does not take quotes away; remove them unless they belong to the secret", IsWarning: true));
+            problems.Add(new(path, $"the secret {secret.Id} stands in quotes",
+                "an env file does not take quotes away; remove them unless they belong to the secret", IsWarning: true));
         }
 
         return true;
@@ -59,7 +64,8 @@ internal static class SecretInspection
     {
         if (secret.Value.Length < 16)
         {
-            problems.Add(new(path, $"the secret {secret.Id} is only {secret.Value.Length} bytes long", "16 bytes or more cannot be guessed from a captured request; 32 are better", IsWarning: true));
+            problems.Add(new(path, $"the secret {secret.Id} is only {secret.Value.Length} bytes long",
+                "16 bytes or more cannot be guessed from a captured request; 32 are better", IsWarning: true));
         }
     }
 }

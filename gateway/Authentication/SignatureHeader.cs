@@ -155,7 +155,8 @@ internal sealed record SignatureHeader(MacEncoding Encoding, int MacLength, stri
                 return false;
             }
         }
-        else if (!StrictText.TryDecodeBase64(text, bytes, Encoding == MacEncoding.Base64Url, Encoding == MacEncoding.Base64Url ? Padding.Optional : Padding.Required, out length))
+        else if (!StrictText.TryDecodeBase64(text, bytes, Encoding == MacEncoding.Base64Url,
+            Encoding == MacEncoding.Base64Url ? Padding.Optional : Padding.Required, out length))
         {
             return false;
         }

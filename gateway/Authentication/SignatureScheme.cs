@@ -194,7 +194,8 @@ internal sealed class SignatureScheme
             {
                 parsed.Clear(_number);
                 verdict = Grammar.Parse(line!, parsed);
-                parsed.Verdict = verdict.Passed && parsed.Count == 0 ? Verdict.Reject(RejectReason.SignatureMissing, "no entry of the signature header is of the scheme's version") : verdict;
+                parsed.Verdict = verdict.Passed && parsed.Count == 0
+                    ? Verdict.Reject(RejectReason.SignatureMissing, "no entry of the signature header is of the scheme's version") : verdict;
                 parsed.Line = line;
             }
 
@@ -230,7 +231,9 @@ internal sealed class SignatureScheme
         return parsed.Count == 0 ? Verdict.Reject(RejectReason.SignatureMissing, "none of the signature headers is present") : Verdict.Pass;
     }
 
-    /// <summary>Texts from the request that stand beside the body in the signed bytes: one line each, plain characters, so that no border can be moved.</summary>
+    /// <summary>
+    /// Texts from the request that stand beside the body in the signed bytes: one line each, plain characters, so that no border can be moved.
+    /// </summary>
     private Verdict ReadSignedTexts(Delivery delivery)
     {
         if (Url is not null && (delivery.RawTarget.Length == 0 || delivery.RawTarget[0] != '/' || !StrictText.IsPlain(delivery.RawTarget)))

@@ -92,7 +92,8 @@ internal sealed class SigningTemplate
             };
             if (kind == PartKind.Literal)
             {
-                problems.Add(new(path, $"unknown placeholder {{{name}}}", NearestName.Hint($"{{{name}}}", Placeholders) ?? $"placeholders are {string.Join(' ', Placeholders)}"));
+                problems.Add(new(path, $"unknown placeholder {{{name}}}",
+                    NearestName.Hint($"{{{name}}}", Placeholders) ?? $"placeholders are {string.Join(' ', Placeholders)}"));
                 continue;
             }
 

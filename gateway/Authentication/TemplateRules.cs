@@ -29,12 +29,16 @@ internal static class TemplateRules
 
         if (template.Has(PartKind.Timestamp) && (time is null || time.Json is not null) && !faults.Faulty("timestamp"))
         {
-            faults.Fault("signed", time is null ? "{timestamp} without a timestamp rule" : "{timestamp} stands in the body, which is signed already", time is null ? "say where it stands: \"timestamp\": { \"from\": \"header:X-Timestamp\" }" : "sign {body}, or name the header the time stands in");
+            faults.Fault("signed", time is null ? "{timestamp} without a timestamp rule" : "{timestamp} stands in the body, which is signed already",
+                time is null ? "say where it stands: \"timestamp\": { \"from\": \"header:X-Timestamp\" }"
+                : "sign {body}, or name the header the time stands in");
         }
 
-        if (time is { Json: null, ToleranceMilliseconds: > 0 } && !template.Has(PartKind.Timestamp) && !(time.Header is { } header && template.HasHeader(header)))
+        if (time is { Json: null, ToleranceMilliseconds: > 0 } && !template.Has(PartKind.Timestamp)
+            && !(time.Header is { } header && template.HasHeader(header)))
         {
-            faults.Warn("timestamp", "the timestamp is not signed, so it does not stop replays", "a stranger can put a new time on a captured request; rely on replay instead");
+            faults.Warn("timestamp", "the timestamp is not signed, so it does not stop replays",
+                "a stranger can put a new time on a captured request; rely on replay instead");
         }
 
         if (time?.Json is not null && !template.Has(PartKind.Body))
@@ -45,9 +49,11 @@ internal static class TemplateRules
         for (var i = 1; i < template.Parts.Length; i++)
         {
             var (left, right) = (template.Parts[i - 1].Kind, template.Parts[i].Kind);
-            if ((IsLoose(left) && IsVariable(right)) || (IsLoose(right) && IsVariable(left)) || (IsUnboundTime(left, time) && IsVariable(right)) || (IsUnboundTime(right, time) && IsVariable(left)))
+            if ((IsLoose(left) && IsVariable(right)) || (IsLoose(right) && IsVariable(left)) || (IsUnboundTime(left, time) && IsVariable(right))
+                || (IsUnboundTime(right, time) && IsVariable(left)))
             {
-                faults.Warn("signed", $"nothing separates {Word(template.Parts[i - 1])} from {Word(template.Parts[i])}", "the border between them is not signed; put the separator there if the sender has one");
+                faults.Warn("signed", $"nothing separates {Word(template.Parts[i - 1])} from {Word(template.Parts[i])}",
+                    "the border between them is not signed; put the separator there if the sender has one");
             }
         }
     }
@@ -57,7 +63,9 @@ internal static class TemplateRules
     private static bool IsVariable(PartKind kind) => kind is PartKind.Body or PartKind.Id or PartKind.Header or PartKind.Url or PartKind.Method;
 
     // Digits without an age check may lend a digit to their neighbour; with one, or in ISO form, the border is fixed.
-    private static bool IsUnboundTime(PartKind kind, TimeRule? time) => kind == PartKind.Timestamp && time is { ToleranceMilliseconds: 0, Unit: not TimeUnit.Iso };
+    private static bool IsUnboundTime(PartKind kind, TimeRule? time) =>
+        kind == PartKind.Timestamp && time is { ToleranceMilliseconds: 0, Unit: not TimeUnit.Iso };
 
-    private static string Word(SignedPart part) => part.Kind == PartKind.Header ? $"{{header:{part.Header}}}" : $"{{{part.Kind.ToString().ToLowerInvariant()}}}";
+    private static string Word(SignedPart part) =>
+        part.Kind == PartKind.Header ? $"{{header:{part.Header}}}" : $"{{{part.Kind.ToString().ToLowerInvariant()}}}";
 }

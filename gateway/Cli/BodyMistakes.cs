@@ -12,13 +12,17 @@ internal static class BodyMistakes
     public static IEnumerable<(byte[] Body, string Mistake)> Of(byte[] body)
     {
         var text = Encoding.Latin1.GetString(body);
-        yield return (Encoding.Latin1.GetBytes(text.TrimEnd('\r', '\n')), "the body was signed without the newline at its end: an editor, a shell or a proxy added it");
+        yield return (Encoding.Latin1.GetBytes(text.TrimEnd('\r', '\n')),
+            "the body was signed without the newline at its end: an editor, a shell or a proxy added it");
         yield return ([.. body, (byte)'\n'], "the body was signed with a newline at its end, which was removed on the way or when it was saved");
         yield return ([.. body, (byte)'\r', (byte)'\n'], "the body was signed with CRLF at its end, which was removed on the way or when it was saved");
-        yield return (Encoding.Latin1.GetBytes(text.Replace("\r\n", "\n", StringComparison.Ordinal)), "the body was signed with LF line ends and holds CRLF: something converted it");
-        yield return (Encoding.Latin1.GetBytes(text.Replace("\r\n", "\n", StringComparison.Ordinal).Replace("\n", "\r\n", StringComparison.Ordinal)), "the body was signed with CRLF line ends and holds LF: something converted it");
+        yield return (Encoding.Latin1.GetBytes(text.Replace("\r\n", "\n", StringComparison.Ordinal)),
+            "the body was signed with LF line ends and holds CRLF: something converted it");
+        yield return (Encoding.Latin1.GetBytes(text.Replace("\r\n", "\n", StringComparison.Ordinal).Replace("\n", "\r\n", StringComparison.Ordinal)),
+            "the body was signed with CRLF line ends and holds LF: something converted it");
         yield return (body.AsSpan().StartsWith("\uFEFF"u8) ? body[3..] : body, "the body was signed without the byte order mark it begins with");
-        foreach (var (style, name) in new[] { (JsonStyle.Compact, "compact, as JSON.stringify writes it"), (JsonStyle.Spaced, "with a space after each comma and colon, as Python writes it"), (JsonStyle.Indented, "indented") })
+        foreach (var (style, name) in new[] { (JsonStyle.Compact, "compact, as JSON.stringify writes it"),
+            (JsonStyle.Spaced, "with a space after each comma and colon, as Python writes it"), (JsonStyle.Indented, "indented") })
         {
             if (Rewrite(body, style) is { } rewritten)
             {
@@ -46,7 +50,8 @@ internal static class BodyMistakes
             if (style == JsonStyle.Indented)
             {
                 var indented = new ArrayBufferWriter<byte>();
-                using (var writer = new Utf8JsonWriter(indented, new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+                using (var writer = new Utf8JsonWriter(indented,
+                    new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
                 {
                     document.WriteTo(writer);
                 }
@@ -107,7 +112,8 @@ internal static class BodyMistakes
             {
                 result.Append("\\u").Append(((int)text[i]).ToString("x4", CultureInfo.InvariantCulture));
             }
-            else if (!escape && text[i] == '\\' && i + 5 < text.Length && text[i + 1] == 'u' && ushort.TryParse(text.AsSpan(i + 2, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) && code > 0x7F)
+            else if (!escape && text[i] == '\\' && i + 5 < text.Length && text[i + 1] == 'u'
+                && ushort.TryParse(text.AsSpan(i + 2, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) && code > 0x7F)
             {
                 result.Append((char)code);
                 i += 5;

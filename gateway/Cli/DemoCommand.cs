@@ -47,7 +47,8 @@ internal static class DemoCommand
     public static Command Create()
     {
         var once = new Option<bool>("--once") { Description = "Exit after the table: 0 when every line is as it should be, 1 otherwise." };
-        var command = new Command("demo", "Show the main job with nothing else installed: an app, the gateway, and four providers' webhooks, good and bad.") { once };
+        var command = new Command("demo", "Show the main job with nothing else installed: an app, the gateway, and four providers' webhooks, good and bad.")
+            { once };
         command.SetAction((parsed, cancellationToken) => ServeCommand.SayWhyNotAsync("the demo", RunAsync(parsed.GetValue(once), cancellationToken)));
         return command;
     }
@@ -91,11 +92,13 @@ internal static class DemoCommand
             await File.WriteAllTextAsync(Path.Combine(folder, name), RandomNumberGenerator.GetHexString(48, lowercase: true), cancellationToken);
         }
 
-        await File.WriteAllTextAsync(Path.Combine(folder, "idwise.basic"), "idwise:" + RandomNumberGenerator.GetHexString(32, lowercase: true), cancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(folder, "idwise.basic"), "idwise:" + RandomNumberGenerator.GetHexString(32, lowercase: true),
+            cancellationToken);
         await File.WriteAllTextAsync(Path.Combine(folder, "ip-ranges.json"), IpRanges, cancellationToken);
         var text = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "config", "demo.json"), cancellationToken);
         var config = Path.Combine(folder, "routes.json");
-        await File.WriteAllTextAsync(config, text.Replace(FolderInFile, folder, StringComparison.Ordinal).Replace(PortInFile, app.Authority, StringComparison.Ordinal), cancellationToken);
+        await File.WriteAllTextAsync(config,
+            text.Replace(FolderInFile, folder, StringComparison.Ordinal).Replace(PortInFile, app.Authority, StringComparison.Ordinal), cancellationToken);
         return config;
     }
 
@@ -111,7 +114,8 @@ internal static class DemoCommand
 
     private static async Task<List<Row>> PlayAsync(GatewayHost host, DemoApp app, string config, CancellationToken cancellationToken)
     {
-        var file = RoutesFileReader.Read(await File.ReadAllBytesAsync(config, cancellationToken), RoutesLoader.Catalogue, out _) ?? throw new InvalidOperationException("the demo's own file does not read");
+        var file = RoutesFileReader.Read(await File.ReadAllBytesAsync(config, cancellationToken), RoutesLoader.Catalogue, out _)
+            ?? throw new InvalidOperationException("the demo's own file does not read");
         var journal = host.Services.GetRequiredService<RejectJournal>();
         using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = host.Addresses[0] };
         var rows = new List<Row>();
@@ -130,9 +134,11 @@ internal static class DemoCommand
             var freshHeaders = signer.Sign(fresh, now, id + "b");
             rows.Add(scene.Elsewhere is { } elsewhere
                 ? await ShowAsync("wrong address", $"valid, but from {elsewhere}", fresh, freshHeaders, elsewhere, 403, reaches: false)
-                : await ShowAsync("wrong credential", "signature right, fixed header wrong", fresh, [.. freshHeaders.Where(static h => h.Key != "secret"), new("secret", "guessed")], scene.From, 401, reaches: false));
+                : await ShowAsync("wrong credential", "signature right, fixed header wrong", fresh,
+                    [.. freshHeaders.Where(static h => h.Key != "secret"), new("secret", "guessed")], scene.From, 401, reaches: false));
 
-            async Task<Row> ShowAsync(string name, string what, byte[] content, IReadOnlyList<KeyValuePair<string, string>> with, string from, int expected, bool reaches)
+            async Task<Row> ShowAsync(string name, string what, byte[] content, IReadOnlyList<KeyValuePair<string, string>> with, string from, int expected,
+                bool reaches)
             {
                 var before = app.Received.Count;
                 using var request = SendCommand.CreateRequest(signer, content, [.. with, new("X-Forwarded-For", from)]);
@@ -141,7 +147,8 @@ internal static class DemoCommand
                 var refusal = journal.Newest().FirstOrDefault(e => e.RequestId == requestId);
                 var reached = app.Received.Skip(before).Any(r => r.Route == scene.Route && r.Bytes == content.Length);
                 return new(
-                    scene.Title, name, what, (int)answer.StatusCode, requestId is null ? "delivered" : refusal.Reason.Describe().Slug, reached ? app.Received.Last().Trust : null,
+                    scene.Title, name, what, (int)answer.StatusCode, requestId is null ? "delivered" : refusal.Reason.Describe().Slug,
+                    reached ? app.Received.Last().Trust : null,
                     (int)answer.StatusCode == expected && reached == reaches && app.Received.Count == before + (reaches ? 1 : 0));
             }
         }
@@ -169,10 +176,13 @@ internal static class DemoCommand
 
     private static void Print(List<Row> rows, DemoApp app)
     {
-        var console = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(Console.Out), Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect, ColorSystem = Console.IsOutputRedirected ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect });
+        var console = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(Console.Out),
+            Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect,
+            ColorSystem = Console.IsOutputRedirected ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect });
         console.Profile.Width = Console.IsOutputRedirected ? WidthWithoutTerminal : Math.Max(console.Profile.Width, 80);
         var table = new Table().Border(TableBorder.Rounded).Title("[bold]What the internet sent, what the gateway answered, what the app received[/]");
-        foreach (var (title, wraps) in new[] { ("Provider", false), ("Request", false), ("How", true), ("Answer", false), ("Reason in log", false), ("Reached the app", false), ("", false) })
+        foreach (var (title, wraps) in new[] { ("Provider", false), ("Request", false), ("How", true), ("Answer", false), ("Reason in log", false),
+            ("Reached the app", false), ("", false) })
         {
             table.AddColumn(title, column => column.NoWrap = !wraps);
         }
@@ -211,7 +221,8 @@ internal static class DemoCommand
         foreach (var variant in (string[])["valid", "forged", "duplicate"])
         {
             // One line each, so that a terminal can copy it whole.
-            Console.WriteLine($"  dotnet run --project gateway -- send --config {config} --route verisync --as {variant} --to {host.Addresses[0]} --header \"X-Forwarded-For: 13.42.70.11\"");
+            Console.WriteLine($"  dotnet run --project gateway -- send --config {config} --route verisync --as {variant} --to {host.Addresses[0]} --header "
+                + "\"X-Forwarded-For: 13.42.70.11\"");
         }
 
         Console.WriteLine("Ctrl+C ends it and removes its folder.");

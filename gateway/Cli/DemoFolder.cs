@@ -2,7 +2,9 @@ using WebhookEdge.Hosting;
 
 namespace WebhookEdge.Cli;
 
-/// <summary>The demo's own folder, which it removes at its end: in the temporary folder, or where a container with a read-only root still lets one write.</summary>
+/// <summary>
+/// The demo's own folder, which it removes at its end: in the temporary folder, or where a container with a read-only root still lets one write.
+/// </summary>
 internal static class DemoFolder
 {
     public static DirectoryInfo Create() => Create([Path.GetTempPath(), "/dev/shm"]);
@@ -17,7 +19,8 @@ internal static class DemoFolder
             {
                 // The folder will hold made-up secrets, and others may look into a temporary folder.
                 var path = Path.Combine(parent, "webhookedge-demo-" + Path.GetRandomFileName());
-                return OperatingSystem.IsWindows() ? Directory.CreateDirectory(path) : Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                return OperatingSystem.IsWindows() ? Directory.CreateDirectory(path)
+                    : Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -25,6 +28,7 @@ internal static class DemoFolder
             }
         }
 
-        throw new StartupException($"the demo needs a folder to write to, and there is none in {string.Join(" or ", parents)}: {fault}; set TMPDIR=PATH, in a container with docker run --tmpfs /tmp");
+        throw new StartupException($"the demo needs a folder to write to, and there is none in {string.Join(" or ", parents)}: {fault}; set TMPDIR=PATH, in "
+            + "a container with docker run --tmpfs /tmp");
     }
 }

@@ -25,14 +25,18 @@ internal static class ExplainCommand
     {
         var config = ServeCommand.ConfigOption();
         var route = new Option<string>("--route") { Description = "Id of the route.", Required = true };
-        var request = new Option<FileInfo>("--request") { Description = "The request: raw HTTP, with its PROXY header if it had one, the output of curl -v, or a HAR entry.", Required = true };
+        var request = new Option<FileInfo>("--request") { Description = "The request: raw HTTP, with its PROXY header if it had one, the output of curl -v, "
+            + "or a HAR entry.", Required = true };
         var body = new Option<FileInfo?>("--body") { Description = "The body, byte for byte, where the request's file does not hold it (curl -v shows none)." };
-        var from = new Option<string?>("--from") { Description = "The address the connection came from, which is a proxy's where one is in front; without it, address rules are not judged." };
+        var from = new Option<string?>("--from") { Description = "The address the connection came from, which is a proxy's where one is in front; without "
+            + "it, address rules are not judged." };
         var at = new Option<string?>("--at") { Description = "When it came: Unix seconds or ISO 8601. Default: now." };
-        var secret = new Option<string[]>("--secret") { Description = "A further reference (env:NAME or file:PATH) to try, e.g. the secret before a rotation; may be repeated." };
+        var secret = new Option<string[]>("--secret") { Description = "A further reference (env:NAME or file:PATH) to try, e.g. the secret before a "
+            + "rotation; may be repeated." };
         var command = new Command("explain", "Say what the gateway makes of a recorded request, and why.") { config, route, request, body, from, at, secret };
         command.SetAction((parsed, cancellationToken) => RunAsync(
-            new(parsed.GetValue(config)!, parsed.GetValue(route)!, parsed.GetValue(request)!, parsed.GetValue(body), parsed.GetValue(from), parsed.GetValue(at), parsed.GetValue(secret) ?? []), cancellationToken));
+            new(parsed.GetValue(config)!, parsed.GetValue(route)!, parsed.GetValue(request)!, parsed.GetValue(body), parsed.GetValue(from),
+                parsed.GetValue(at), parsed.GetValue(secret) ?? []), cancellationToken));
         return command;
     }
 
@@ -68,21 +72,24 @@ internal static class ExplainCommand
         var snapshot = gateway.Pools.Acquire(compiled);
         if (!snapshot.Policies.TryGetValue(question.Route, out var policy))
         {
-            return await UnusableAsync($"there is no route \"{question.Route}\"; known: {string.Join(", ", snapshot.Policies.Keys.Order(StringComparer.Ordinal))}");
+            return await UnusableAsync($"there is no route \"{question.Route}\"; known: "
+                + $"{string.Join(", ", snapshot.Policies.Keys.Order(StringComparer.Ordinal))}");
         }
 
         if (peer is not null && proxyHeader is { } header)
         {
             if (policy.Addresses.ProxyPeers?.Contains(ClientAddress.From(peer)) != true)
             {
-                return await UnusableAsync($"the request begins with a PROXY header, and {peer} is no proxy whose header the gateway reads: it would answer 400");
+                return await UnusableAsync(
+                    $"the request begins with a PROXY header, and {peer} is no proxy whose header the gateway reads: it would answer 400");
             }
 
             peer = header.PeerBehind(peer);
         }
 
         IHeaderDictionary head = HeadersOf(recorded);
-        var target = RawTarget.OriginForm(recorded.Target, head.Host.Count > 0 ? head.Host.ToString() : Uri.TryCreate(recorded.Target, UriKind.Absolute, out var uri) ? uri.Authority : "");
+        var target = RawTarget.OriginForm(recorded.Target,
+            head.Host.Count > 0 ? head.Host.ToString() : Uri.TryCreate(recorded.Target, UriKind.Absolute, out var uri) ? uri.Authority : "");
         var onTarget = JudgeTarget(policy, recorded.Method, target);
         recorded = recorded with { Target = target ?? recorded.Target };
         var client = question.From is null ? null : policy.Addresses.Explain(peer, head);
@@ -113,7 +120,8 @@ internal static class ExplainCommand
                 return null;
             }
 
-            return (question.Body is null ? recorded : recorded with { Body = await File.ReadAllBytesAsync(question.Body.FullName, cancellationToken) }, header);
+            return (question.Body is null ? recorded :
+                recorded with { Body = await File.ReadAllBytesAsync(question.Body.FullName, cancellationToken) }, header);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -122,13 +130,15 @@ internal static class ExplainCommand
         }
     }
 
-    private static async Task<List<ExplainRow>> DecideAsync(RoutePolicy policy, RecordedRequest recorded, ExplainRow onTarget, IPAddress? peer, bool judgeAddress, CancellationToken cancellationToken)
+    private static async Task<List<ExplainRow>> DecideAsync(RoutePolicy policy, RecordedRequest recorded, ExplainRow onTarget, IPAddress? peer,
+        bool judgeAddress, CancellationToken cancellationToken)
     {
         var headers = HeadersOf(recorded);
         var delivery = new Delivery();
         var client = policy.Addresses.Resolve(peer, headers);
         delivery.Open(policy, recorded.Method, recorded.Target, client, headers, recorded.Body.Length, PipeReader.Create(new(recorded.Body)));
-        delivery.Ambiguous = RequestFraming.IsAmbiguous(recorded.Method, headers, isHttp2: false) || headers["Content-Length"].Any(static length => length.AsSpan().ContainsAnyExceptInRange('0', '9'));
+        delivery.Ambiguous = RequestFraming.IsAmbiguous(recorded.Method, headers, isHttp2: false)
+            || headers["Content-Length"].Any(static length => length.AsSpan().ContainsAnyExceptInRange('0', '9'));
         var rows = new List<ExplainRow> { onTarget };
         var stopped = false;
         foreach (var check in policy.Checks)
@@ -173,9 +183,11 @@ internal static class ExplainCommand
 
         // Routing decodes the path, and ignores case and a final slash; what it would not bring to this route is no route's.
         var path = Uri.UnescapeDataString((target ?? "").Split('?')[0]);
-        var near = policy.IsPrefix ? path.StartsWith(policy.Path, StringComparison.OrdinalIgnoreCase) : path.TrimEnd('/').Equals(policy.Path.TrimEnd('/'), StringComparison.OrdinalIgnoreCase);
+        var near = policy.IsPrefix ? path.StartsWith(policy.Path, StringComparison.OrdinalIgnoreCase)
+            : path.TrimEnd('/').Equals(policy.Path.TrimEnd('/'), StringComparison.OrdinalIgnoreCase);
         return verdict.Reason == RejectReason.PathRefused && !near
-            ? new(StageNames.Of(Stage.Routing), "path", Judgement.Refused, RejectReason.RouteUnknown.Describe().Slug, $"the target is not {policy.Path}{(policy.IsPrefix ? "…" : "")}, compared byte by byte")
+            ? new(StageNames.Of(Stage.Routing), "path", Judgement.Refused, RejectReason.RouteUnknown.Describe().Slug,
+                $"the target is not {policy.Path}{(policy.IsPrefix ? "…" : "")}, compared byte by byte")
             : new(StageNames.Of(Stage.Routing), "path", Judgement.Refused, verdict.Reason.Describe().Slug, verdict.Detail ?? "");
     }
 

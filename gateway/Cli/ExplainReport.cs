@@ -11,7 +11,9 @@ internal static class ExplainReport
     public static void Print(string route, RoutePolicy policy, RecordedRequest recorded, DateTimeOffset now, List<ExplainRow> rows, string? client)
     {
         var console = Terminal.Create();
-        var table = new Table().Border(TableBorder.Rounded).Title(Markup.Escape($"{recorded.Method} {PathOf(recorded.Target)}, {recorded.Body.Length} bytes, on route {route}, at {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC"));
+        var table = new Table().Border(TableBorder.Rounded)
+            .Title(Markup.Escape($"{recorded.Method} {PathOf(recorded.Target)}, {recorded.Body.Length} bytes, on route {route}, at "
+            + $"{now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC"));
         foreach (var title in new[] { "Stage", "Check", "Verdict", "Reason", "Detail" })
         {
             table.AddColumn(title);
@@ -19,8 +21,10 @@ internal static class ExplainReport
 
         foreach (var row in rows)
         {
-            var colour = row.Outcome switch { Judgement.Passed or Judgement.Answered => "green", Judgement.Refused => "red bold", Judgement.Observed => "yellow", _ => "grey" };
-            table.AddRow(new Text(row.Stage), new Text(row.Check), new Markup($"[{colour}]{Describe(row.Outcome)}[/]"), new Text(row.Reason), new Text(row.Detail));
+            var colour = row.Outcome switch { Judgement.Passed or Judgement.Answered => "green", Judgement.Refused => "red bold",
+                Judgement.Observed => "yellow", _ => "grey" };
+            table.AddRow(new Text(row.Stage), new Text(row.Check), new Markup($"[{colour}]{Describe(row.Outcome)}[/]"), new Text(row.Reason),
+                new Text(row.Detail));
         }
 
         console.Write(table);
@@ -31,7 +35,8 @@ internal static class ExplainReport
 
         var first = rows.Find(static row => row.Outcome == Judgement.Refused);
         console.WriteLine(
-            first is not null ? $"Refused: {first.Reason}{(first.Detail.Length > 0 ? $", {first.Detail}" : "")}. The sender reads {StatusOf(policy, first.Reason)} and no reason."
+            first is not null
+            ? $"Refused: {first.Reason}{(first.Detail.Length > 0 ? $", {first.Detail}" : "")}. The sender reads {StatusOf(policy, first.Reason)} and no reason."
             : rows.Exists(static row => row.Outcome == Judgement.Answered) ? "Answered: a challenge of the sender."
             : "Accepted: the gateway would forward it.");
     }
@@ -39,7 +44,8 @@ internal static class ExplainReport
     public static void PrintMistakes(IReadOnlyList<string> mistakes, RecordedRequest recorded)
     {
         Console.WriteLine();
-        Console.WriteLine(mistakes.Count > 0 ? "What would make it match:" : "None of the common mistakes explains it: another secret, or other bytes than were signed.");
+        Console.WriteLine(mistakes.Count > 0 ? "What would make it match:"
+            : "None of the common mistakes explains it: another secret, or other bytes than were signed.");
         foreach (var mistake in mistakes)
         {
             Console.WriteLine($"  - {mistake}");

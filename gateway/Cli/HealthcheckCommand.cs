@@ -16,7 +16,8 @@ internal static class HealthcheckCommand
             using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(3) };
             try
             {
-                using var answer = await client.GetAsync(new Uri(new Uri(parsed.GetValue(url)!), parsed.GetValue(ready) ? "/readyz" : "/healthz"), cancellationToken);
+                using var answer = await client.GetAsync(new Uri(new Uri(parsed.GetValue(url)!), parsed.GetValue(ready) ? "/readyz" : "/healthz"),
+                    cancellationToken);
                 Console.WriteLine((await answer.Content.ReadAsStringAsync(cancellationToken)).TrimEnd());
                 return answer.IsSuccessStatusCode ? 0 : 1;
             }

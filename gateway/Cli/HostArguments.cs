@@ -56,12 +56,14 @@ internal static class HostArguments
         var section = key.Split(':')[0];
         if (section.Length == key.Length)
         {
-            return Settings.Contains(key, StringComparer.OrdinalIgnoreCase) || key.StartsWith("OTEL_", StringComparison.OrdinalIgnoreCase) ? null : Unknown("--" + key, options);
+            return Settings.Contains(key, StringComparer.OrdinalIgnoreCase) || key.StartsWith("OTEL_", StringComparison.OrdinalIgnoreCase) ? null
+                : Unknown("--" + key, options);
         }
 
         if (!Sections.Contains(section, StringComparer.OrdinalIgnoreCase))
         {
-            return $"unknown option \"--{key}\": there is no section \"{section}\"; {NearestName.Hint(section, Sections)} Any other setting of ASP.NET Core goes after \"--\"";
+            return $"unknown option \"--{key}\": there is no section \"{section}\"; {NearestName.Hint(section, Sections)} Any other setting of ASP.NET Core "
+                + "goes after \"--\"";
         }
 
         return section.Equals("Admin", StringComparison.OrdinalIgnoreCase) && !AdminKeys.Contains(key, StringComparer.OrdinalIgnoreCase)
@@ -75,6 +77,7 @@ internal static class HostArguments
         var way = bare.Contains("__", StringComparison.Ordinal)
             ? $"two underlines are for the environment, write --{bare.Replace("__", ":", StringComparison.Ordinal)}."
             : NearestName.Of(bare, options.Select(static o => o.TrimStart('-')).Concat(Settings)) is { } name ? $"did you mean \"--{name}\"?" : "see --help.";
-        return $"unknown option \"{option}\"; {way} Settings of ASP.NET Core are written --Section:Key=value ({string.Join(", ", Sections)}), or go after \"--\"";
+        return $"unknown option \"{option}\"; {way} Settings of ASP.NET Core are written --Section:Key=value ({string.Join(", ", Sections)}), or go after "
+            + "\"--\"";
     }
 }

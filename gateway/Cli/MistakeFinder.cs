@@ -41,7 +41,9 @@ internal sealed class MistakeFinder
             }
 
             own.UnionWith(references);
-            _checks.Add((spec, [.. references.Select(static reference => (reference, Value: Resolve(reference))).Where(static s => s.Value is { Length: > 0 }).Select(static s => (s.reference, s.Value!))]));
+            _checks.Add((spec,
+                [.. references.Select(static reference => (reference, Value: Resolve(reference))).Where(static s => s.Value is { Length: > 0 })
+                .Select(static s => (s.reference, s.Value!))]));
         }
 
         CollectOthers(routeId, own, further);
@@ -82,7 +84,8 @@ internal sealed class MistakeFinder
             }
         }
 
-        var singles = own.SelectMany(SigningMistakes.Bodies).Concat(own.SelectMany(SigningMistakes.Secrets)).Concat(Others(asWritten)).Concat(own.SelectMany(SigningMistakes.Schemes)).Concat(own.SelectMany(Urls))
+        var singles = own.SelectMany(SigningMistakes.Bodies).Concat(own.SelectMany(SigningMistakes.Secrets)).Concat(Others(asWritten))
+            .Concat(own.SelectMany(SigningMistakes.Schemes)).Concat(own.SelectMany(Urls))
             .DistinctBy(static a => a.Circumstances).ToList();
         foreach (var attempt in singles)
         {
@@ -98,7 +101,8 @@ internal sealed class MistakeFinder
         }
 
         // Two at once: a body changed on the way and a secret wrong as well, or two fields of a scheme.
-        var pairs = singles.SelectMany(SigningMistakes.Bodies).Concat(own.SelectMany(SigningMistakes.Schemes).SelectMany(SigningMistakes.Schemes)).Concat(own.SelectMany(Urls).SelectMany(SigningMistakes.Schemes)).Concat(Others(asWritten).SelectMany(SigningMistakes.Schemes));
+        var pairs = singles.SelectMany(SigningMistakes.Bodies).Concat(own.SelectMany(SigningMistakes.Schemes).SelectMany(SigningMistakes.Schemes))
+            .Concat(own.SelectMany(Urls).SelectMany(SigningMistakes.Schemes)).Concat(Others(asWritten).SelectMany(SigningMistakes.Schemes));
         foreach (var attempt in pairs.DistinctBy(static a => a.Circumstances))
         {
             if (found.Count == MostPairs)
@@ -128,13 +132,17 @@ internal sealed class MistakeFinder
             return "the time is in seconds and the scheme says milliseconds: \"timestamp\": { \"unit\": \"s\" }; signature and secret are right";
         }
 
-        if (scheme.Timestamp?.Unit is null or TimeUnit.Seconds && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds < 253_402_300_800)
+        if (scheme.Timestamp?.Unit is null or TimeUnit.Seconds && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            && seconds < 253_402_300_800)
         {
             var age = _now - DateTimeOffset.FromUnixTimeSeconds(seconds);
-            return $"signature and secret are right, the time is not: signed {Math.Abs(age.TotalSeconds):N0} s {(age > TimeSpan.Zero ? "before" : "after")} the moment it is judged at. For a recorded request say when it came: --at {seconds}. Otherwise look at the clocks of sender and gateway, and at what held the request up";
+            return $"signature and secret are right, the time is not: signed {Math.Abs(age.TotalSeconds):N0} s {(age > TimeSpan.Zero ? "before" : "after")} "
+                + $"the moment it is judged at. For a recorded request say when it came: --at {seconds}. Otherwise look at the clocks of sender and "
+                + "gateway, and at what held the request up";
         }
 
-        return "signature and secret are right, the signed time is too far from the moment it is judged at. For a recorded request say when it came with --at; otherwise look at the clocks of sender and gateway";
+        return "signature and secret are right, the signed time is too far from the moment it is judged at. For a recorded request say when it came with "
+            + "--at; otherwise look at the clocks of sender and gateway";
     }
 
     private string? TimeText(SchemeSpec scheme)
@@ -151,13 +159,15 @@ internal sealed class MistakeFinder
         }
 
         var start = from[6..] + (scheme.Entries?.KeySeparator ?? "=");
-        return line.Split(scheme.Entries?.Separator ?? ",").Select(static e => e.Trim()).FirstOrDefault(e => e.StartsWith(start, StringComparison.Ordinal))?[start.Length..];
+        return line.Split(scheme.Entries?.Separator ?? ",").Select(static e => e.Trim())
+            .FirstOrDefault(e => e.StartsWith(start, StringComparison.Ordinal))?[start.Length..];
     }
 
     private string? Header(string name) => _request.Headers.FirstOrDefault(h => h.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;
 
     /// <summary>Secrets of other routes, earlier ones, and those named on the command line.</summary>
-    private IEnumerable<SigningAttempt> Others(SigningAttempt from) => _others.Select(other => from.With(other.Description) with { Secret = other.Value, SecretId = "other" });
+    private IEnumerable<SigningAttempt> Others(SigningAttempt from) =>
+        _others.Select(other => from.With(other.Description) with { Secret = other.Value, SecretId = "other" });
 
     private IEnumerable<SigningAttempt> Urls(SigningAttempt from)
     {
@@ -200,14 +210,16 @@ internal sealed class MistakeFinder
             scheme = scheme with { Timestamp = time with { ToleranceSeconds = 0 } };
         }
 
-        var compiled = SchemeCompiler.Compile(scheme, [new(attempt.SecretId, attempt.Secret)], new(attempt.PublicUrl, _path, new StoppedTime(_now)), new List<ConfigProblem>(), "");
+        var compiled = SchemeCompiler.Compile(scheme, [new(attempt.SecretId, attempt.Secret)], new(attempt.PublicUrl, _path, new StoppedTime(_now)),
+            new List<ConfigProblem>(), "");
         if (compiled is null)
         {
             return false;
         }
 
         var delivery = new Delivery();
-        delivery.Open(RoutePolicy.None, _request.Method, _request.Target, default, ExplainCommand.HeadersOf(_request), attempt.Body.Length, PipeReader.Create(ReadOnlySequence<byte>.Empty));
+        delivery.Open(RoutePolicy.None, _request.Method, _request.Target, default, ExplainCommand.HeadersOf(_request), attempt.Body.Length,
+            PipeReader.Create(ReadOnlySequence<byte>.Empty));
         delivery.HoldBody(new(attempt.Body));
         var verdict = default(Verdict);
         foreach (var check in compiled.Checks)

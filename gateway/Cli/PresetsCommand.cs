@@ -11,7 +11,10 @@ using WebhookEdge.Routes;
 
 namespace WebhookEdge.Cli;
 
-/// <summary><c>presets</c>: the providers that are known by name; <c>presets NAME</c>: one of them, with a route ready to paste. Exit code 1 for a name that is not there.</summary>
+/// <summary>
+/// <c>presets</c>: the providers that are known by name; <c>presets NAME</c>: one of them, with a route ready to paste. Exit code 1 for a name that is not
+/// there.
+/// </summary>
 internal static class PresetsCommand
 {
     private static readonly JsonSerializerOptions Written = new()
@@ -70,7 +73,8 @@ internal static class PresetsCommand
         foreach (var preset in Presets.All.Values.OrderBy(static p => p.Name, StringComparer.Ordinal))
         {
             table.AddRow(
-                preset.Name, preset.Title, Proof(preset.Scheme), preset.Scheme.Timestamp is null && preset.Scheme.Claims?.MaxAgeSeconds is null ? "" : "signed or checked", ReplayKeyOf(preset),
+                preset.Name, preset.Title, Proof(preset.Scheme),
+                preset.Scheme.Timestamp is null && preset.Scheme.Claims?.MaxAgeSeconds is null ? "" : "signed or checked", ReplayKeyOf(preset),
                 preset.Allow is { } allow ? Sources(allow) : "", preset.Handshake ?? "", preset.Status);
         }
 
@@ -83,7 +87,8 @@ internal static class PresetsCommand
     {
         if (Presets.Find(name) is not { } preset)
         {
-            Console.Error.WriteLine($"webhookedge: no provider is called {name}{(Presets.Nearest(name) is { } nearest ? $"; did you mean {nearest}?" : "; `webhookedge presets` lists them")}");
+            Console.Error.WriteLine($"webhookedge: no provider is called "
+                + $"{name}{(Presets.Nearest(name) is { } nearest ? $"; did you mean {nearest}?" : "; `webhookedge presets` lists them")}");
             return 1;
         }
 
@@ -142,7 +147,8 @@ internal static class PresetsCommand
     private static string Proof(SchemeSpec scheme) => (scheme.Kind ?? "hmac") switch
     {
         "hmac" => $"HMAC-{WrittenWord.Of(scheme.Algorithm ?? MacAlgorithm.Sha256).ToUpperInvariant()} {WrittenWord.Of(scheme.Encoding ?? MacEncoding.Hex)}",
-        "digest" => $"{WrittenWord.Of(scheme.Algorithm ?? MacAlgorithm.Sha256).ToUpperInvariant()} with secret, {WrittenWord.Of(scheme.Encoding ?? MacEncoding.Hex)}",
+        "digest" => $"{WrittenWord.Of(scheme.Algorithm ?? MacAlgorithm.Sha256).ToUpperInvariant()} with secret, "
+        + $"{WrittenWord.Of(scheme.Encoding ?? MacEncoding.Hex)}",
         var kind => kind,
     };
 

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace WebhookEdge.Cli;
 
 /// <summary>
-/// A request from a file, with the target as it stands there: raw HTTP (request line, headers, empty line, body byte for byte), the <c>&gt;</c> lines of <c>curl -v</c>, or an entry of a HAR
-/// file. Header lines may end in LF or CRLF; the body is never touched.
+/// A request from a file, with the target as it stands there: raw HTTP (request line, headers, empty line, body byte for byte), the <c>&gt;</c> lines of
+/// <c>curl -v</c>, or an entry of a HAR file. Header lines may end in LF or CRLF; the body is never touched.
 /// </summary>
 internal sealed record RecordedRequest(string Method, string Target, IReadOnlyList<KeyValuePair<string, string>> Headers, byte[] Body)
 {
@@ -98,7 +98,8 @@ internal sealed record RecordedRequest(string Method, string Target, IReadOnlyLi
         {
             using var document = JsonDocument.Parse(file);
             var root = document.RootElement;
-            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("log", out var log) && log.TryGetProperty("entries", out var entries) && entries.ValueKind == JsonValueKind.Array && entries.GetArrayLength() > 0)
+            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("log", out var log) && log.TryGetProperty("entries", out var entries)
+                && entries.ValueKind == JsonValueKind.Array && entries.GetArrayLength() > 0)
             {
                 root = entries[0];
             }
@@ -108,7 +109,8 @@ internal sealed record RecordedRequest(string Method, string Target, IReadOnlyLi
                 root = request;
             }
 
-            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("method", out var method) || !root.TryGetProperty("url", out var url) || !Uri.TryCreate(url.GetString(), UriKind.Absolute, out var uri))
+            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("method", out var method) || !root.TryGetProperty("url", out var url)
+                || !Uri.TryCreate(url.GetString(), UriKind.Absolute, out var uri))
             {
                 return null;
             }
@@ -142,7 +144,8 @@ internal sealed record RecordedRequest(string Method, string Target, IReadOnlyLi
     private static RecordedRequest? Build(List<string> lines, byte[] body, out string? fault)
     {
         fault = "the file does not begin with a request line such as \"POST /hooks/acme HTTP/1.1\"";
-        if (lines.Count == 0 || lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries) is not [var method, var target, ..] || !method.All(char.IsAsciiLetterUpper))
+        if (lines.Count == 0 || lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries) is not [var method, var target, ..]
+            || !method.All(char.IsAsciiLetterUpper))
         {
             return null;
         }

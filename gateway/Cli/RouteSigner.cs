@@ -48,11 +48,13 @@ internal sealed class RouteSigner
             return null;
         }
 
-        var entries = route.Verify?.Select(static v => (v.Scheme, v.Secrets)) ?? (route.Secrets is null ? [] : [(new SchemeRef(route.Provider, null), route.Secrets)]);
+        var entries = route.Verify?.Select(static v => (v.Scheme, v.Secrets))
+            ?? (route.Secrets is null ? [] : [(new SchemeRef(route.Provider, null), route.Secrets)]);
         var checks = new List<(SchemeSpec, byte[])>();
         foreach (var (scheme, secrets) in entries)
         {
-            if (SchemeNames.Resolve(file, scheme) is not { } spec || secrets is not { Count: > 0 } || !SecretReference.TryParse(IsPublicKey(spec) && key is not null ? key : secrets[0], out var reference))
+            if (SchemeNames.Resolve(file, scheme) is not { } spec || secrets is not { Count: > 0 }
+                || !SecretReference.TryParse(IsPublicKey(spec) && key is not null ? key : secrets[0], out var reference))
             {
                 problem = new($"routes.{id}", "a check has no scheme or no secret", "run validate");
                 return null;

@@ -8,7 +8,10 @@ using WebhookEdge.Routes;
 
 namespace WebhookEdge.Cli;
 
-/// <summary><c>send</c>: a test event to a running gateway, signed as the provider would sign it, or wrong in one chosen way. Exit code 0 when the answer is the one to expect.</summary>
+/// <summary>
+/// <c>send</c>: a test event to a running gateway, signed as the provider would sign it, or wrong in one chosen way. Exit code 0 when the answer is the one to
+/// expect.
+/// </summary>
 internal static class SendCommand
 {
     /// <summary>In bytes; larger bodies are sent when the gateway has asked for them (Expect: 100-continue).</summary>
@@ -21,18 +24,23 @@ internal static class SendCommand
         var config = ServeCommand.ConfigOption();
         var route = new Option<string>("--route") { Description = "Id of the route.", Required = true };
         var body = new Option<FileInfo?>("--body") { Description = "File to send as it is; default: an event as the provider documents it." };
-        var variant = new Option<string>("--as") { Description = "valid, forged (one byte changed after signing), stale (signed an hour ago), duplicate (sent twice), oversized (one byte over the cap).", DefaultValueFactory = static _ => "valid" };
+        var variant = new Option<string>("--as") { Description = "valid, forged (one byte changed after signing), stale (signed an hour ago), duplicate "
+            + "(sent twice), oversized (one byte over the cap).", DefaultValueFactory = static _ => "valid" };
         variant.AcceptOnlyFromAmong(Variants);
         var to = new Option<string>("--to") { Description = "The gateway.", DefaultValueFactory = static _ => "http://localhost:8080" };
-        var header = new Option<string[]>("--header") { Description = "A further header, NAME: VALUE; may be repeated.", AllowMultipleArgumentsPerToken = false };
-        var key = new Option<string?>("--key") { Description = "Reference (env:NAME or file:PATH) to the private key, for a scheme whose secret is a public one." };
+        var header = new Option<string[]>("--header") { Description = "A further header, NAME: VALUE; may be repeated.",
+            AllowMultipleArgumentsPerToken = false };
+        var key = new Option<string?>("--key") { Description = "Reference (env:NAME or file:PATH) to the private key, for a scheme whose secret is a public "
+            + "one." };
         var command = new Command("send", "Send a signed test event to a running gateway.") { config, route, body, variant, to, header, key };
         command.SetAction((parsed, cancellationToken) => RunAsync(
-            parsed.GetValue(config)!, parsed.GetValue(route)!, parsed.GetValue(body), parsed.GetValue(variant)!, parsed.GetValue(to)!, parsed.GetValue(header) ?? [], parsed.GetValue(key), cancellationToken));
+            parsed.GetValue(config)!, parsed.GetValue(route)!, parsed.GetValue(body), parsed.GetValue(variant)!, parsed.GetValue(to)!,
+            parsed.GetValue(header) ?? [], parsed.GetValue(key), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(string config, string id, FileInfo? bodyFile, string variant, string to, string[] further, string? key, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(string config, string id, FileInfo? bodyFile, string variant, string to, string[] further, string? key,
+        CancellationToken cancellationToken)
     {
         if (!Uri.TryCreate(to, UriKind.Absolute, out var gateway) || gateway.Scheme is not ("http" or "https"))
         {
@@ -67,7 +75,8 @@ internal static class SendCommand
                 return 1;
             }
 
-            body = bodyFile is null ? SampleEvents.Create(signer.Route.Provider, now, eventId) : await File.ReadAllBytesAsync(bodyFile.FullName, cancellationToken);
+            body = bodyFile is null ? SampleEvents.Create(signer.Route.Provider, now, eventId)
+                : await File.ReadAllBytesAsync(bodyFile.FullName, cancellationToken);
         }
         catch (IOException e)
         {
@@ -77,7 +86,8 @@ internal static class SendCommand
 
         if (variant == "stale" && !signer.SignsTime)
         {
-            await Console.Error.WriteLineAsync($"webhookedge: route {id} has no signed time, so no event of it is ever stale; its replay memory is what refuses old copies");
+            await Console.Error.WriteLineAsync($"webhookedge: route {id} has no signed time, so no event of it is ever stale; its replay memory is what "
+                + "refuses old copies");
             return 1;
         }
 
@@ -117,7 +127,8 @@ internal static class SendCommand
                 using var answer = await client.SendAsync(request, cancellationToken);
                 var duplicate = answer.Headers.Contains("X-Webhook-Duplicate");
                 good &= expected == 200 ? answer.IsSuccessStatusCode && duplicate == (copy == 2) : (int)answer.StatusCode == expected;
-                Console.WriteLine($"{signer.Method} {new Uri(client.BaseAddress!, signer.Path)} as {variant}, {signed.Body.Length} bytes: {(int)answer.StatusCode} {answer.ReasonPhrase}{(duplicate ? ", duplicate" : "")}{RequestId(answer.Headers)}");
+                Console.WriteLine($"{signer.Method} {new Uri(client.BaseAddress!, signer.Path)} as {variant}, {signed.Body.Length} bytes: "
+                    + $"{(int)answer.StatusCode} {answer.ReasonPhrase}{(duplicate ? ", duplicate" : "")}{RequestId(answer.Headers)}");
                 var text = await answer.Content.ReadAsStringAsync(cancellationToken);
                 if (text.Length > 0)
                 {
@@ -139,7 +150,8 @@ internal static class SendCommand
     {
         byte[] body = [.. signed.Body];
         var text = System.Text.Encoding.Latin1.GetString(body);
-        var inside = Math.Max(text.IndexOf("hmacSignature\":\"", StringComparison.Ordinal) + 16, text.IndexOf("\"signature\":\"", StringComparison.Ordinal) + 13);
+        var inside = Math.Max(text.IndexOf("hmacSignature\":\"", StringComparison.Ordinal) + 16,
+            text.IndexOf("\"signature\":\"", StringComparison.Ordinal) + 13);
         var at = signed.Headers.Count == 0 && inside > 16 ? inside : signed.ContentType is null ? body.Length - 1 : body.Length - 8;
         body[at] = body[at] == (byte)'1' ? (byte)'2' : signed.Headers.Count == 0 || signed.ContentType is not null ? (byte)'1' : (byte)(body[at] ^ 0x01);
         return signed with { Body = body };

@@ -16,8 +16,10 @@ internal static class ServeCommand
     {
         // One object for both: an option before the verb is then the verb's too, instead of being dropped.
         var config = ConfigOption();
-        var dryRun = new Option<bool>(DryRunName) { Description = "Do everything but listen: read, resolve secrets, load certificates and address lists, ask Redis; exit code 1 if anything is wrong." };
-        var serve = new Command("serve", "Run the gateway (the default). Settings of ASP.NET Core are written --urls http://*:8080, --Section:Key=value, or go after \"--\".");
+        var dryRun = new Option<bool>(DryRunName) { Description = "Do everything but listen: read, resolve secrets, load certificates and address lists, "
+            + "ask Redis; exit code 1 if anything is wrong." };
+        var serve = new Command("serve",
+            "Run the gateway (the default). Settings of ASP.NET Core are written --urls http://*:8080, --Section:Key=value, or go after \"--\".");
         foreach (var command in (Command[])[root, serve])
         {
             command.Options.Add(config);

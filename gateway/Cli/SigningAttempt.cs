@@ -11,7 +11,8 @@ internal sealed record SigningAttempt(SchemeSpec Scheme, byte[] Secret, byte[] B
     public string Mistake { get; private init; } = "";
 
     /// <summary>Equal for two mistakes that come to the same: the first one is named.</summary>
-    public (SchemeSpec, string, string, string?) Circumstances => (Scheme, Convert.ToHexString(SHA256.HashData(Secret)), Convert.ToHexString(SHA256.HashData(Body)), PublicUrl);
+    public (SchemeSpec, string, string, string?) Circumstances =>
+        (Scheme, Convert.ToHexString(SHA256.HashData(Secret)), Convert.ToHexString(SHA256.HashData(Body)), PublicUrl);
 
     public SigningAttempt With(string mistake) => this with { Mistake = Mistake.Length == 0 ? mistake : $"{Mistake}; and {mistake}" };
 }

@@ -48,29 +48,34 @@ internal static class SigningMistakes
 
         foreach (var encoding in Enum.GetValues<MacEncoding>().Where(e => e != (scheme.Encoding ?? MacEncoding.Hex)))
         {
-            yield return from.With($"the signature is {WrittenWord.Of(encoding)}, the scheme says {WrittenWord.Of(scheme.Encoding ?? MacEncoding.Hex)}") with { Scheme = scheme with { Encoding = encoding } };
+            yield return from.With($"the signature is {WrittenWord.Of(encoding)}, the scheme says {WrittenWord.Of(scheme.Encoding ?? MacEncoding.Hex)}")
+                with { Scheme = scheme with { Encoding = encoding } };
         }
 
         foreach (var algorithm in Enum.GetValues<MacAlgorithm>().Where(a => a != (scheme.Algorithm ?? MacAlgorithm.Sha256)))
         {
-            yield return from.With($"it is signed with {WrittenWord.Of(algorithm)}, the scheme says {WrittenWord.Of(scheme.Algorithm ?? MacAlgorithm.Sha256)}") with { Scheme = scheme with { Algorithm = algorithm } };
+            yield return from.With($"it is signed with {WrittenWord.Of(algorithm)}, the scheme says {WrittenWord.Of(scheme.Algorithm ?? MacAlgorithm.Sha256)}")
+                with { Scheme = scheme with { Algorithm = algorithm } };
         }
 
         var key = scheme.Key ?? new();
         foreach (var encoding in Enum.GetValues<KeyEncoding>().Where(e => e != (key.Encoding ?? KeyEncoding.Utf8)))
         {
             var word = WrittenWord.Of(encoding);
-            yield return from.With($"the secret's text stands for its {word} value: \"key\": {{ \"encoding\": \"{word}\" }}") with { Scheme = scheme with { Key = key with { Encoding = encoding } } };
+            yield return from.With($"the secret's text stands for its {word} value: \"key\": {{ \"encoding\": \"{word}\" }}")
+                with { Scheme = scheme with { Key = key with { Encoding = encoding } } };
         }
 
         if (key.Strip is null && from.Secret.AsSpan().StartsWith("whsec_"u8))
         {
-            yield return from.With("what stands after whsec_ is the key, in base64: \"key\": { \"strip\": \"whsec_\", \"encoding\": \"base64\" }") with { Scheme = scheme with { Key = new() { Strip = "whsec_", Encoding = KeyEncoding.Base64 } } };
+            yield return from.With("what stands after whsec_ is the key, in base64: \"key\": { \"strip\": \"whsec_\", \"encoding\": \"base64\" }")
+                with { Scheme = scheme with { Key = new() { Strip = "whsec_", Encoding = KeyEncoding.Base64 } } };
         }
 
         if (key.Strip is not null)
         {
-            yield return from.With($"the whole secret is the key, {key.Strip} included, as text: remove the scheme's key") with { Scheme = scheme with { Key = null } };
+            yield return from.With($"the whole secret is the key, {key.Strip} included, as text: remove the scheme's key")
+                with { Scheme = scheme with { Key = null } };
         }
 
         if (scheme.Prefix is { } prefix)
@@ -89,7 +94,8 @@ internal static class SigningMistakes
         {
             foreach (var other in Enum.GetValues<TimeUnit>().Where(u => u != (unit ?? TimeUnit.Seconds)))
             {
-                yield return from.With($"the time is written in {WrittenWord.Of(other)}, the scheme says {WrittenWord.Of(unit ?? TimeUnit.Seconds)}") with { Scheme = scheme with { Timestamp = scheme.Timestamp with { Unit = other } } };
+                yield return from.With($"the time is written in {WrittenWord.Of(other)}, the scheme says {WrittenWord.Of(unit ?? TimeUnit.Seconds)}")
+                    with { Scheme = scheme with { Timestamp = scheme.Timestamp with { Unit = other } } };
             }
         }
     }

@@ -15,7 +15,8 @@ internal static class ValidateCommand
         {
             var path = parsed.GetValue(file)!;
             await using var tools = new OfflineGateway();
-            var loaded = await tools.Loader.LoadAsync(path, parsed.GetValue(skipSecrets) ? CompileMode.WithoutSecrets : CompileMode.WithSecrets, cancellationToken);
+            var loaded = await tools.Loader.LoadAsync(path, parsed.GetValue(skipSecrets) ? CompileMode.WithoutSecrets : CompileMode.WithSecrets,
+                cancellationToken);
             Problems.Print(path, loaded.Problems);
             return loaded.Problems.Any(static p => !p.IsWarning) ? 1 : 0;
         });

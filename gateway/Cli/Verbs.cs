@@ -5,8 +5,9 @@ using WebhookEdge.Primitives;
 namespace WebhookEdge.Cli;
 
 /// <summary>
-/// The verbs, and what is wrong with a command line that the parser is content with. The parser takes an unknown option for a word, gives it to the nearest argument or option that wants
-/// one, and says nothing of what is left over where the command above lets it pass; a mistyped option would then do nothing, silently.
+/// The verbs, and what is wrong with a command line that the parser is content with. The parser takes an unknown option for a word, gives it to the nearest
+/// argument or option that wants one, and says nothing of what is left over where the command above lets it pass; a mistyped option would then do nothing,
+/// silently.
 /// </summary>
 internal static class Verbs
 {
@@ -14,7 +15,8 @@ internal static class Verbs
     {
         var root = new RootCommand("WebhookEdge: lets only authentic, fresh, first-time webhooks through to your apps.");
         ServeCommand.AddTo(root);
-        foreach (var command in (Command[])[DemoCommand.Create(), ValidateCommand.Create(), SendCommand.Create(), ExplainCommand.Create(), PresetsCommand.Create(), HealthcheckCommand.Create()])
+        foreach (var command in (Command[])[DemoCommand.Create(), ValidateCommand.Create(), SendCommand.Create(), ExplainCommand.Create(),
+            PresetsCommand.Create(), HealthcheckCommand.Create()])
         {
             root.Subcommands.Add(command);
         }
@@ -22,7 +24,9 @@ internal static class Verbs
         return root;
     }
 
-    /// <summary>What is wrong with the first word that nobody understands; null when there is none. What the parser itself found wrong it says itself.</summary>
+    /// <summary>
+    /// What is wrong with the first word that nobody understands; null when there is none. What the parser itself found wrong it says itself.
+    /// </summary>
     public static string? Fault(ParseResult parsed)
     {
         var verb = parsed.CommandResult.Command;
@@ -50,5 +54,6 @@ internal static class Verbs
 
     private static string Unknown(string word, Command verb) =>
         (word.StartsWith('-') ? $"unknown option \"{word}\"" : $"{verb.Name} does not know what to do with \"{word}\"")
-        + "; " + (NearestName.Of(word.TrimStart('-'), verb.Options.Select(static option => option.Name.TrimStart('-'))) is { } name && word.StartsWith('-') ? $"did you mean \"--{name}\"?" : $"see {verb.Name} --help");
+        + "; " + (NearestName.Of(word.TrimStart('-'), verb.Options.Select(static option => option.Name.TrimStart('-'))) is { } name && word.StartsWith('-')
+            ? $"did you mean \"--{name}\"?" : $"see {verb.Name} --help");
 }

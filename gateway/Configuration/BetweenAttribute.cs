@@ -26,7 +26,8 @@ internal sealed class BetweenAttribute : Attribute
     public (string Message, string Hint)? FaultOf(object? value) => value switch
     {
         int number when number < Least || number > Most => ($"{number} is out of range", $"{Least:N0} to {Most:N0}"),
-        Duration duration when duration.Value < _shortest?.Value || duration.Value > _longest?.Value => ($"{duration} is out of range", $"{_shortest} to {_longest}"),
+        Duration duration when duration.Value < _shortest?.Value || duration.Value > _longest?.Value =>
+            ($"{duration} is out of range", $"{_shortest} to {_longest}"),
         _ => null,
     };
 

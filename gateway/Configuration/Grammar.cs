@@ -27,13 +27,15 @@ internal static partial class Grammar
     /// <summary><c>env:</c> and a name a shell can set, or <c>file:</c> and a path.</summary>
     public static bool IsSecretReference(string text) =>
         SecretReference.TryParse(text, out var reference)
-        && (reference.IsFile ? !string.IsNullOrWhiteSpace(reference.Target) && !reference.Target.Any(char.IsControl) : VariablePattern().IsMatch(reference.Target));
+        && (reference.IsFile ? !string.IsNullOrWhiteSpace(reference.Target) && !reference.Target.Any(char.IsControl)
+            : VariablePattern().IsMatch(reference.Target));
 
     /// <summary>What is wrong with a reference to a secret, and the way out; null when nothing is. Holds not a word of it: it may be the secret.</summary>
     public static (string Message, string? Hint)? SecretFault(string text) => text switch
     {
         _ when IsSecretReference(text) => null,
-        ['e', 'n', 'v', ':', ..] => ("what follows env: is not the name of an environment variable", "letters, digits and _, at most 128, no digit first; or write \"file:PATH\""),
+        ['e', 'n', 'v', ':', ..] =>
+            ("what follows env: is not the name of an environment variable", "letters, digits and _, at most 128, no digit first; or write \"file:PATH\""),
         ['f', 'i', 'l', 'e', ':', ..] => ("what follows file: is not a path", "write for example \"file:/run/secrets/NAME\""),
         _ => ("literal secrets are refused", "write \"env:NAME\" or \"file:PATH\""),
     };
@@ -55,7 +57,8 @@ internal static partial class Grammar
     public static bool IsAwsService(string text) => ServicePattern().IsMatch(text);
 
     /// <summary>A name that could be taken for an address where sources are listed.</summary>
-    public static bool LooksLikeAddress(string text) => AddressLikePattern().IsMatch(text) || text.Contains(':', StringComparison.Ordinal) || text.Contains('/', StringComparison.Ordinal);
+    public static bool LooksLikeAddress(string text) =>
+        AddressLikePattern().IsMatch(text) || text.Contains(':', StringComparison.Ordinal) || text.Contains('/', StringComparison.Ordinal);
 
     /// <summary>Host name with an optional port; <c>*.</c> in front stands for every name below. In its own letters or in punycode.</summary>
     public static bool IsHost(string text)
@@ -64,7 +67,10 @@ internal static partial class Grammar
         return match.Success && (!match.Groups["port"].Success || ushort.TryParse(match.Groups["port"].ValueSpan, out var port) && port > 0);
     }
 
-    /// <summary>The host as it stands in a request: in ASCII, names with other letters in punycode (RFC 5891). What has no such form is left as it is: no request names it.</summary>
+    /// <summary>
+    /// The host as it stands in a request: in ASCII, names with other letters in punycode (RFC 5891). What has no such form is left as it is: no request names
+    /// it.
+    /// </summary>
     public static string AsciiHost(string text)
     {
         if (Ascii.IsValid(text))
@@ -150,7 +156,8 @@ internal static partial class Grammar
     }
 
     /// <summary>
-    /// Wider than anything one operator owns: more than a /8 of IPv4, more than a /7 of IPv6 (fc00::/7, the private range, is the widest there is a reason for).
+    /// Wider than anything one operator owns: more than a /8 of IPv4, more than a /7 of IPv6 (fc00::/7, the private range, is the widest there is a reason
+    /// for).
     /// </summary>
     public static bool IsTooWide(string network) => NetworkWidth(network) is { } width && width.Length < (width.V4 ? 8 : 7);
 

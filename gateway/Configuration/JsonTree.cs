@@ -11,7 +11,8 @@ internal sealed class JsonTree
 {
     public const int MaxDepth = 64;
 
-    private static readonly JsonReaderOptions ReaderOptions = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, MaxDepth = MaxDepth };
+    private static readonly JsonReaderOptions ReaderOptions = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip,
+        MaxDepth = MaxDepth };
 
     private readonly byte[] _utf8;
     private readonly List<int> _lines = [0];
@@ -127,7 +128,8 @@ internal sealed class JsonTree
                         continue;
                 }
 
-                var node = new Node(reader.TokenType, start) { Text = reader.TokenType == JsonTokenType.String ? reader.GetString() : null, End = (int)reader.BytesConsumed };
+                var node = new Node(reader.TokenType, start) { Text = reader.TokenType == JsonTokenType.String ? reader.GetString() : null,
+                    End = (int)reader.BytesConsumed };
                 var place = here;
                 if (!rooted)
                 {
@@ -177,7 +179,8 @@ internal sealed class JsonTree
             return !rooted
                 ? ("the file holds no JSON", "write an object with \"routes\"")
                 : open.TryPeek(out var container)
-                    ? ($"the file ends before the {(container.Kind == JsonTokenType.StartObject ? "object" : "list")} of line {Position(container.Start).Line} is closed", "is the file complete?")
+                    ? ($"the file ends before the {(container.Kind == JsonTokenType.StartObject ? "object" : "list")} of line "
+                    + $"{Position(container.Start).Line} is closed", "is the file complete?")
                     : ("the file ends in the middle of something", "is the file complete?");
         }
 

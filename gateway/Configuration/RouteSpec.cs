@@ -29,7 +29,8 @@ internal sealed record RouteSpec
     [Description("Checks of signatures and credentials; all must pass.")]
     public IReadOnlyList<VerifySpec>? Verify { get; init; }
 
-    [Description("Where requests may come from: IPs, CIDRs, names of address sets or of presets with known sources, aws:REGION or aws:REGION:SERVICE; [\"any\"] says it out loud.")]
+    [Description("Where requests may come from: IPs, CIDRs, names of address sets or of presets with known sources, aws:REGION or aws:REGION:SERVICE; "
+        + "[\"any\"] says it out loud.")]
     public AllowSpec? Allow { get; init; }
 
     [Description("How duplicates are recognised, or \"off\".")]
@@ -44,7 +45,8 @@ internal sealed record RouteSpec
     [Description("Body cap, enforced without Content-Length too.")]
     public ByteSize? MaxBody { get; init; }
 
-    [Description("Content codings of bodies that are let through as they are, e.g. [\"gzip\"]; signatures are checked over the encoded bytes. Absent = an encoded body is refused.")]
+    [Description("Content codings of bodies that are let through as they are, e.g. [\"gzip\"]; signatures are checked over the encoded bytes. Absent = an "
+        + "encoded body is refused.")]
     public IReadOnlyList<string>? Encodings { get; init; }
 
     [Description("From the last body byte to the answer; default 8.5s, or 85 % of the time the provider waits where that is less."), Between("100ms", "5m")]

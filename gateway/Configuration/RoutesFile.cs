@@ -35,7 +35,8 @@ internal sealed record EdgeSpec
     [Description("The URL under which senders reach the gateway, for schemes that sign the URL and for what the app is told of scheme and host.")]
     public string? PublicUrl { get; init; }
 
-    [Description("Reference (env:NAME or file:PATH) to a StackExchange.Redis connection string or a redis://, rediss:// or unix:// URL; absent = replay memory in this process.")]
+    [Description("Reference (env:NAME or file:PATH) to a StackExchange.Redis connection string or a redis://, rediss:// or unix:// URL; absent = replay "
+        + "memory in this process.")]
     public string? Redis { get; init; }
 
     [Description("Where AWS publishes its address ranges.")]
@@ -50,7 +51,8 @@ internal sealed record EdgeSpec
 
 internal sealed record ClientAddressSpec
 {
-    [Description("connection (default), forwardedFor (right to left over trusted proxies) or proxyProtocol (v1 or v2, required of trusted proxies, not read from others).")]
+    [Description("connection (default), forwardedFor (right to left over trusted proxies) or proxyProtocol (v1 or v2, required of trusted proxies, not read "
+        + "from others).")]
     public AddressSource? From { get; init; }
 
     [Description("Addresses or CIDRs of the proxies in front of the gateway; nobody else is believed.")]
@@ -80,7 +82,8 @@ internal sealed record LimitsSpec
     [Description("Requests in flight, all routes together; default 4096. Beyond it: 503 + Retry-After."), Between(1, 1_000_000)]
     public int? ConcurrentRequests { get; init; }
 
-    [Description("Delivered events this process remembers at most, about 100 bytes each; default 1000000. The oldest are forgotten beyond it, with a warning, a metric and a number on the page."), Between(10_000, 100_000_000)]
+    [Description("Delivered events this process remembers at most, about 100 bytes each; default 1000000. The oldest are forgotten beyond it, with a "
+        + "warning, a metric and a number on the page."), Between(10_000, 100_000_000)]
     public int? RememberedEvents { get; init; }
 }
 

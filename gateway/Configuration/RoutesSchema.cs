@@ -18,7 +18,8 @@ internal static class RoutesSchema
     private const string SizePattern = "^[0-9]+(B|KiB|MiB|GiB)$";
     private const string SecretPattern = "^(env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:.+)$";
 
-    private static readonly JsonSerializerOptions Written = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, NewLine = "\n" };
+    private static readonly JsonSerializerOptions Written = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        NewLine = "\n" };
 
     /// <summary>The text of config/routes.schema.json.</summary>
     public static string Generate()
@@ -30,7 +31,8 @@ internal static class RoutesSchema
         return root.ToJsonString(Written) + "\n";
     }
 
-    private static JsonNode Of(Type type) => StrictJson.Options.GetJsonSchemaAsNode(type, new() { TreatNullObliviousAsNonNullable = true, TransformSchemaNode = Transform });
+    private static JsonNode Of(Type type) =>
+        StrictJson.Options.GetJsonSchemaAsNode(type, new() { TreatNullObliviousAsNonNullable = true, TransformSchemaNode = Transform });
 
     private static JsonNode Transform(JsonSchemaExporterContext context, JsonNode exported)
     {

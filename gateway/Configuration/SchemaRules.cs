@@ -44,7 +44,8 @@ internal static class SchemaRules
     [
         (typeof(RouteSpec), nameof(RouteSpec.Hosts)), (typeof(RouteSpec), nameof(RouteSpec.Methods)), (typeof(RouteSpec), nameof(RouteSpec.Secrets)),
         (typeof(VerifySpec), nameof(VerifySpec.Secrets)), (typeof(AllowOptions), nameof(AllowOptions.From)), (typeof(ReplayOptions), nameof(ReplayOptions.Key)),
-        (typeof(AddressSetSpec), nameof(AddressSetSpec.Cidrs)), (typeof(AwsSetSpec), nameof(AwsSetSpec.Regions)), (typeof(AwsSetSpec), nameof(AwsSetSpec.Services)),
+        (typeof(AddressSetSpec), nameof(AddressSetSpec.Cidrs)), (typeof(AwsSetSpec), nameof(AwsSetSpec.Regions)),
+        (typeof(AwsSetSpec), nameof(AwsSetSpec.Services)),
     ];
 
     /// <summary>Adds what is true of every value of <paramref name="type"/>.</summary>

@@ -6,7 +6,8 @@ namespace WebhookEdge.Configuration;
 /// <summary>How a sender proves itself. The fields and their rules: README, "Signature schemes".</summary>
 internal sealed record SchemeSpec
 {
-    [Description("hmac, digest, token, basic, bearer, or a kind that is code: ed25519, ecdsa-p256, rsa-key, jwt-hs256, twilio, mandrill, plivo-v3, braintree, adyen-items, mailgun, contentful, plaid, aws-sns, paypal.")]
+    [Description("hmac, digest, token, basic, bearer, or a kind that is code: ed25519, ecdsa-p256, rsa-key, jwt-hs256, twilio, mandrill, plivo-v3, "
+        + "braintree, adyen-items, mailgun, contentful, plaid, aws-sns, paypal.")]
     public string? Kind { get; init; }
 
     [Description("sha1, sha256 (default) or sha512.")]

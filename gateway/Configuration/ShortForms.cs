@@ -94,7 +94,8 @@ internal sealed class OneOrManyConverter : JsonConverter<OneOrMany>
             ? new([reader.GetString()!])
             : new(JsonSerializer.Deserialize<List<string>>(ref reader, options) ?? []);
 
-    public override void Write(Utf8JsonWriter writer, OneOrMany value, JsonSerializerOptions options) => JsonSerializer.Serialize(writer, value.Values, options);
+    public override void Write(Utf8JsonWriter writer, OneOrMany value, JsonSerializerOptions options) =>
+        JsonSerializer.Serialize(writer, value.Values, options);
 }
 
 internal sealed class SchemeRefConverter : JsonConverter<SchemeRef>

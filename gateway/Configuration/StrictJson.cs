@@ -29,8 +29,8 @@ internal static class StrictJson
     }
 
     /// <summary>
-    /// As <see cref="Read"/>, but what was read is also given when unknown keys and words and values out of range are the only faults, for looking further; they are in
-    /// <paramref name="problems"/> as errors, so it is not a file to act on.
+    /// As <see cref="Read"/>, but what was read is also given when unknown keys and words and values out of range are the only faults, for looking further;
+    /// they are in <paramref name="problems"/> as errors, so it is not a file to act on.
     /// </summary>
     /// <param name="holders">Paths of the objects that have unknown keys. What such an object seems to lack may be there under the misspelt key.</param>
     public static T? ReadPastUnknownKeys<T>(ReadOnlySpan<byte> utf8, List<ConfigProblem> problems, out JsonTree? tree, out IReadOnlySet<string> holders)

@@ -6,7 +6,8 @@ using WebhookEdge.Primitives;
 namespace WebhookEdge.Configuration;
 
 /// <summary>
-/// Holds what is written against the spec types, place by place: unknown and repeated keys, wrong kinds, unknown words, values out of range and such as cannot be read.
+/// Holds what is written against the spec types, place by place: unknown and repeated keys, wrong kinds, unknown words, values out of range and such as cannot
+/// be read.
 /// </summary>
 internal sealed class StructureCheck(JsonTree tree, List<ConfigProblem> problems)
 {
@@ -145,7 +146,8 @@ internal sealed class StructureCheck(JsonTree tree, List<ConfigProblem> problems
     {
         if (!Fits(node, type))
         {
-            Mismatch(path, node, Name(type), node.Kind == JsonTokenType.Number && (type == typeof(Duration) || type == typeof(ByteSize)) ? "a number needs a unit and double quotes" : null);
+            Mismatch(path, node, Name(type),
+                node.Kind == JsonTokenType.Number && (type == typeof(Duration) || type == typeof(ByteSize)) ? "a number needs a unit and double quotes" : null);
             return;
         }
 
@@ -254,7 +256,8 @@ internal sealed class StructureCheck(JsonTree tree, List<ConfigProblem> problems
         type = Nullable.GetUnderlyingType(type) ?? type;
         return node.Kind switch
         {
-            JsonTokenType.String => type == typeof(string) || type.IsEnum || type == typeof(Duration) || type == typeof(ByteSize) || type.IsDefined(typeof(TwoFormsAttribute)),
+            JsonTokenType.String =>
+                type == typeof(string) || type.IsEnum || type == typeof(Duration) || type == typeof(ByteSize) || type.IsDefined(typeof(TwoFormsAttribute)),
             JsonTokenType.Number => type == typeof(int),
             JsonTokenType.True or JsonTokenType.False => type == typeof(bool),
             JsonTokenType.StartArray => StrictJson.Options.GetTypeInfo(type).Kind == JsonTypeInfoKind.Enumerable,
@@ -271,7 +274,8 @@ internal sealed class StructureCheck(JsonTree tree, List<ConfigProblem> problems
             : type == typeof(int) ? "a whole number"
             : type == typeof(Duration) ? "a duration such as \"8s\""
             : type == typeof(ByteSize) ? "a size such as \"1MiB\""
-            : StrictJson.Options.GetTypeInfo(type) is { Kind: JsonTypeInfoKind.Enumerable } list ? (list.ElementType == typeof(string) ? "a list of strings" : "a list of objects")
+            : StrictJson.Options.GetTypeInfo(type) is { Kind: JsonTypeInfoKind.Enumerable } list
+            ? (list.ElementType == typeof(string) ? "a list of strings" : "a list of objects")
             : "an object";
     }
 }

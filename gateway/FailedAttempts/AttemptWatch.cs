@@ -5,7 +5,8 @@ namespace WebhookEdge.FailedAttempts;
 /// <summary>When a sender gives up, by its own documentation.</summary>
 /// <param name="Provider">The preset's name.</param>
 /// <param name="Attempts">Attempts of one event, the first included; at least 1.</param>
-/// <param name="SwitchesOffAfter">Failed deliveries in a row, of whatever event, after which the sender sends nothing at all any more; null = not documented.</param>
+/// <param name="SwitchesOffAfter">Failed deliveries in a row, of whatever event, after which the sender sends nothing at all any more; null = not
+/// documented.</param>
 internal sealed record GiveUpRules(string Provider, int Attempts, int? SwitchesOffAfter);
 
 /// <summary>

@@ -101,7 +101,8 @@ internal sealed class RouteAttempts(string routeId, GiveUpRules rules, RouteMetr
             }
 
             return new(
-                routeId, rules.Provider, rules.Attempts, worst.Value.Attempts == 0 ? null : worst.Key.ToString(), worst.Value.Attempts, _events.Count - given, near, _givenUp, _inARow, rules.SwitchesOffAfter);
+                routeId, rules.Provider, rules.Attempts, worst.Value.Attempts == 0 ? null : worst.Key.ToString(), worst.Value.Attempts, _events.Count - given,
+                near, _givenUp, _inARow, rules.SwitchesOffAfter);
         }
     }
 

@@ -68,7 +68,8 @@ internal sealed class ForwardTransforms : ITransformProvider
                         outgoing.SenderIdempotencyKey = values.ToString();
                     }
                 }
-                else if (values.Count == 1 ? headers.TryAddWithoutValidation(name, values[0]) : headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
+                else if (values.Count == 1 ? headers.TryAddWithoutValidation(name, values[0])
+                    : headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
                 {
                 }
                 else if (configured)
@@ -191,7 +192,8 @@ internal sealed class ForwardTransforms : ITransformProvider
             foreach (var header in headers.NonValidated)
             {
                 // An empty Host, which a request without one leaves to transforms, would be written beside the destination's.
-                if (ForwardedHeaders.IsReserved(header.Key, delivery) || (header.Key.Equals("Host", StringComparison.OrdinalIgnoreCase) && header.Value.ToString().Length == 0))
+                if (ForwardedHeaders.IsReserved(header.Key, delivery)
+                    || (header.Key.Equals("Host", StringComparison.OrdinalIgnoreCase) && header.Value.ToString().Length == 0))
                 {
                     (names ??= []).Add(header.Key);
                 }

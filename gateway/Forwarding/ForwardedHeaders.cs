@@ -28,7 +28,9 @@ internal static class ForwardedHeaders
     /// <summary>True when <paramref name="value"/> may be sent, to an app or back to a sender, whose server throws at control characters.</summary>
     public static bool IsSendable(string value) => !value.AsSpan().ContainsAny(HeaderText.ControlCharacters);
 
-    /// <summary>Whether a route may list <paramref name="name"/> under <c>forwardHeaders</c>: why not, or null; and whether the header is removed without that.</summary>
+    /// <summary>
+    /// Whether a route may list <paramref name="name"/> under <c>forwardHeaders</c>: why not, or null; and whether the header is removed without that.
+    /// </summary>
     public static (string? Fault, bool IsRemoved) Describe(string name)
     {
         var family = HeaderFamilies.Of(Normalise(name));
@@ -41,7 +43,9 @@ internal static class ForwardedHeaders
         };
     }
 
-    /// <summary>True when <paramref name="name"/> must not reach the upstream. <paramref name="delivery"/> decides about its credential headers and its key.</summary>
+    /// <summary>
+    /// True when <paramref name="name"/> must not reach the upstream. <paramref name="delivery"/> decides about its credential headers and its key.
+    /// </summary>
     public static bool IsDropped(string name, Delivery delivery)
     {
         if (name.Length == 0 || name[0] == ':')
@@ -55,7 +59,8 @@ internal static class ForwardedHeaders
         }
 
         var family = HeaderFamilies.Of(name);
-        return (family != HeaderFamily.None && !(HeaderFamilies.MayBeForwarded(family) && IsListed(delivery.Policy.ForwardHeaders, name))) || IsCredential(name, delivery);
+        return (family != HeaderFamily.None && !(HeaderFamilies.MayBeForwarded(family) && IsListed(delivery.Policy.ForwardHeaders, name)))
+            || IsCredential(name, delivery);
     }
 
     /// <summary>True for names that only the gateway may set and for this route's credentials, whoever put them there.</summary>
@@ -66,15 +71,18 @@ internal static class ForwardedHeaders
             name = Normalise(name);
         }
 
-        // A key that a transform sets stands where the gateway knows of none, and so does a Host. Nobody can ask for what means one connection, or frames a body.
+        // A key that a transform sets stands where the gateway knows of none, and so does a Host. Nobody can ask for what means one connection, or frames a
+        // body.
         var family = HeaderFamilies.Of(name);
         return family == HeaderFamily.HopByHop
             || (family == HeaderFamily.WrittenAnew && !name.Equals("Host", StringComparison.OrdinalIgnoreCase))
-            || (family == HeaderFamily.Gateway && (delivery.EventKey is not null || !name.Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase))) || IsCredential(name, delivery);
+            || (family == HeaderFamily.Gateway && (delivery.EventKey is not null || !name.Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase)))
+            || IsCredential(name, delivery);
     }
 
     /// <summary>True for a sender's own <c>Idempotency-Key</c>, in whatever spelling.</summary>
-    public static bool IsIdempotencyKey(string name) => name.Length == IdempotencyKey.Length && (IsUnusual(name) ? Normalise(name) : name).Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase);
+    public static bool IsIdempotencyKey(string name) =>
+        name.Length == IdempotencyKey.Length && (IsUnusual(name) ? Normalise(name) : name).Equals(IdempotencyKey, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The name under which a header and its aliases are compared: every character but letters and digits is a hyphen.</summary>
     public static string Normalise(string name) =>
@@ -86,7 +94,8 @@ internal static class ForwardedHeaders
             }
         });
 
-    private static bool IsCredential(string name, Delivery delivery) => !delivery.Policy.ForwardCredentials && IsListed(delivery.Policy.CredentialHeaders, name);
+    private static bool IsCredential(string name, Delivery delivery) =>
+        !delivery.Policy.ForwardCredentials && IsListed(delivery.Policy.CredentialHeaders, name);
 
     private static bool IsListed(ImmutableArray<string> names, string name)
     {

@@ -4,9 +4,9 @@ using System.Net.Sockets;
 namespace WebhookEdge.Forwarding;
 
 /// <summary>
-/// Around a connection to an upstream: sends the head and the body of a request in one write. The HTTP client keeps a head in a buffer of 4 KiB; a body that does
-/// not fit beside it leaves in two or more writes, each a system call and a packet that the upstream is woken for, together a tenth of what forwarding
-/// 12 KB costs. What is written while <see cref="WriteAsync(Stream, ReadOnlyMemory{byte}, CancellationToken)"/> runs is copied here and leaves when it ends.
+/// Around a connection to an upstream: sends the head and the body of a request in one write. The HTTP client keeps a head in a buffer of 4 KiB; a body that
+/// does not fit beside it leaves in two or more writes, each a system call and a packet that the upstream is woken for, together a tenth of what forwarding 12
+/// KB costs. What is written while <see cref="WriteAsync(Stream, ReadOnlyMemory{byte}, CancellationToken)"/> runs is copied here and leaves when it ends.
 /// <para>For HTTP/1.1 only, where a connection has one writer at a time and its writes run on the thread that asks for them.</para>
 /// </summary>
 internal sealed class GatheringStream(Stream connection) : Stream
@@ -19,7 +19,8 @@ internal sealed class GatheringStream(Stream connection) : Stream
 
     private const int RoomForHead = 8 * 1024;
 
-    // What is being gathered is known by the thread, not by the connection: content is given a stream of the HTTP client's, which says nothing of the connection beneath.
+    // What is being gathered is known by the thread, not by the connection: content is given a stream of the HTTP client's, which says nothing of the
+    // connection beneath.
     [ThreadStatic]
     private static int t_room;
 
@@ -98,7 +99,8 @@ internal sealed class GatheringStream(Stream connection) : Stream
         return _length == 0 ? SendAsync(buffer, cancellationToken) : SendBothAsync(buffer, cancellationToken);
     }
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
 
@@ -106,9 +108,11 @@ internal sealed class GatheringStream(Stream connection) : Stream
 
     public override void Flush() => connection.Flush();
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => connection.ReadAsync(buffer, cancellationToken);
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        connection.ReadAsync(buffer, cancellationToken);
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => connection.ReadAsync(buffer, offset, count, cancellationToken);
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        connection.ReadAsync(buffer, offset, count, cancellationToken);
 
     public override int Read(byte[] buffer, int offset, int count) => connection.Read(buffer, offset, count);
 
@@ -151,9 +155,9 @@ internal sealed class GatheringStream(Stream connection) : Stream
     }
 
     /// <summary>
-    /// An app may say no (413, 401) before it has read a large body, and close; the rest of the body cannot be written then, but the answer is there to be read.
-    /// The HTTP client would give up at the failed write. So it is told that all is well, reads the answer, or finds that there is none. The connection is not
-    /// used again: it is at its end, which the client sees when it looks for the next request's connection.
+    /// An app may say no (413, 401) before it has read a large body, and close; the rest of the body cannot be written then, but the answer is there to be
+    /// read. The HTTP client would give up at the failed write. So it is told that all is well, reads the answer, or finds that there is none. The connection
+    /// is not used again: it is at its end, which the client sees when it looks for the next request's connection.
     /// </summary>
     private async ValueTask AwaitAsync(ValueTask writing)
     {
@@ -161,7 +165,8 @@ internal sealed class GatheringStream(Stream connection) : Stream
         {
             await writing;
         }
-        catch (IOException e) when (e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.Shutdown or SocketError.ConnectionAborted })
+        catch (IOException e)
+            when (e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.Shutdown or SocketError.ConnectionAborted })
         {
             _refused = true;
         }

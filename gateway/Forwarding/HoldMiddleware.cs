@@ -22,7 +22,8 @@ internal sealed class HoldMiddleware(RequestDelegate next, LogThrottle throttle,
     {
         var delivery = ForwardPermit.Of(context.Features) ?? throw new InvalidOperationException("the gate has not let this request pass");
 
-        // What follows is YARP's, which asks for the decoded name: a name that cannot be decoded makes it throw. It is told none; the app is told the name as sent.
+        // What follows is YARP's, which asks for the decoded name: a name that cannot be decoded makes it throw. It is told none; the app is told the name as
+        // sent.
         if (HostText.MayBeEncoded(delivery.Host))
         {
             context.Request.Headers.Host = default;
@@ -86,7 +87,8 @@ internal sealed class HoldMiddleware(RequestDelegate next, LogThrottle throttle,
         var late = delivery.Permit.RequestAborted.IsCancellationRequested;
         if (delivery.Sent || error.Error == ForwarderError.RequestCreation)
         {
-            return Verdict.Reject(late || error.Error == ForwarderError.RequestTimedOut ? RejectReason.UpstreamTimeout : RejectReason.UpstreamFailed, null, RetryAfter);
+            return Verdict.Reject(late || error.Error == ForwarderError.RequestTimedOut ? RejectReason.UpstreamTimeout : RejectReason.UpstreamFailed, null,
+                RetryAfter);
         }
 
         return late ? Verdict.Reject(RejectReason.UpstreamUnreachable, null, RetryAfter) : null;
@@ -99,7 +101,8 @@ internal sealed class HoldMiddleware(RequestDelegate next, LogThrottle throttle,
             return Verdict.Reject(RejectReason.UpstreamFailed, "redirect, or no status an answer may have", RetryAfter);
         }
 
-        // The upstream said no or yes and then broke off: the status is known, the answer is not. A sender that does not take its answer is none of the upstream's doing.
+        // The upstream said no or yes and then broke off: the status is known, the answer is not. A sender that does not take its answer is none of the
+        // upstream's doing.
         return error is null || (error.Error == ForwarderError.ResponseBodyClient && context.Response.HasStarted)
             ? Verdict.Pass
             : Verdict.Reject(RejectReason.UpstreamFailed, "the answer broke off", RetryAfter);
@@ -120,7 +123,9 @@ internal sealed class HoldMiddleware(RequestDelegate next, LogThrottle throttle,
         }
     }
 
-    /// <summary>Makes the request ready for another attempt, at a destination not among <paramref name="refused"/>. False when none of the available ones is left.</summary>
+    /// <summary>
+    /// Makes the request ready for another attempt, at a destination not among <paramref name="refused"/>. False when none of the available ones is left.
+    /// </summary>
     private static bool StartOver(HttpContext context, List<DestinationState>? refused)
     {
         context.Response.Clear();

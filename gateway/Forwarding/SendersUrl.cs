@@ -36,7 +36,8 @@ internal static class SendersUrl
     }
 
     /// <summary>
-    /// <c>publicUrl</c>'s host, else that of the request as it was sent. A proxy's <c>X-Forwarded-Host</c> is not asked: load balancers pass on what a stranger wrote there.
+    /// <c>publicUrl</c>'s host, else that of the request as it was sent. A proxy's <c>X-Forwarded-Host</c> is not asked: load balancers pass on what a stranger
+    /// wrote there.
     /// </summary>
     public static string Host(Delivery delivery) => delivery.Policy.PublicHost ?? delivery.Host;
 }

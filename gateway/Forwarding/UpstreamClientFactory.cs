@@ -8,7 +8,9 @@ namespace WebhookEdge.Forwarding;
 /// <summary>The HTTP clients towards upstreams: YARP's, with the settings this gateway promises.</summary>
 internal sealed class UpstreamClientFactory(ILogger<ForwarderHttpClientFactory> logger) : ForwarderHttpClientFactory(logger)
 {
-    /// <summary>The key of a cluster's <c>Metadata</c> that says how long one attempt to connect may take, TLS included, as YARP writes time spans: <c>00:00:03</c>.</summary>
+    /// <summary>
+    /// The key of a cluster's <c>Metadata</c> that says how long one attempt to connect may take, TLS included, as YARP writes time spans: <c>00:00:03</c>.
+    /// </summary>
     public const string ConnectTimeoutKey = "ConnectTimeout";
 
     /// <summary>A single connection attempt; the gate repeats them within the route's timeout, because nothing has been sent yet.</summary>
@@ -21,9 +23,12 @@ internal sealed class UpstreamClientFactory(ILogger<ForwarderHttpClientFactory> 
     /// <summary>Shorter than usual keep-alive times of servers: a connection the upstream closes while we write to it makes an ambiguous failure.</summary>
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(30);
 
-    /// <summary>What <paramref name="metadata"/> says of <see cref="ConnectTimeoutKey"/>, or the default. What is no time span was refused when the file was read.</summary>
+    /// <summary>
+    /// What <paramref name="metadata"/> says of <see cref="ConnectTimeoutKey"/>, or the default. What is no time span was refused when the file was read.
+    /// </summary>
     public static TimeSpan ConnectTimeoutOf(IReadOnlyDictionary<string, string>? metadata) =>
-        metadata is not null && metadata.TryGetValue(ConnectTimeoutKey, out var text) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var timeout) && timeout > TimeSpan.Zero
+        metadata is not null && metadata.TryGetValue(ConnectTimeoutKey, out var text) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var timeout)
+        && timeout > TimeSpan.Zero
             ? timeout
             : DefaultConnectTimeout;
 

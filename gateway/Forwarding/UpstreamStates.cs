@@ -32,7 +32,8 @@ internal sealed class UpstreamStates(IProxyStateLookup lookup)
 
     /// <summary>Without user and password.</summary>
     private static string Shown(string? address) =>
-        Uri.TryCreate(address, UriKind.Absolute, out var uri) ? uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped) : "";
+        Uri.TryCreate(address, UriKind.Absolute, out var uri)
+        ? uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped) : "";
 
     private static string Word(DestinationHealth health) => health switch
     {

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace WebhookEdge.Forwarding;
@@ -15,7 +14,8 @@ internal sealed class WebhookForwarder(IHttpForwarder yarp) : IHttpForwarder
 
     /// <exception cref="InvalidOperationException">The request was not admitted by the gate.</exception>
     public ValueTask<ForwarderError> SendAsync(
-        HttpContext context, string destinationPrefix, HttpMessageInvoker httpClient, ForwarderRequestConfig requestConfig, HttpTransformer transformer, CancellationToken cancellationToken)
+        HttpContext context, string destinationPrefix, HttpMessageInvoker httpClient, ForwarderRequestConfig requestConfig, HttpTransformer transformer,
+        CancellationToken cancellationToken)
     {
         var outgoing = OutgoingRequest.Of(context) ?? throw new InvalidOperationException("the request was not admitted by the gate and is not forwarded");
         return yarp.SendAsync(context, destinationPrefix, outgoing.Over(httpClient), requestConfig, transformer, cancellationToken);

@@ -200,7 +200,9 @@ internal sealed class Capacity
     private static long Mark(long max, bool isStranger, bool isSmall) =>
         max - (isStranger ? max / (isSmall ? 16 : 4) : isSmall ? 0 : max / 8);
 
-    /// <summary>Bytes that one address may hold on a route that takes bodies of <paramref name="bodyLimit"/>: however small the bound, one such body and a half.</summary>
+    /// <summary>
+    /// Bytes that one address may hold on a route that takes bodies of <paramref name="bodyLimit"/>: however small the bound, one such body and a half.
+    /// </summary>
     private static long ShareOf(long max, long bodyLimit) => Math.Max(max / 16, bodyLimit * 3 / 2);
 
     private void Uncharge(Delivery delivery)

@@ -1,9 +1,6 @@
 using System.Threading.RateLimiting;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.RateLimiting;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace WebhookEdge.Gate;
 
@@ -16,7 +13,8 @@ namespace WebhookEdge.Gate;
 /// </summary>
 internal sealed class CountedRefusal
 {
-    private static readonly ServiceProvider s_services = new ServiceCollection().AddLogging().AddMetrics().AddRateLimiter(static _ => { }).BuildServiceProvider();
+    private static readonly ServiceProvider s_services = new ServiceCollection().AddLogging().AddMetrics().AddRateLimiter(static _ => { })
+        .BuildServiceProvider();
 
     private readonly RequestDelegate _counted;
     private readonly RequestDelegate _answer;

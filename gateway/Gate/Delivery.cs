@@ -55,10 +55,10 @@ internal sealed class Delivery
     /// <summary>The declared length, or null for chunked and HTTP/2 bodies without one.</summary>
     public long? DeclaredLength { get; private set; }
 
-    /// <summary>Set when the body came with Transfer-Encoding and Content-Length at once, CONNECT or an upgrade to another protocol: what no webhook sender needs.</summary>
+    /// <summary>Transfer-Encoding beside Content-Length, CONNECT or an upgrade to another protocol: what no webhook sender needs.</summary>
     public bool Ambiguous { get; set; }
 
-    /// <summary>Other requests of the same connection go on beside this one (HTTP/2), and all of them share one window for what the server has not yet looked at.</summary>
+    /// <summary>Other requests of the connection go on beside this one (HTTP/2), and share one window for what the server has not yet looked at.</summary>
     public bool SharesConnection { get; set; }
 
     /// <summary>The whole raw body, in the server's own buffers; empty before <see cref="Stage.Payload"/> has run.</summary>
@@ -96,7 +96,7 @@ internal sealed class Delivery
         }
     }
 
-    /// <summary>The same key in lower-case hex, as it goes upstream as <c>Idempotency-Key</c>; made when somebody asks for it, which a refusal does not.</summary>
+    /// <summary>The same key in lower-case hex, as it goes upstream as <c>Idempotency-Key</c>; made when somebody asks for it.</summary>
     public string? EventKeyText => _eventKeyText ??= _eventKey?.ToString();
 
     /// <summary>The replay store was away and this delivery goes on without it (<c>onStoreError: open</c>).</summary>
@@ -119,7 +119,8 @@ internal sealed class Delivery
 
     public static IHeaderDictionary EmptyHeaders { get; } = new HeaderDictionary { IsReadOnly = true };
 
-    public void Open(RoutePolicy policy, string method, string rawTarget, ClientAddress client, IHeaderDictionary headers, long? declaredLength, PipeReader reader)
+    public void Open(
+        RoutePolicy policy, string method, string rawTarget, ClientAddress client, IHeaderDictionary headers, long? declaredLength, PipeReader reader)
     {
         Policy = policy;
         Method = method;
@@ -147,7 +148,8 @@ internal sealed class Delivery
         var timed = Policy.Stats is { } stats && stats.ShouldTime(startedAt);
         if (timed || metrics.Tracing.IsOn)
         {
-            var activity = metrics.Tracing.Start(Policy.RouteId, Policy.Provider, Policy.IsPrefix ? Policy.Path + "{**rest}" : Policy.Path, Method, Headers["traceparent"]);
+            var activity = metrics.Tracing.Start(Policy.RouteId, Policy.Provider, Policy.IsPrefix ? Policy.Path + "{**rest}" : Policy.Path, Method,
+                Headers["traceparent"]);
             _trace.Begin(time, timed ? Policy.Stats : null, activity, startedAt);
             _traced = true;
         }
@@ -215,7 +217,7 @@ internal sealed class Delivery
         _bodyHeld = true;
     }
 
-    /// <summary>Hands the buffers back to the server. Kestrel cannot drain a body that is still being read: the next request on the connection would fail.</summary>
+    /// <summary>Hands the buffers back to the server, which cannot drain a body that is still being read: the connection's next request would fail.</summary>
     public void ReturnBody()
     {
         if (_bodyHeld)
@@ -259,9 +261,8 @@ internal sealed class Delivery
         Host = "";
         DeclaredLength = null;
         Body = default;
-        ReservedBytes = 0;
+        ReservedBytes = BodyCompletedAt = 0;
         Holding.Reset();
-        BodyCompletedAt = 0;
         Proof = null;
         Trust = TrustLevel.Observed;
         Claim = null;

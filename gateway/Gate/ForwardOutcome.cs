@@ -12,8 +12,8 @@ internal readonly record struct ForwardOutcome(int Status, TraceRef Trace = defa
     public bool Accepted => Status is >= 200 and < 300;
 
     /// <summary>
-    /// Whether an answer of this status goes on to the sender. A redirect would send the event somewhere the configuration does not name, 1xx is no answer, and above
-    /// 599 there is no status.
+    /// Whether an answer of this status goes on to the sender. A redirect would send the event somewhere the configuration does not name, 1xx is no answer, and
+    /// above 599 there is no status.
     /// </summary>
     public static bool IsPassedOn(int status) => status is (>= 200 and < 300) or (>= 400 and <= 599);
 }

@@ -12,7 +12,8 @@ namespace WebhookEdge.Gate;
 /// The request path, top to bottom: route, open, decide, refuse or admit, forward (what follows in the pipeline), settle, record.
 /// First step inside YARP's pipeline, so every proxied endpoint passes here and no route can skip it.
 /// </summary>
-internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, OutcomeRecorder recorder, LastResort lastResort, Capacity capacity, UnroutedBudget unrouted, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
+internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer, OutcomeRecorder recorder, LastResort lastResort, Capacity capacity,
+    UnroutedBudget unrouted, GatewayMetrics metrics, LogThrottle throttle, TimeProvider time, ILogger<GateMiddleware> logger)
 {
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
@@ -113,8 +114,8 @@ internal sealed class GateMiddleware(RequestDelegate next, VerdictWriter writer,
         var peer = context.Connection.RemoteIpAddress;
 #pragma warning restore RS0030
 
-        // Kestrel takes everything that follows Connection: upgrade for the body. Nothing is upgraded here, so such a request has no body, and what follows is the
-        // next request.
+        // Kestrel takes everything that follows Connection: upgrade for the body. Nothing is upgraded here, so such a request has no body, and what follows is
+        // the next request.
         var bodyless = headers.Connection.Count > 0 && context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
         delivery.Open(
             policy, request.Method, target, policy.Addresses.Resolve(peer, headers), headers,

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Primitives;
 namespace WebhookEdge.Gate;
 
 /// <summary>
-/// The headers of a request as a list. The server's dictionary can be walked only through an enumerator that it allocates, so it is walked once a request and read
-/// from here after that. Kept with the pooled delivery.
+/// The headers of a request as a list. The server's dictionary can be walked only through an enumerator that it allocates, so it is walked once a request and
+/// read from here after that. Kept with the pooled delivery.
 /// </summary>
 internal sealed class HeaderList
 {

@@ -32,7 +32,8 @@ internal sealed class OutcomeRecorder(GatewayMetrics metrics, RejectJournal jour
         if (logger.IsEnabled(row.Level) && throttle.Allows((delivery?.Policy.LogLines ?? throttle.Unrouted).Refused(route, verdict.Reason)))
         {
             logger.Refused(
-                row.Level, MethodOf(context), PathOf(context), route, delivery is null ? "unknown" : delivery.Client.ToString(), row.Slug, verdict.Detail ?? "no more to say", status, context.TraceIdentifier, delivery?.EventKeyText ?? "none");
+                row.Level, MethodOf(context), PathOf(context), route, delivery is null ? "unknown" : delivery.Client.ToString(), row.Slug,
+                verdict.Detail ?? "no more to say", status, context.TraceIdentifier, delivery?.EventKeyText ?? "none");
         }
     }
 
@@ -59,12 +60,14 @@ internal sealed class OutcomeRecorder(GatewayMetrics metrics, RejectJournal jour
         TellAttempts(delivery, outcome.Accepted);
         if (!outcome.Accepted && throttle.Allows(delivery.Policy.LogLines.UpstreamRefused(route)))
         {
-            logger.UpstreamRefused(MethodOf(context), PathOf(context), route, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier, delivery.EventKeyText);
+            logger.UpstreamRefused(MethodOf(context), PathOf(context), route, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier,
+                delivery.EventKeyText);
         }
 
         if (logger.IsEnabled(LogLevel.Debug))
         {
-            logger.Forwarded(MethodOf(context), PathOf(context), route, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier, delivery.EventKeyText);
+            logger.Forwarded(MethodOf(context), PathOf(context), route, delivery.Client.ToString(), outcome.Status, context.TraceIdentifier,
+                delivery.EventKeyText);
         }
     }
 
@@ -83,7 +86,8 @@ internal sealed class OutcomeRecorder(GatewayMetrics metrics, RejectJournal jour
 
     /// <summary>What observe mode let through unproved says nothing about the sender's events.</summary>
     private static bool IsAuthentic(Delivery delivery) =>
-        delivery.Trust > TrustLevel.Observed && (delivery.WouldRefuse == RejectReason.NotDecided || delivery.WouldRefuse.Describe().Proof == SenderProof.Proved);
+        delivery.Trust > TrustLevel.Observed
+        && (delivery.WouldRefuse == RejectReason.NotDecided || delivery.WouldRefuse.Describe().Proof == SenderProof.Proved);
 
     private static void TellAttempts(Delivery delivery, bool accepted)
     {
@@ -125,7 +129,8 @@ internal sealed class OutcomeRecorder(GatewayMetrics metrics, RejectJournal jour
         var remote = context.Connection.RemoteIpAddress;
 #pragma warning restore RS0030
         var entry = new JournalEntry(
-            time.GetUtcNow(), route, reason, detail, status, delivery?.Client ?? default, request.Method, RawTarget.Shown(request.RawTarget), delivery?.Body.Length ?? 0, context.TraceIdentifier, delivery?.EventKeyText, observed)
+            time.GetUtcNow(), route, reason, detail, status, delivery?.Client ?? default, request.Method, RawTarget.Shown(request.RawTarget),
+            delivery?.Body.Length ?? 0, context.TraceIdentifier, delivery?.EventKeyText, observed)
         {
             Peer = ProxiedAddress.SocketPeerOf(remote),
             Named = ClientAddress.From(remote as ProxiedAddress),

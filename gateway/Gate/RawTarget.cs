@@ -24,9 +24,9 @@ internal static class RawTarget
     public const string Fault = "a blank, a control character or one outside ASCII in the request target";
 
     /// <summary>
-    /// <paramref name="target"/> in origin form (path and query, RFC 9112 §3.2.1), which is matched, signed and forwarded. Of the absolute form (§3.2.2), which every
-    /// server has to take, scheme and authority are cut off, nothing else is touched. Null when that authority is not the one of <paramref name="host"/>, the Host
-    /// header: one of two servers would go by the one, one by the other.
+    /// <paramref name="target"/> in origin form (path and query, RFC 9112 §3.2.1), which is matched, signed and forwarded. Of the absolute form (§3.2.2), which
+    /// every server has to take, scheme and authority are cut off, nothing else is touched. Null when that authority is not the one of <paramref name="host"/>,
+    /// the Host header: one of two servers would go by the one, one by the other.
     /// </summary>
     public static string? OriginForm(string target, ReadOnlySpan<char> host)
     {
@@ -35,7 +35,8 @@ internal static class RawTarget
             return target;
         }
 
-        var scheme = target.StartsWith("http://", StringComparison.OrdinalIgnoreCase) ? "http://".Length : target.StartsWith("https://", StringComparison.OrdinalIgnoreCase) ? "https://".Length : 0;
+        var scheme = target.StartsWith("http://", StringComparison.OrdinalIgnoreCase) ? "http://".Length
+            : target.StartsWith("https://", StringComparison.OrdinalIgnoreCase) ? "https://".Length : 0;
         if (scheme == 0)
         {
             return target;
@@ -65,7 +66,8 @@ internal static class RawTarget
         return Matches(policy, target) ? Verdict.Pass
             : HttpMethods.IsConnect(method) || !IsVisible(target) ? Refuse(method, target)
             : policy.IsPrefix && target.StartsWith(policy.Path, StringComparison.Ordinal)
-                ? Verdict.Reject(RejectReason.PathRefused, "the rest of the path has an escape, a ; or another character that servers read in different ways, an empty or a dot segment")
+                ? Verdict.Reject(RejectReason.PathRefused,
+                    "the rest of the path has an escape, a ; or another character that servers read in different ways, an empty or a dot segment")
                 : Verdict.Reject(RejectReason.PathRefused, "the path differs from the route's in case, a final slash, escapes or dot segments");
     }
 
@@ -90,7 +92,9 @@ internal static class RawTarget
         return path.StartsWith(policy.Path, StringComparison.Ordinal) && IsPlain(path);
     }
 
-    /// <summary><paramref name="target"/> as operators are shown it: what stands before an @ in its authority is a name and a password (RFC 3986 §3.2.1), and left out.</summary>
+    /// <summary>
+    /// <paramref name="target"/> as operators are shown it: what stands before an @ in its authority is a name and a password (RFC 3986 §3.2.1), and left out.
+    /// </summary>
     public static string Shown(string target)
     {
         if (target.Length == 0 || target[0] == '/')
@@ -111,7 +115,8 @@ internal static class RawTarget
         : IsVisible(target) ? Verdict.Reject(RejectReason.RouteUnknown)
         : Verdict.Reject(RejectReason.RequestMalformed, Fault);
 
-    private static ReadOnlySpan<char> WithoutPort(ReadOnlySpan<char> authority, string port) => authority.EndsWith(port, StringComparison.Ordinal) ? authority[..^port.Length] : authority;
+    private static ReadOnlySpan<char> WithoutPort(ReadOnlySpan<char> authority, string port) =>
+        authority.EndsWith(port, StringComparison.Ordinal) ? authority[..^port.Length] : authority;
 
     private static bool IsPlain(ReadOnlySpan<char> path)
     {

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
 namespace WebhookEdge.Gate;
@@ -13,15 +12,17 @@ internal static class RequestFraming
     /// HTTP/1.0 no transfer coding: a proxy of that version sees no body there (RFC 9112 §6.1).
     /// </summary>
     public static bool IsAmbiguous(string method, IHeaderDictionary headers, bool isHttp2, bool isHttp10 = false) =>
-        (headers.TransferEncoding.Count > 0 && (isHttp2 || isHttp10 || headers.ContentLength is not null || headers.ContainsKey("X-Content-Length") || !IsChunkedAlone(headers.TransferEncoding)))
+        (headers.TransferEncoding.Count > 0
+            && (isHttp2 || isHttp10 || headers.ContentLength is not null || headers.ContainsKey("X-Content-Length")
+            || !IsChunkedAlone(headers.TransferEncoding)))
         || (headers.Upgrade.Count > 0 && (isHttp2 || !OffersHttpAlone(headers.Upgrade)))
         || HttpMethods.IsConnect(method);
 
     private static bool IsChunkedAlone(StringValues codings) => codings.Count == 1 && string.Equals(codings[0], "chunked", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
-    /// RFC 9110 §7.8: an offer that a server may pass over, and the exchange goes on as it is. Java's and Apache's HTTP clients and <c>curl --http2</c> offer h2c
-    /// or TLS with every request on a plain connection. Who asks for a websocket means it.
+    /// RFC 9110 §7.8: an offer that a server may pass over, and the exchange goes on as it is. Java's and Apache's HTTP clients and <c>curl --http2</c> offer
+    /// h2c or TLS with every request on a plain connection. Who asks for a websocket means it.
     /// </summary>
     private static bool OffersHttpAlone(StringValues protocols)
     {

@@ -6,7 +6,9 @@ using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Gate;
 
-/// <summary>A route's compiled, immutable rules. Attached to the route's endpoint, so a request is judged by the rules of the very revision it matched.</summary>
+/// <summary>
+/// A route's compiled, immutable rules. Attached to the route's endpoint, so a request is judged by the rules of the very revision it matched.
+/// </summary>
 internal sealed record RoutePolicy
 {
     /// <summary>Matches nothing and refuses everything; what a delivery holds before and after its request.</summary>
@@ -20,7 +22,9 @@ internal sealed record RoutePolicy
     /// </summary>
     public required string Fingerprint { get; init; }
 
-    /// <summary>Budgets, address lists and the replay store that the checks hold; whoever owns them keeps them for as long as an endpoint carries this policy.</summary>
+    /// <summary>
+    /// Budgets, address lists and the replay store that the checks hold; whoever owns them keeps them for as long as an endpoint carries this policy.
+    /// </summary>
     public ImmutableArray<object> Uses { get; init; } = [];
 
     /// <summary>The literal path, or the prefix (ending in <c>/</c>) when <see cref="IsPrefix"/>.</summary>
@@ -43,7 +47,10 @@ internal sealed record RoutePolicy
     /// <summary>Leave credential headers on the forwarded request.</summary>
     public bool ForwardCredentials { get; init; }
 
-    /// <summary>Headers that carried a credential, lower case, with hyphens for anything but letters and digits; they and their aliases are removed before forwarding unless <see cref="ForwardCredentials"/>.</summary>
+    /// <summary>
+    /// Headers that carried a credential, lower case, with hyphens for anything but letters and digits; they and their aliases are removed before forwarding
+    /// unless <see cref="ForwardCredentials"/>.
+    /// </summary>
     public ImmutableArray<string> CredentialHeaders { get; init; } = [];
 
     /// <summary>Headers that say who the client or the user is and may pass all the same, normalised as <see cref="CredentialHeaders"/>.</summary>
@@ -63,13 +70,18 @@ internal sealed record RoutePolicy
     /// <summary>A signature of this route covers the delivery's id.</summary>
     public bool SignsId { get; init; }
 
-    /// <summary>What is in observe mode, in the words of routes.json: <c>verify[0]</c>, <c>allow</c>, <c>replay</c>, <c>rateLimit</c>, or <c>every check</c>. Empty = nothing.</summary>
+    /// <summary>
+    /// What is in observe mode, in the words of routes.json: <c>verify[0]</c>, <c>allow</c>, <c>replay</c>, <c>rateLimit</c>, or <c>every check</c>. Empty =
+    /// nothing.
+    /// </summary>
     public ImmutableArray<string> Observing { get; init; } = [];
 
     /// <summary>Failed attempts of this route's events; null when it is not known when the sender gives up.</summary>
     public RouteAttempts? Attempts { get; init; }
 
-    /// <summary>Makes the event's key of a delivery for which no check has made one; needs the delivery's body. Null together with <see cref="Attempts"/>.</summary>
+    /// <summary>
+    /// Makes the event's key of a delivery for which no check has made one; needs the delivery's body. Null together with <see cref="Attempts"/>.
+    /// </summary>
     public Func<Delivery, EventKey>? KeyOf { get; init; }
 
     /// <summary>Which lines of this route were written in the current second.</summary>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using WebhookEdge.Verdicts;
@@ -33,7 +32,8 @@ internal sealed class VerdictWriter(OutcomeRecorder recorder)
         response.Clear();
         response.StatusCode = status;
         response.Headers[RequestIdHeader] = context.TraceIdentifier;
-        var closes = (verdict.Reason == RejectReason.BodyTooLarge || delivery is { BodyBroken: true } || IsLeftUnread(context)) && (HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol));
+        var closes = (verdict.Reason == RejectReason.BodyTooLarge || delivery is { BodyBroken: true } || IsLeftUnread(context))
+            && (HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol));
 
         // What follows a transfer coding of HTTP/1.0 may be a body to somebody else.
         closes |= delivery is { Ambiguous: true } && HttpProtocol.IsHttp10(context.Request.Protocol);
@@ -45,7 +45,8 @@ internal sealed class VerdictWriter(OutcomeRecorder recorder)
 
         if (verdict.RetryAfter is { } retryAfter)
         {
-            response.Headers.RetryAfter = retryAfter <= TimeSpan.FromSeconds(1) ? OneSecond : ((long)Math.Ceiling(retryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+            response.Headers.RetryAfter = retryAfter <= TimeSpan.FromSeconds(1) ? OneSecond
+                : ((long)Math.Ceiling(retryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         }
 
         if (verdict.Reason == RejectReason.Duplicate && status is >= 200 and < 300)
@@ -54,7 +55,8 @@ internal sealed class VerdictWriter(OutcomeRecorder recorder)
         }
 
         // RFC 9110 §15.3.5 and §15.3.6: these two have no content.
-        if (verdict.Reason == RejectReason.Duplicate && status is >= 200 and < 300 and not (StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent))
+        if (verdict.Reason == RejectReason.Duplicate
+            && status is >= 200 and < 300 and not (StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent))
         {
             response.ContentType = "application/json";
             response.ContentLength = DuplicateBody.Length;
@@ -63,8 +65,8 @@ internal sealed class VerdictWriter(OutcomeRecorder recorder)
 
         response.ContentLength = 0;
 
-        // Where the sender has left, the server begins no answer by itself, and does not read that the connection is to be closed: it would take what is left of
-        // the body for the next request, or find its own read of it still open and log that as a fault.
+        // Where the sender has left, the server begins no answer by itself, and does not read that the connection is to be closed: it would take what is left
+        // of the body for the next request, or find its own read of it still open and log that as a fault.
         return !closes ? Task.CompletedTask : delivery is { BodyUnreadable: true } ? EndAsync(context) : response.StartAsync();
     }
 
@@ -101,5 +103,6 @@ internal sealed class VerdictWriter(OutcomeRecorder recorder)
 
     /// <summary>A declared body beyond what the server will read here is not read to its end.</summary>
     private static bool IsLeftUnread(HttpContext context) =>
-        context.Request.Headers.ContentLength is { } declared && context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize is { } most && declared > most;
+        context.Request.Headers.ContentLength is { } declared && context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize is { } most
+        && declared > most;
 }

@@ -8,7 +8,9 @@ using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Handshakes;
 
-/// <summary>How each sender's challenge is read and answered. The table with what is known of them: docs of each provider, named where it is not obvious.</summary>
+/// <summary>
+/// How each sender's challenge is read and answered. The table with what is known of them: docs of each provider, named where it is not obvious.
+/// </summary>
 internal static class Challenges
 {
     private static readonly SearchValues<char> HexCharacters = SearchValues.Create("0123456789abcdef");
@@ -26,7 +28,8 @@ internal static class Challenges
             return Verdict.Pass;
         }
 
-        if (ChallengeText.Parameter(delivery, "hub.mode") != "subscribe" || ChallengeText.Parameter(delivery, "hub.challenge") is not { } challenge || !ChallengeText.IsToken(challenge))
+        if (ChallengeText.Parameter(delivery, "hub.mode") != "subscribe" || ChallengeText.Parameter(delivery, "hub.challenge") is not { } challenge
+            || !ChallengeText.IsToken(challenge))
         {
             return Malformed();
         }
@@ -52,12 +55,15 @@ internal static class Challenges
             : Malformed();
     }
 
-    /// <summary>GET <c>crc_token=</c>, unsigned, answered with its HMAC under the consumer secret, which signs events too: see <see cref="ChallengeText.IsSignable"/>.</summary>
+    /// <summary>
+    /// GET <c>crc_token=</c>, unsigned, answered with its HMAC under the consumer secret, which signs events too: see <see cref="ChallengeText.IsSignable"/>.
+    /// </summary>
     public static Verdict X(Delivery delivery, HandshakeSetup setup) => ChallengeText.Parameter(delivery, "crc_token") switch
     {
         null => Verdict.Pass,
         var token when ChallengeText.IsSignable(token) =>
-            Answers.Json($$"""{"response_token":"sha256={{Convert.ToBase64String(HMACSHA256.HashData(setup.Secrets[0].Value, Encoding.ASCII.GetBytes(token)))}}"}"""),
+            Answers.Json(
+                $$"""{"response_token":"sha256={{Convert.ToBase64String(HMACSHA256.HashData(setup.Secrets[0].Value, Encoding.ASCII.GetBytes(token)))}}"}"""),
         _ => Malformed(),
     };
 
@@ -91,7 +97,7 @@ internal static class Challenges
         }
 
         return ChallengeText.IsToken(code)
-            ? Answers.Json($$"""{"challengeResponse":"{{Convert.ToHexStringLower(SHA256.HashData([.. Encoding.ASCII.GetBytes(code), .. setup.VerifyToken!, .. Encoding.UTF8.GetBytes(setup.Url!)]))}}"}""")
+            ? Answers.Json($$"""{"challengeResponse":"{{Digest([.. Encoding.ASCII.GetBytes(code), .. setup.VerifyToken!, .. Encoding.UTF8.GetBytes(setup.Url!)])}}"}""")
             : Malformed();
     }
 
@@ -121,7 +127,8 @@ internal static class Challenges
     /// <summary>POST of exactly <c>{"challenge":"…"}</c>, sent back.</summary>
     public static Verdict Monday(Delivery delivery, HandshakeSetup setup)
     {
-        if (delivery.Body.Length > ChallengeText.MaxLength * 2 || !HasOneProperty(delivery.Body) || ChallengeText.BodyToken(delivery, Challenge) is not { } challenge)
+        if (delivery.Body.Length > ChallengeText.MaxLength * 2 || !HasOneProperty(delivery.Body)
+            || ChallengeText.BodyToken(delivery, Challenge) is not { } challenge)
         {
             return Verdict.Pass;
         }
@@ -145,7 +152,7 @@ internal static class Challenges
         var keyId = delivery.Proof!.Value.KeyId;
         var secret = setup.Secrets.FirstOrDefault(s => s.Id == keyId);
         return secret is not null && ChallengeText.BodyToken(delivery, PlainToken) is { } token
-            ? Answers.Json($$"""{"plainToken":"{{token}}","encryptedToken":"{{Convert.ToHexStringLower(HMACSHA256.HashData(secret.Value, Encoding.ASCII.GetBytes(token)))}}"}""")
+            ? Answers.Json($$"""{"plainToken":"{{token}}","encryptedToken":"{{Mac(secret.Value, token)}}"}""")
             : Malformed();
     }
 
@@ -153,10 +160,13 @@ internal static class Challenges
     public static Verdict Twitch(Delivery delivery, HandshakeSetup setup)
     {
         var lines = delivery.Headers["Twitch-Eventsub-Message-Type"];
-        return lines.Count == 1 && lines[0] == "webhook_callback_verification" && ChallengeText.BodyToken(delivery, Challenge) is { } challenge ? Answers.Text(challenge) : Verdict.Pass;
+        return lines.Count == 1 && lines[0] == "webhook_callback_verification" && ChallengeText.BodyToken(delivery, Challenge) is { } challenge
+            ? Answers.Text(challenge) : Verdict.Pass;
     }
 
-    /// <summary>An interaction's PING has type 1 and wants type 1 back; a webhook event's PING has type 0 and wants 204. An event proper has type 1 and an event.</summary>
+    /// <summary>
+    /// An interaction's PING has type 1 and wants type 1 back; a webhook event's PING has type 0 and wants 204. An event proper has type 1 and an event.
+    /// </summary>
     public static Verdict Discord(Delivery delivery, HandshakeSetup setup)
     {
         Span<byte> number = stackalloc byte[8];
@@ -195,10 +205,12 @@ internal static class Challenges
         return pointer.Find(delivery.Body, bytes, out var length) == JsonScalar.String && bytes[..length].SequenceEqual(expected);
     }
 
-    private static bool HasOneProperty(in ReadOnlySequence<byte> body) => Inspect(body, static root => root.ValueKind == JsonValueKind.Object && root.GetPropertyCount() == 1);
+    private static bool HasOneProperty(in ReadOnlySequence<byte> body) =>
+        Inspect(body, static root => root.ValueKind == JsonValueKind.Object && root.GetPropertyCount() == 1);
 
     private static bool HasEmptyEvents(in ReadOnlySequence<byte> body) =>
-        Inspect(body, static root => root.ValueKind == JsonValueKind.Object && root.TryGetProperty("events", out var events) && events.ValueKind == JsonValueKind.Array && events.GetArrayLength() == 0);
+        Inspect(body, static root => root.ValueKind == JsonValueKind.Object && root.TryGetProperty("events", out var events)
+            && events.ValueKind == JsonValueKind.Array && events.GetArrayLength() == 0);
 
     private static bool Inspect(in ReadOnlySequence<byte> body, Func<JsonElement, bool> test)
     {
@@ -214,4 +226,8 @@ internal static class Challenges
     }
 
     private static JsonPointer Pointer(string text) => JsonPointer.TryParse(text, out var pointer) ? pointer : throw new InvalidOperationException(text);
+
+    private static string Digest(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    private static string Mac(byte[] key, string text) => Convert.ToHexStringLower(HMACSHA256.HashData(key, Encoding.ASCII.GetBytes(text)));
 }

@@ -60,7 +60,8 @@ internal sealed class HandshakeCheck(HandshakeKind kind, HandshakeSetup setup, b
         if (kind.Stage == Stage.SignedChallenge)
         {
             // Only what was verified in earnest; observe mode lets unproved requests come this far.
-            return new(delivery is { Proof: not null, Trust: TrustLevel.Verified, WouldRefuse: RejectReason.NotDecided } ? kind.Read(delivery, setup) : Verdict.Pass);
+            return new(delivery is { Proof: not null, Trust: TrustLevel.Verified, WouldRefuse: RejectReason.NotDecided } ? kind.Read(delivery, setup)
+                : Verdict.Pass);
         }
 
         if (kind.ByGet != (delivery.Method == "GET"))
@@ -69,7 +70,8 @@ internal sealed class HandshakeCheck(HandshakeKind kind, HandshakeSetup setup, b
         }
 
         var verdict = kind.Read(delivery, setup);
-        return new(verdict.Passed && kind.ByGet && !routeTakesGet ? Verdict.Reject(RejectReason.MethodRefused, "GET is for the handshake alone, and this is none") : verdict);
+        return new(verdict.Passed && kind.ByGet && !routeTakesGet
+            ? Verdict.Reject(RejectReason.MethodRefused, "GET is for the handshake alone, and this is none") : verdict);
     }
 }
 

@@ -26,7 +26,8 @@ internal static class ConsoleFormat
         ((IConfigurationBuilder)configuration).Sources.Insert(0, new MemoryConfigurationSource
         {
             InitialData = name == "json"
-                ? new Dictionary<string, string?> { [Formatter] = name, [Options + "TimestampFormat"] = "yyyy-MM-ddTHH:mm:ss.fffZ", [Options + "UseUtcTimestamp"] = "true" }
+                ? new Dictionary<string, string?> { [Formatter] = name, [Options + "TimestampFormat"] = "yyyy-MM-ddTHH:mm:ss.fffZ",
+                    [Options + "UseUtcTimestamp"] = "true" }
                 : new Dictionary<string, string?> { [Formatter] = name, [Options + "TimestampFormat"] = "HH:mm:ss ", [Options + "SingleLine"] = "true" },
         });
     }

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using WebhookEdge.AllowLists;
@@ -62,18 +61,22 @@ internal static class DryRun
             // Of a certificate that cannot be used the server says less than was said above.
             if (unusable.Count == 0)
             {
-                problems.Add(new("Kestrel", StartupFaults.Message(e), "see Kestrel__Endpoints__… and Kestrel__Certificates__… in the environment or appsettings.json"));
+                problems.Add(new("Kestrel", StartupFaults.Message(e),
+                    "see Kestrel__Endpoints__… and Kestrel__Certificates__… in the environment or appsettings.json"));
             }
         }
 
-        foreach (var url in (application.Configuration["urls"] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Append(application.Configuration["Admin:Url"] ?? Admin.AdminEndpoints.DefaultUrl))
+        foreach (var url in (application.Configuration["urls"] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Append(application.Configuration["Admin:Url"] ?? Admin.AdminEndpoints.DefaultUrl))
         {
             try
             {
                 var address = BindingAddress.Parse(url);
-                if (address.Scheme is not ("http" or "https") || (address.Scheme == "https" && !application.Configuration.GetSection("Kestrel:Certificates:Default").Exists()))
+                if (address.Scheme is not ("http" or "https")
+                    || (address.Scheme == "https" && !application.Configuration.GetSection("Kestrel:Certificates:Default").Exists()))
                 {
-                    problems.Add(new("", $"cannot listen on {url}: {(address.Scheme == "https" ? "no certificate is configured" : "neither http nor https")}", "write http://ADDRESS:PORT, or name Kestrel__Certificates__Default__Path"));
+                    problems.Add(new("", $"cannot listen on {url}: {(address.Scheme == "https" ? "no certificate is configured" : "neither http nor https")}",
+                        "write http://ADDRESS:PORT, or name Kestrel__Certificates__Default__Path"));
                 }
             }
             catch (FormatException e)
@@ -88,17 +91,20 @@ internal static class DryRun
         var pool = services.GetRequiredService<AddressListPool>();
         using var within = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         within.CancelAfter(ListsWithin);
-        await services.GetServices<IHostedService>().OfType<RangeRefresher>().Single().RefreshOnceAsync(within.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await services.GetServices<IHostedService>().OfType<RangeRefresher>().Single().RefreshOnceAsync(within.Token)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
         foreach (var list in pool.All)
         {
             if (list.Current is null)
             {
-                problems.Add(new("", $"address list {list.Name} could not be loaded from {list.Source}: {list.LastError ?? "no answer in time"}", "its routes answer 503 until it is"));
+                problems.Add(new("", $"address list {list.Name} could not be loaded from {list.Source}: {list.LastError ?? "no answer in time"}",
+                    "its routes answer 503 until it is"));
             }
             else if (list.Note.Length > 0 && list.LastError == list.Note)
             {
-                problems.Add(new("", $"address list {list.Name}: {list.Note}", "the list is taken as it is; if that is not what you meant, look at its URL and pointer, or regions and services", IsWarning: true));
+                problems.Add(new("", $"address list {list.Name}: {list.Note}",
+                    "the list is taken as it is; if that is not what you meant, look at its URL and pointer, or regions and services", IsWarning: true));
             }
             else if (list.LastError is { } fault)
             {
@@ -108,7 +114,8 @@ internal static class DryRun
     }
 
     /// <summary>A question about a key that cannot exist: an answer means that connection, credentials and permissions are right.</summary>
-    private static async Task AskRedisAsync(ResilientReplayStore? link, EdgeSettings settings, TimeProvider time, List<ConfigProblem> problems, CancellationToken cancellationToken)
+    private static async Task AskRedisAsync(ResilientReplayStore? link, EdgeSettings settings, TimeProvider time, List<ConfigProblem> problems,
+        CancellationToken cancellationToken)
     {
         if (link is null)
         {
@@ -130,7 +137,8 @@ internal static class DryRun
             }
             catch (ReplayStoreException e)
             {
-                problems.Add(new("edge.redis", $"Redis does not answer: {e.Message}", $"look at what {settings.Redis} points to, and whether it can be reached from here"));
+                problems.Add(new("edge.redis", $"Redis does not answer: {e.Message}",
+                    $"look at what {settings.Redis} points to, and whether it can be reached from here"));
                 return;
             }
         }

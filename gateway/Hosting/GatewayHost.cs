@@ -30,7 +30,8 @@ internal sealed class GatewayHost : IAsyncDisposable
     public IServiceProvider Services => _application.Services;
 
     public IReadOnlyList<Uri> Addresses =>
-        [.. Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Select(static a => new Uri(a.Replace("//*", "//localhost", StringComparison.Ordinal).Replace("//+", "//localhost", StringComparison.Ordinal)))];
+        [.. Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Select(static a =>
+            new Uri(a.Replace("//*", "//localhost", StringComparison.Ordinal).Replace("//+", "//localhost", StringComparison.Ordinal)))];
 
     public Uri Admin => Services.GetRequiredService<AdminListener>().Address ?? throw new InvalidOperationException("the admin listener has not started");
 
@@ -39,7 +40,9 @@ internal sealed class GatewayHost : IAsyncDisposable
     {
         // A host that cannot start throws, and the caller says why in one line; the same as stack traces, once per listener, would bury that line.
         var started = false;
-        var application = Build(options, builder => builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => Volatile.Read(ref started) && level >= LogLevel.Warning));
+        var application = Build(options,
+            builder => builder.Logging.AddFilter(
+                "Microsoft.Extensions.Hosting.Internal.Host", level => Volatile.Read(ref started) && level >= LogLevel.Warning));
         try
         {
             var problems = await application.Services.GetRequiredService<RoutesReloader>().StartWithAsync(cancellationToken);
@@ -133,8 +136,8 @@ internal sealed class GatewayHost : IAsyncDisposable
     }
 
     /// <summary>
-    /// Ends a host that did not start. What did start of it, such as the watcher of routes.json, is waited for: it would find its services disposed, and tell so
-    /// with a stack trace.
+    /// Ends a host that did not start. What did start of it, such as the watcher of routes.json, is waited for: it would find its services disposed, and tell
+    /// so with a stack trace.
     /// </summary>
     private static async Task AbandonAsync(WebApplication application)
     {
@@ -236,7 +239,8 @@ internal sealed class GatewayHost : IAsyncDisposable
         var time = application.Services.GetRequiredService<TimeProvider>();
         var unrouted = new CountedRefusal(
             application.Services.GetRequiredService<UnroutedBudget>().Limiter,
-            context => writer.RejectAsync(context, null, RawTarget.Refuse(context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget), time.GetTimestamp()),
+            context => writer.RejectAsync(context, null,
+                RawTarget.Refuse(context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget), time.GetTimestamp()),
             (context, lease) => writer.RejectAsync(context, null, UnroutedBudget.Refuse(lease), time.GetTimestamp()));
         application.MapFallback("{*path}", unrouted.AnswerAsync);
     }

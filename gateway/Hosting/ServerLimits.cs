@@ -3,7 +3,10 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace WebhookEdge.Hosting;
 
-/// <summary>The server's limits as the configuration has them (<c>Kestrel:Limits</c>), over the gateway's own defaults. Kestrel itself reads only endpoints and certificates.</summary>
+/// <summary>
+/// The server's limits as the configuration has them (<c>Kestrel:Limits</c>), over the gateway's own defaults. Kestrel itself reads only endpoints and
+/// certificates.
+/// </summary>
 internal static class ServerLimits
 {
     private const string Section = "Kestrel:Limits";
@@ -23,7 +26,8 @@ internal static class ServerLimits
         catch (Exception e) when (e is InvalidOperationException or TargetInvocationException)
         {
             // A limit that refuses its value throws from where it is set by reflection.
-            throw new StartupException($"{Section}: {StartupFaults.Message(e is TargetInvocationException { InnerException: { } refusal } ? refusal : e)}; the limits and their values are those of Microsoft's KestrelServerLimits");
+            throw new StartupException($"{Section}: {StartupFaults.Message(e is TargetInvocationException { InnerException: { } refusal } ? refusal : e)}; "
+                + "the limits and their values are those of Microsoft's KestrelServerLimits");
         }
     }
 }

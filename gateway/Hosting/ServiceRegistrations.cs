@@ -20,12 +20,15 @@ namespace WebhookEdge.Hosting;
 internal static class ServiceRegistrations
 {
     public static IServiceCollection AddObservability(this IServiceCollection services) =>
-        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton(static s => s.GetRequiredService<GatewayMetrics>().Secrets).AddSingleton<Telemetry>().AddSingleton<LogThrottle>()
+        services.AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton(static s => s.GetRequiredService<GatewayMetrics>().Secrets).AddSingleton<Telemetry>()
+        .AddSingleton<LogThrottle>()
             .Replace(ServiceDescriptor.Singleton<ILoggerFactory>(static s => new BoundedLoggers(new LoggerFactory(
-                s.GetServices<ILoggerProvider>(), s.GetRequiredService<IOptionsMonitor<LoggerFilterOptions>>(), s.GetService<IOptions<LoggerFactoryOptions>>(), s.GetService<IExternalScopeProvider>()))));
+                s.GetServices<ILoggerProvider>(), s.GetRequiredService<IOptionsMonitor<LoggerFilterOptions>>(), s.GetService<IOptions<LoggerFactoryOptions>>(),
+                s.GetService<IExternalScopeProvider>()))));
 
     public static IServiceCollection AddGate(this IServiceCollection services) =>
-        services.AddSingleton(CreateCapacity).AddSingleton(new RejectJournal()).AddSingleton<OutcomeRecorder>().AddSingleton<VerdictWriter>().AddSingleton<LastResort>().AddSingleton<MatcherPolicy, HostPolicy>().AddSingleton<RateLimiterPool>().AddSingleton(static s =>
+        services.AddSingleton(CreateCapacity).AddSingleton(new RejectJournal()).AddSingleton<OutcomeRecorder>().AddSingleton<VerdictWriter>()
+        .AddSingleton<LastResort>().AddSingleton<MatcherPolicy, HostPolicy>().AddSingleton<RateLimiterPool>().AddSingleton(static s =>
         {
             var snapshots = s.GetRequiredService<SnapshotProvider>();
             return new UnroutedBudget(() => snapshots.Current.Settings.Addresses);
@@ -36,10 +39,12 @@ internal static class ServiceRegistrations
         {
             var snapshots = s.GetRequiredService<SnapshotProvider>();
             return new ProxyProtocolMiddleware(
-                () => snapshots.Current.Settings.ProxyPeers, s.GetRequiredService<GatewayMetrics>().Connections, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<ProxyProtocolMiddleware>>());
+                () => snapshots.Current.Settings.ProxyPeers, s.GetRequiredService<GatewayMetrics>().Connections, s.GetRequiredService<TimeProvider>(),
+                s.GetRequiredService<ILogger<ProxyProtocolMiddleware>>());
         }).AddSingleton(static s =>
         {
-            var limit = new ConnectionLimit(ConnectionAllowance.From(s.GetRequiredService<IConfiguration>()), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<ConnectionLimit>>());
+            var limit = new ConnectionLimit(ConnectionAllowance.From(s.GetRequiredService<IConfiguration>()), s.GetRequiredService<TimeProvider>(),
+                s.GetRequiredService<ILogger<ConnectionLimit>>());
             s.GetRequiredService<GatewayMetrics>().Connections.Watch(() => new(limit.Open, limit.Allowance.Most, limit.Refused));
             return limit;
         });
@@ -55,7 +60,8 @@ internal static class ServiceRegistrations
         services
             .AddSingleton(static s => new MemoryReplayStore(s.GetRequiredService<TimeProvider>()))
             .AddSingleton(static s => new ReplayGuard(
-                s.GetRequiredService<MemoryReplayStore>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<GatewayMetrics>().Replay, s.GetRequiredService<ILogger<ReplayGuard>>()));
+                s.GetRequiredService<MemoryReplayStore>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<GatewayMetrics>().Replay,
+                s.GetRequiredService<ILogger<ReplayGuard>>()));
 
     public static IServiceCollection AddForwarding(this IServiceCollection services)
     {
@@ -73,7 +79,8 @@ internal static class ServiceRegistrations
             .AddSingleton<SnapshotProvider>()
             .AddSingleton<IProxyConfigProvider>(static s => s.GetRequiredService<SnapshotProvider>())
             .AddSingleton<IConfigChangeListener>(static s => s.GetRequiredService<SnapshotProvider>())
-            .AddSingleton(static s => new RemoteKeys(KeyFetcher.CreateClient(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<RemoteKeys>>()))
+            .AddSingleton(static s =>
+                new RemoteKeys(KeyFetcher.CreateClient(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<RemoteKeys>>()))
             .AddHostedService<KeyRefresher>()
             .AddSingleton<RouteCompiler>()
             .AddSingleton<RoutesLoader>()
@@ -97,7 +104,8 @@ internal static class ServiceRegistrations
     private static Capacity CreateCapacity(IServiceProvider services)
     {
         var capacity = new Capacity(services.GetRequiredService<TimeProvider>());
-        services.GetRequiredService<GatewayMetrics>().Requests.WatchCapacity(() => new(capacity.Requests, capacity.MaxRequests, capacity.BufferedBytes, capacity.MaxBufferedBytes, capacity.Bodies.Shed));
+        services.GetRequiredService<GatewayMetrics>().Requests.WatchCapacity(() =>
+            new(capacity.Requests, capacity.MaxRequests, capacity.BufferedBytes, capacity.MaxBufferedBytes, capacity.Bodies.Shed));
         return capacity;
     }
 }

@@ -11,7 +11,8 @@ internal static class StartupFaults
         var message = Message(exception);
         return exception switch
         {
-            SocketException { SocketErrorCode: SocketError.AccessDenied } => $"may not listen: {message}; ports below 1024 need the right to them (CAP_NET_BIND_SERVICE), others are named by --urls or ASPNETCORE_URLS",
+            SocketException { SocketErrorCode: SocketError.AccessDenied } =>
+                $"may not listen: {message}; ports below 1024 need the right to them (CAP_NET_BIND_SERVICE), others are named by --urls or ASPNETCORE_URLS",
             SocketException => $"cannot listen: {message}; look at --urls or ASPNETCORE_URLS, Kestrel__Endpoints__… and Admin__Url",
             InvalidDataException => $"{message}; look at appsettings.json where the gateway is started",
             IOException or FormatException or StartupException => message,
@@ -27,13 +28,15 @@ internal static class StartupFaults
         var cause = exception.InnerException is { } inner ? OneLine(inner.Message) : "";
         if (message.StartsWith("Unable to configure HTTPS endpoint", StringComparison.Ordinal))
         {
-            return "an https endpoint has no certificate; name it with Kestrel__Certificates__Default__Path and …__KeyPath, or with the endpoint's own Certificate__Path";
+            return "an https endpoint has no certificate; name it with Kestrel__Certificates__Default__Path and …__KeyPath, or with the endpoint's own "
+                + "Certificate__Path";
         }
 
         return message.Contains(cause, StringComparison.Ordinal) ? message : $"{message} ({cause})";
     }
 
-    private static string OneLine(string text) => string.Join(' ', text.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    private static string OneLine(string text) =>
+        string.Join(' ', text.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 }
 
 /// <summary>Something beside routes.json is so wrong that the gateway does not start. The message says place, fault and way out.</summary>

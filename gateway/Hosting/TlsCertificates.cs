@@ -57,7 +57,8 @@ internal sealed class TlsCertificates(IConfiguration configuration, IHostEnviron
             {
                 try
                 {
-                    // By content: a file that is exchanged by turning a link (as Kubernetes does with secrets) keeps its own time, and an older one may come back.
+                    // By content: a file that is exchanged by turning a link (as Kubernetes does with secrets) keeps its own time, and an older one may come
+                    // back.
                     var content = Bytes(named.Path);
                     if (!_read.TryGetValue(named.Place, out var known) || !known.Content.AsSpan().SequenceEqual(content))
                     {
@@ -85,7 +86,9 @@ internal sealed class TlsCertificates(IConfiguration configuration, IHostEnviron
             .Concat(configuration.GetSection("Kestrel:Endpoints").GetChildren().SelectMany(static endpoint =>
                 endpoint.GetSection("Sni").GetChildren().Select(static name => name.GetSection("Certificate")).Prepend(endpoint.GetSection("Certificate"))))
             .Where(static section => !string.IsNullOrEmpty(section["Path"]))
-            .Select(section => new CertificateFiles(section.Path, InContent(section["Path"]!), section["KeyPath"] is { Length: > 0 } key ? InContent(key) : null, section["Password"]));
+            .Select(section =>
+                new CertificateFiles(section.Path, InContent(section["Path"]!), section["KeyPath"] is { Length: > 0 } key ? InContent(key) : null,
+                section["Password"]));
 
     private string InContent(string path) => Path.Combine(environment.ContentRootPath, path);
 
@@ -107,7 +110,8 @@ internal sealed class TlsCertificates(IConfiguration configuration, IHostEnviron
         }
 
         var text = Encoding.UTF8.GetString(Bytes(named.KeyPath));
-        using AsymmetricAlgorithm? key = certificate.GetKeyAlgorithm() switch { "1.2.840.113549.1.1.1" => RSA.Create(), "1.2.840.10045.2.1" => ECDsa.Create(), _ => null };
+        using AsymmetricAlgorithm? key = certificate.GetKeyAlgorithm() switch { "1.2.840.113549.1.1.1" => RSA.Create(), "1.2.840.10045.2.1" => ECDsa.Create(),
+            _ => null };
         try
         {
             if (named.Password is null)
@@ -121,7 +125,8 @@ internal sealed class TlsCertificates(IConfiguration configuration, IHostEnviron
         }
         catch (Exception e) when (e is ArgumentException or CryptographicException)
         {
-            throw new StartupException($"{named.KeyPath} holds no private key of the certificate's kind that can be read{(named.Password is null ? "" : " with that password")}");
+            throw new StartupException($"{named.KeyPath} holds no private key of the certificate's kind that can be "
+                + $"read{(named.Password is null ? "" : " with that password")}");
         }
 
         // Other kinds are left to the server, which knows more of them.
@@ -132,11 +137,13 @@ internal sealed class TlsCertificates(IConfiguration configuration, IHostEnviron
 
     private static ConfigProblem Explain(CertificateFiles named, Exception e) => e switch
     {
-        FileNotFoundException or DirectoryNotFoundException => new(named.Place, e.Message.TrimEnd('.'), $"name the files with {named.Variable}__Path and {named.Variable}__KeyPath"),
+        FileNotFoundException or DirectoryNotFoundException =>
+            new(named.Place, e.Message.TrimEnd('.'), $"name the files with {named.Variable}__Path and {named.Variable}__KeyPath"),
         UnauthorizedAccessException => new(named.Place, e.Message.TrimEnd('.'), "let the user that the gateway runs as read it"),
         StartupException when named.KeyPath is null => new(named.Place, e.Message, $"name the key with {named.Variable}__KeyPath"),
         StartupException => new(named.Place, e.Message, $"name the pair that belongs together with {named.Variable}__Path and {named.Variable}__KeyPath"),
-        _ => new(named.Place, $"{named.Path} cannot be used as a certificate: {e.Message.TrimEnd('.')}", $"name a PEM file and its key, or a PKCS #12 file with {named.Variable}__Password"),
+        _ => new(named.Place, $"{named.Path} cannot be used as a certificate: {e.Message.TrimEnd('.')}",
+            $"name a PEM file and its key, or a PKCS #12 file with {named.Variable}__Password"),
     };
 
     private ConfigProblem? TimeFault(CertificateFiles named, X509Certificate2 certificate)
@@ -145,16 +152,19 @@ internal sealed class TlsCertificates(IConfiguration configuration, IHostEnviron
         var (from, to) = (certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime());
         if (now >= to)
         {
-            return new(named.Place, $"the certificate in {named.Path} expired on {to:yyyy-MM-dd HH:mm} UTC, and senders refuse it", "renew it; a changed file is taken over while running");
+            return new(named.Place, $"the certificate in {named.Path} expired on {to:yyyy-MM-dd HH:mm} UTC, and senders refuse it",
+                "renew it; a changed file is taken over while running");
         }
 
         if (now < from)
         {
-            return new(named.Place, $"the certificate in {named.Path} is not valid before {from:yyyy-MM-dd HH:mm} UTC, and senders refuse it", "look at this machine's clock, or use the certificate before it until then");
+            return new(named.Place, $"the certificate in {named.Path} is not valid before {from:yyyy-MM-dd HH:mm} UTC, and senders refuse it",
+                "look at this machine's clock, or use the certificate before it until then");
         }
 
         return to - now < EndsSoon
-            ? new(named.Place, $"the certificate in {named.Path} expires on {to:yyyy-MM-dd HH:mm} UTC", "renew it; a changed file is taken over while running", IsWarning: true)
+            ? new(named.Place, $"the certificate in {named.Path} expires on {to:yyyy-MM-dd HH:mm} UTC", "renew it; a changed file is taken over while running",
+                IsWarning: true)
             : null;
     }
 }

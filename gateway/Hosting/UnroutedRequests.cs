@@ -6,8 +6,8 @@ using WebhookEdge.Verdicts;
 namespace WebhookEdge.Hosting;
 
 /// <summary>
-/// Counts what the server refuses before there is a route (two Content-Lengths, bare LF, a head too large): without it a flood of such requests is in no metric.
-/// The server tells of them through the diagnostic listener that ASP.NET Core has; of everything else told there the predicate wants nothing.
+/// Counts what the server refuses before there is a route (two Content-Lengths, bare LF, a head too large): without it a flood of such requests is in no
+/// metric. The server tells of them through the diagnostic listener that ASP.NET Core has; of everything else told there the predicate wants nothing.
 /// </summary>
 internal sealed class UnroutedRequests(RequestMetrics metrics, TimeProvider time) : IObserver<KeyValuePair<string, object?>>
 {
@@ -15,7 +15,9 @@ internal sealed class UnroutedRequests(RequestMetrics metrics, TimeProvider time
 
     /// <summary>Begins to count, for as long as <paramref name="services"/> live.</summary>
     public static void Watch(IServiceProvider services) =>
-        services.GetRequiredService<DiagnosticListener>().Subscribe(new UnroutedRequests(services.GetRequiredService<GatewayMetrics>().Requests, services.GetRequiredService<TimeProvider>()), static name => name == BadRequest);
+        services.GetRequiredService<DiagnosticListener>()
+        .Subscribe(new UnroutedRequests(services.GetRequiredService<GatewayMetrics>().Requests, services.GetRequiredService<TimeProvider>()),
+        static name => name == BadRequest);
 
     public void OnNext(KeyValuePair<string, object?> value)
     {

@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using Microsoft.AspNetCore.Http;
 using WebhookEdge.Gate;
 using WebhookEdge.Verdicts;
 
@@ -12,7 +11,8 @@ namespace WebhookEdge.Ingress;
 internal static class BrokenBody
 {
     /// <summary>Whether <paramref name="exception"/> tells of the sender's body, and not of a fault of ours.</summary>
-    public static bool Is(Exception exception) => exception is BadHttpRequestException or IOException or OperationCanceledException or InvalidOperationException;
+    public static bool Is(Exception exception) =>
+        exception is BadHttpRequestException or IOException or OperationCanceledException or InvalidOperationException;
 
     /// <summary>Why the body is refused.</summary>
     /// <param name="exception">One of those that <see cref="Is"/> knows, thrown by a read.</param>
@@ -40,7 +40,8 @@ internal static class BrokenBody
             OverflowException => Verdict.Reject(RejectReason.RequestMalformed, "chunk framing"),
 
             // RFC 9113 §8.1.1: more or less data than content-length says. The server's type is not public.
-            { } cause when cause.GetType().Name == "Http2StreamErrorException" => Verdict.Reject(RejectReason.RequestMalformed, "not as much data as content-length says"),
+            { } cause when cause.GetType().Name == "Http2StreamErrorException" =>
+                Verdict.Reject(RejectReason.RequestMalformed, "not as much data as content-length says"),
             _ => Verdict.Reject(RejectReason.BodyIncomplete, "the sender hung up"),
         };
     }

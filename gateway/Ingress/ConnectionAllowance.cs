@@ -3,8 +3,8 @@ using System.Globalization;
 namespace WebhookEdge.Ingress;
 
 /// <summary>
-/// How many connections <see cref="ConnectionLimit"/> takes: <c>Kestrel:Limits:MaxConcurrentConnections</c>, and no more than this process may have files open for. Out of
-/// files, the runtime itself ends the process.
+/// How many connections <see cref="ConnectionLimit"/> takes: <c>Kestrel:Limits:MaxConcurrentConnections</c>, and no more than this process may have files open
+/// for. Out of files, the runtime itself ends the process.
 /// </summary>
 /// <param name="Most">At least <see cref="Fewest"/>.</param>
 /// <param name="Wanted">What the configuration asks for, or the default.</param>
@@ -17,7 +17,9 @@ internal sealed record ConnectionAllowance(int Most, int Wanted, long? OpenFiles
 
     public const int Fewest = 16;
 
-    /// <summary>Files that are no connections: assemblies, timers' and sockets' event queues, the admin listener, logs. About 240 are open in an idle gateway.</summary>
+    /// <summary>
+    /// Files that are no connections: assemblies, timers' and sockets' event queues, the admin listener, logs. About 240 are open in an idle gateway.
+    /// </summary>
     public const int OwnFiles = 320;
 
     /// <summary>A sender's connection may need one towards an app.</summary>
@@ -25,7 +27,8 @@ internal sealed record ConnectionAllowance(int Most, int Wanted, long? OpenFiles
 
     /// <summary>What is short of <see cref="Wanted"/>, for people; null when nothing is.</summary>
     public string? Shortage => Most < Wanted
-        ? $"{Key}: {Most} connections at once instead of {Wanted}, because this process may have only {OpenFiles} files open; raise that to {((long)Wanted * FilesEach) + OwnFiles} (ulimit -n, LimitNOFILE=, --ulimit nofile=)"
+        ? $"{Key}: {Most} connections at once instead of {Wanted}, because this process may have only {OpenFiles} files open; raise that to "
+        + $"{((long)Wanted * FilesEach) + OwnFiles} (ulimit -n, LimitNOFILE=, --ulimit nofile=)"
         : null;
 
     /// <exception cref="FormatException">The configured number is none, or below 1.</exception>
@@ -52,7 +55,8 @@ internal sealed record ConnectionAllowance(int Most, int Wanted, long? OpenFiles
             {
                 if (line.StartsWith("Max open files", StringComparison.Ordinal))
                 {
-                    return line["Max open files".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var soft, ..] && long.TryParse(soft, CultureInfo.InvariantCulture, out var most) ? most : null;
+                    return line["Max open files".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var soft, ..]
+                        && long.TryParse(soft, CultureInfo.InvariantCulture, out var most) ? most : null;
                 }
             }
         }

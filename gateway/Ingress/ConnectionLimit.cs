@@ -6,10 +6,10 @@ namespace WebhookEdge.Ingress;
 /// <summary>
 /// How many connections are open at once, all public endpoints together. One more is closed as it comes.
 /// <para>
-/// Kestrel's own bound of the same name gives a place back when its handling of the connection ends. Over HTTP/2 that end may never come: a sender that opens many
-/// streams and reads nothing makes Kestrel drop the last word of a stream (its queue of what is to be written is full), and from then on it waits for that stream,
-/// long after the socket is closed. Places lost that way never come back, so a few megabytes from a stranger would lock everybody out until a restart. Here a place is
-/// given back when the transport's connection is closed, and what still waits is given up (<see cref="ConnectionPlace"/>).
+/// Kestrel's own bound of the same name gives a place back when its handling of the connection ends. Over HTTP/2 that end may never come: a sender that opens
+/// many streams and reads nothing makes Kestrel drop the last word of a stream (its queue of what is to be written is full), and from then on it waits for that
+/// stream, long after the socket is closed. Places lost that way never come back, so a few megabytes from a stranger would lock everybody out until a restart.
+/// Here a place is given back when the transport's connection is closed, and what still waits is given up (<see cref="ConnectionPlace"/>).
 /// </para>
 /// </summary>
 internal sealed class ConnectionLimit(ConnectionAllowance allowance, TimeProvider time, ILogger<ConnectionLimit> logger)

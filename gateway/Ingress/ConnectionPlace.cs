@@ -1,8 +1,8 @@
 namespace WebhookEdge.Ingress;
 
 /// <summary>
-/// One connection's place under the <see cref="ConnectionLimit"/>, and when to wait for its end no longer: when the transport's connection is closed, and none of its
-/// HTTP/2 requests is under way. An HTTP/1.1 connection is always waited for: its requests read from the transport's own memory.
+/// One connection's place under the <see cref="ConnectionLimit"/>, and when to wait for its end no longer: when the transport's connection is closed, and none
+/// of its HTTP/2 requests is under way. An HTTP/1.1 connection is always waited for: its requests read from the transport's own memory.
 /// </summary>
 internal sealed class ConnectionPlace(ConnectionLimit limit, TimeProvider time) : IDisposable
 {

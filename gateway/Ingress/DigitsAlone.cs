@@ -17,19 +17,24 @@ internal sealed class DigitsAlone : Encoding
     }
 
     /// <summary>The encoding of the request header <paramref name="name"/>; null = the server's own.</summary>
-    public static Encoding? For(string name) => name.Length == 14 && name.Equals(HeaderNames.ContentLength, StringComparison.OrdinalIgnoreCase) ? Instance : null;
+    public static Encoding? For(string name) =>
+        name.Length == 14 && name.Equals(HeaderNames.ContentLength, StringComparison.OrdinalIgnoreCase) ? Instance : null;
 
     public override int GetByteCount(char[] chars, int index, int count) => count;
 
-    public override int GetBytes(char[] chars, int charIndex, int charCount, byte[] bytes, int byteIndex) => throw new NotSupportedException("this encoding only reads");
+    public override int GetBytes(char[] chars, int charIndex, int charCount, byte[] bytes, int byteIndex) =>
+        throw new NotSupportedException("this encoding only reads");
 
     public override int GetCharCount(byte[] bytes, int index, int count) => count;
 
     public override int GetCharCount(ReadOnlySpan<byte> bytes) => bytes.Length;
 
-    public override int GetChars(byte[] bytes, int byteIndex, int byteCount, char[] chars, int charIndex) => GetChars(bytes.AsSpan(byteIndex, byteCount), chars.AsSpan(charIndex));
+    public override int GetChars(byte[] bytes, int byteIndex, int byteCount, char[] chars, int charIndex) =>
+        GetChars(bytes.AsSpan(byteIndex, byteCount), chars.AsSpan(charIndex));
 
-    /// <summary>Fills <paramref name="chars"/> as far as it goes: the server offers one character more than the longest number has, and refuses what fills it.</summary>
+    /// <summary>
+    /// Fills <paramref name="chars"/> as far as it goes: the server offers one character more than the longest number has, and refuses what fills it.
+    /// </summary>
     public override int GetChars(ReadOnlySpan<byte> bytes, Span<char> chars)
     {
         var length = Math.Min(bytes.Length, chars.Length);

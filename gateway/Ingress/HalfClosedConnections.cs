@@ -23,9 +23,12 @@ internal static class HalfClosedConnections
     /// <summary>By then the handshake of a connection whose input has ended is over: it may take 10 s, and a PROXY header before it 5 s.</summary>
     private static readonly TimeSpan HandshakeIsOver = TimeSpan.FromSeconds(20);
 
-    /// <summary>Of an endpoint's connections. Its protocols are read when a connection comes: what configures an endpoint by itself runs after its defaults.</summary>
+    /// <summary>
+    /// Of an endpoint's connections. Its protocols are read when a connection comes: what configures an endpoint by itself runs after its defaults.
+    /// </summary>
     public static void AnswerHalfClosed(this ListenOptions endpoint, TimeProvider time) =>
-        endpoint.Use(next => connection => endpoint.Protocols.HasFlag(HttpProtocols.Http1) && connection.Features.Get<IConnectionSocketFeature>()?.Socket is { } socket
+        endpoint.Use(next => connection => endpoint.Protocols.HasFlag(HttpProtocols.Http1)
+            && connection.Features.Get<IConnectionSocketFeature>()?.Socket is { } socket
             ? WatchAsync(connection, socket, time, next)
             : next(connection));
 
@@ -54,7 +57,9 @@ internal static class HalfClosedConnections
 
         public CancellationToken Gone => _gone.Token;
 
-        /// <summary>A receive that failed, and every shutdown from this side, ends the socket's being connected; an orderly end of what the peer sends does not.</summary>
+        /// <summary>
+        /// A receive that failed, and every shutdown from this side, ends the socket's being connected; an orderly end of what the peer sends does not.
+        /// </summary>
         public void OnClosed()
         {
             if (!socket.Connected || IsHttp2())

@@ -16,7 +16,8 @@ internal sealed class OutermostStep(RequestDelegate next, VerdictWriter writer, 
     private string _valid = "";
 
     public Task InvokeAsync(HttpContext context) =>
-        HttpProtocol.IsHttp2(context.Request.Protocol) && context.Features.Get<ConnectionPlace>() is { } place ? OverHttp2Async(context, place) : AnswerAsync(context);
+        HttpProtocol.IsHttp2(context.Request.Protocol) && context.Features.Get<ConnectionPlace>() is { } place ? OverHttp2Async(context, place)
+        : AnswerAsync(context);
 
     private async Task OverHttp2Async(HttpContext context, ConnectionPlace place)
     {

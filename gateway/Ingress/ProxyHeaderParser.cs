@@ -14,7 +14,9 @@ internal static class ProxyHeaderParser
     /// <summary>Of version 1, with CR and LF (specification §2.1).</summary>
     public const int MaxTextLength = 107;
 
-    /// <summary>Of version 2, with extensions. The specification allows 64 KiB; what proxies send (addresses, TLS details, a VPC's id) stays below 1 KiB.</summary>
+    /// <summary>
+    /// Of version 2, with extensions. The specification allows 64 KiB; what proxies send (addresses, TLS details, a VPC's id) stays below 1 KiB.
+    /// </summary>
     public const int MaxBinaryLength = 4096;
 
     private const int FixedLength = 16;
@@ -84,7 +86,9 @@ internal static class ProxyHeaderParser
         return ProxyHeaderStatus.Complete;
     }
 
-    /// <summary>What stands before the next blank, which is taken away with it. Without a blank all of the rest, so that a field that should follow is empty.</summary>
+    /// <summary>
+    /// What stands before the next blank, which is taken away with it. Without a blank all of the rest, so that a field that should follow is empty.
+    /// </summary>
     private static ReadOnlySpan<char> Next(ref ReadOnlySpan<char> rest)
     {
         var blank = rest.IndexOf(' ');
@@ -165,14 +169,19 @@ internal static class ProxyHeaderParser
         var at = bytes[FixedLength..];
         header = family switch
         {
-            0x11 => new(ProxyCommand.Client, ClientAddress.FromIPv4(BinaryPrimitives.ReadUInt32BigEndian(at)), BinaryPrimitives.ReadUInt16BigEndian(at[8..]), length),
-            0x21 => new(ProxyCommand.Client, ClientAddress.FromIPv6(BinaryPrimitives.ReadUInt128BigEndian(at)), BinaryPrimitives.ReadUInt16BigEndian(at[32..]), length),
+            0x11 => new(ProxyCommand.Client, ClientAddress.FromIPv4(BinaryPrimitives.ReadUInt32BigEndian(at)), BinaryPrimitives.ReadUInt16BigEndian(at[8..]),
+                length),
+            0x21 => new(ProxyCommand.Client, ClientAddress.FromIPv6(BinaryPrimitives.ReadUInt128BigEndian(at)), BinaryPrimitives.ReadUInt16BigEndian(at[32..]),
+                length),
             _ => new(ProxyCommand.Unknown, default, 0, length),
         };
         return ProxyHeaderStatus.Complete;
     }
 
-    /// <summary>Steps over the type-length-value fields from <paramref name="at"/> on, which must fill the header exactly, and holds a checksum among them against the bytes.</summary>
+    /// <summary>
+    /// Steps over the type-length-value fields from <paramref name="at"/> on, which must fill the header exactly, and holds a checksum among them against the
+    /// bytes.
+    /// </summary>
     private static ProxyHeaderStatus CheckExtensions(ReadOnlySpan<byte> header, int at)
     {
         var checksumAt = 0;

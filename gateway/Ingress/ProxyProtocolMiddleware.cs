@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -33,7 +32,8 @@ internal sealed class ProxyProtocolMiddleware(Func<CidrSet?> peers, ConnectionMe
         metrics.Proxied(Word(outcome));
         if (outcome == Outcome.Taken)
         {
-            connection.RemoteEndPoint = header.PeerBehind(peer.Address) is { } client ? new IPEndPoint(client, header.Command == ProxyCommand.Local ? peer.Port : header.Port) : null;
+            connection.RemoteEndPoint = header.PeerBehind(peer.Address) is { } client
+                ? new IPEndPoint(client, header.Command == ProxyCommand.Local ? peer.Port : header.Port) : null;
             await next(connection);
         }
         else if (outcome is not (Outcome.Empty or Outcome.Draining) && _lines.TryEnter(out var unsaid))

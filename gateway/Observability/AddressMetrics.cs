@@ -22,12 +22,17 @@ internal sealed class AddressMetrics
 
     public AddressMetrics(Meter meter)
     {
-        _refreshes = meter.CreateCounter<long>("webhookedge.addresses.refreshes", "{refresh}", "Checks of address lists against their source, by list and outcome.");
-        meter.CreateLiveGauge("webhookedge.addresses.age", "s", "Time since a list was last fetched or confirmed; absent for a list that was never loaded.", () =>
+        _refreshes = meter.CreateCounter<long>("webhookedge.addresses.refreshes", "{refresh}",
+            "Checks of address lists against their source, by list and outcome.");
+        meter.CreateLiveGauge("webhookedge.addresses.age", "s",
+            "Time since a list was last fetched or confirmed; absent for a list that was never loaded.", () =>
             Read().Where(static list => list.Age is not null).Select(static list => Of(list, list.Age!.Value.TotalSeconds)));
-        meter.CreateLiveGauge("webhookedge.addresses.alarm_after", "s", "Age at which a list is called stale.", () => Read().Select(static list => Of(list, list.AlarmAfter.TotalSeconds)));
-        meter.CreateLiveGauge("webhookedge.addresses.prefixes", "{prefix}", "Networks in a list; 0 for a list that was never loaded, or that is published empty.", () => Read().Select(static list => Of(list, list.Prefixes)));
-        meter.CreateLiveGauge("webhookedge.addresses.left_out", "{entry}", "Entries of a list that are no sound network and were left out.", () => Read().Select(static list => Of(list, list.LeftOut)));
+        meter.CreateLiveGauge("webhookedge.addresses.alarm_after", "s", "Age at which a list is called stale.",
+            () => Read().Select(static list => Of(list, list.AlarmAfter.TotalSeconds)));
+        meter.CreateLiveGauge("webhookedge.addresses.prefixes", "{prefix}",
+            "Networks in a list; 0 for a list that was never loaded, or that is published empty.", () => Read().Select(static list => Of(list, list.Prefixes)));
+        meter.CreateLiveGauge("webhookedge.addresses.left_out", "{entry}", "Entries of a list that are no sound network and were left out.",
+            () => Read().Select(static list => Of(list, list.LeftOut)));
     }
 
     /// <summary>Tells the gauges where to look; the last caller wins.</summary>

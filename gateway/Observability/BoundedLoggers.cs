@@ -30,7 +30,8 @@ internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
     public void Dispose() => inner.Dispose();
 
     private static bool IsForeign(string category) =>
-        category.StartsWith("Microsoft.", StringComparison.Ordinal) || category.StartsWith("System.", StringComparison.Ordinal) || category.StartsWith("Yarp.", StringComparison.Ordinal);
+        category.StartsWith("Microsoft.", StringComparison.Ordinal) || category.StartsWith("System.", StringComparison.Ordinal)
+        || category.StartsWith("Yarp.", StringComparison.Ordinal);
 
     private sealed class BoundedLogger(BoundedLoggers owner, string category, ILogger inner) : ILogger
     {
@@ -50,7 +51,8 @@ internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
                 var quotes = QuotesControls(exception);
                 try
                 {
-                    inner.Log(logLevel, eventId, state, quotes ? null : exception, (s, e) => LogText.OneLine(quotes ? $"{formatter(s, exception)} {exception}" : formatter(s, e)));
+                    inner.Log(logLevel, eventId, state, quotes ? null : exception,
+                        (s, e) => LogText.OneLine(quotes ? $"{formatter(s, exception)} {exception}" : formatter(s, e)));
                 }
                 catch (Exception)
                 {
@@ -60,10 +62,11 @@ internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
         }
 
         /// <summary>
-        /// What a client did wrong, and the server tells of as a fault of its own; elsewhere it tells of the like at Debug. An error in HTTP/2 that it meets while it
-        /// closes the connection (a request whose trailers come after less data than it announced, then hanging up) passes its own handling. And where it reads on to
-        /// the end of a body that was refused early, its parser throws without a word at trailers that are no text; a reader that we left in a wrong state says so.
-        /// Streams opened by the hundred without reading an answer make it lose the end of a connection (<c>ConnectionLimit</c>), which it tells at Critical.
+        /// What a client did wrong, and the server tells of as a fault of its own; elsewhere it tells of the like at Debug. An error in HTTP/2 that it meets
+        /// while it closes the connection (a request whose trailers come after less data than it announced, then hanging up) passes its own handling. And where
+        /// it reads on to the end of a body that was refused early, its parser throws without a word at trailers that are no text; a reader that we left in a
+        /// wrong state says so. Streams opened by the hundred without reading an answer make it lose the end of a connection (<c>ConnectionLimit</c>), which it
+        /// tells at Critical.
         /// </summary>
         private static bool IsOfTheClient(EventId eventId, Exception? exception) =>
             eventId.Name == "ApplicationNeverCompleted"

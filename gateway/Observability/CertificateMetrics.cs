@@ -12,7 +12,8 @@ internal sealed class CertificateMetrics
 
     public CertificateMetrics(Meter meter) =>
         meter.CreateLiveGauge("webhookedge.certificate.expires_timestamp", "s", "When a TLS certificate of the listeners ends, as Unix time.", () =>
-            Volatile.Read(ref _readings)().Select(static one => new Measurement<double>(one.NotAfter.ToUnixTimeSeconds(), new KeyValuePair<string, object?>("certificate", one.Certificate))));
+            Volatile.Read(ref _readings)().Select(static one =>
+                new Measurement<double>(one.NotAfter.ToUnixTimeSeconds(), new KeyValuePair<string, object?>("certificate", one.Certificate))));
 
     /// <summary>Tells the gauge where to look; the last caller wins.</summary>
     public void Watch(Func<IReadOnlyList<CertificateReading>> readings) => Volatile.Write(ref _readings, readings);

@@ -19,12 +19,16 @@ internal sealed class ConfigurationMetrics
         _time = time;
         meter.CreateObservableCounter<long>(
             "webhookedge.config.reloads",
-            () => [new(Volatile.Read(ref _taken), new KeyValuePair<string, object?>("outcome", "taken")), new(Volatile.Read(ref _refused), new KeyValuePair<string, object?>("outcome", "refused"))],
+            () => [new(Volatile.Read(ref _taken), new KeyValuePair<string, object?>("outcome", "taken")),
+                new(Volatile.Read(ref _refused), new KeyValuePair<string, object?>("outcome", "refused"))],
             "{reload}", "Readings of routes.json by outcome.");
-        meter.CreateObservableGauge("webhookedge.config.last_reload_successful", () => Volatile.Read(ref _successful), null, "1 when the newest file is in force, 0 when it was refused.");
-        meter.CreateObservableGauge("webhookedge.config.last_reload_timestamp", () => Volatile.Read(ref _at), "s", "When routes.json was last read, as Unix time.");
+        meter.CreateObservableGauge("webhookedge.config.last_reload_successful", () => Volatile.Read(ref _successful), null,
+            "1 when the newest file is in force, 0 when it was refused.");
+        meter.CreateObservableGauge("webhookedge.config.last_reload_timestamp", () => Volatile.Read(ref _at), "s",
+            "When routes.json was last read, as Unix time.");
         meter.CreateObservableGauge("webhookedge.config.routes", () => Volatile.Read(ref _routes), "{route}", "Routes in force.");
-        meter.CreateObservableGauge("webhookedge.config.revision", () => Volatile.Read(ref _revision), null, "The revision in force, its twelve hex digits read as a number: equal on instances that run the same rules.");
+        meter.CreateObservableGauge("webhookedge.config.revision", () => Volatile.Read(ref _revision), null,
+            "The revision in force, its twelve hex digits read as a number: equal on instances that run the same rules.");
     }
 
     /// <param name="revision">Of the revision in force, in hex; 0 where it is none.</param>

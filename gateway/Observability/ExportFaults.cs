@@ -3,8 +3,8 @@ using System.Diagnostics.Tracing;
 namespace WebhookEdge.Observability;
 
 /// <summary>
-/// Brings the OTLP exporter's faults into our log, once a minute at most. The SDK tells them to an event source that nobody reads, and a collector that is away would
-/// go unnoticed.
+/// Brings the OTLP exporter's faults into our log, once a minute at most. The SDK tells them to an event source that nobody reads, and a collector that is away
+/// would go unnoticed.
 /// </summary>
 internal sealed class ExportFaults : EventListener
 {

@@ -6,7 +6,8 @@ internal static partial class GatewayLog
     [LoggerMessage(2000, LogLevel.Information, "Address list {List} changed: {Prefixes} networks, {AddressesV4} IPv4 addresses, from {Source}")]
     public static partial void AddressListChanged(this ILogger logger, string list, int prefixes, ulong addressesV4, string source);
 
-    [LoggerMessage(2001, LogLevel.Warning, "Address lists from {Source} were not refreshed: {Fault}. What was loaded before stays in force; next try in {RetryIn}")]
+    [LoggerMessage(2001, LogLevel.Warning,
+        "Address lists from {Source} were not refreshed: {Fault}. What was loaded before stays in force; next try in {RetryIn}")]
     public static partial void AddressFeedFailed(this ILogger logger, string source, string fault, TimeSpan retryIn);
 
     [LoggerMessage(2002, LogLevel.Error, "Address list {List} is held back: {Fault}")]

@@ -8,7 +8,9 @@ internal static partial class GatewayLog
     [LoggerMessage(4001, LogLevel.Warning, "A signing key could not be fetched: {Fault}")]
     public static partial void KeyFetchFailed(this ILogger logger, string fault);
 
-    [LoggerMessage(4002, LogLevel.Warning, "Requests to route {Route} name many unknown signing keys; fetching is held back, {Count} times since this was last said. Keys that proved a delivery before are not concerned")]
+    [LoggerMessage(4002, LogLevel.Warning,
+        "Requests to route {Route} name many unknown signing keys; fetching is held back, {Count} times since this was last said. Keys that proved a "
+        + "delivery before are not concerned")]
     public static partial void KeyFetchHeldBack(this ILogger logger, string route, long count);
 
     [LoggerMessage(4003, LogLevel.Warning, "The signing key kept in {File} is ignored and will be fetched again: {Fault}")]

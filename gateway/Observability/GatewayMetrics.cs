@@ -3,8 +3,8 @@ using System.Diagnostics.Metrics;
 namespace WebhookEdge.Observability;
 
 /// <summary>
-/// The meter and the groups of its instruments, with what is told beside them about a request: its trace. Tags are bounded: route, stage, reason, outcome, status, list,
-/// secret (the reference); never an address, a path or a key.
+/// The meter and the groups of its instruments, with what is told beside them about a request: its trace. Tags are bounded: route, stage, reason, outcome,
+/// status, list, secret (the reference); never an address, a path or a key.
 /// </summary>
 internal sealed class GatewayMetrics : IDisposable
 {

@@ -39,7 +39,10 @@ internal static class LatencyBuckets
         return sums;
     }
 
-    /// <summary>The duration in milliseconds that a share <paramref name="quantile"/> (0 to 1) of <paramref name="counts"/> does not exceed, taken as spread evenly within a bucket; null without counts.</summary>
+    /// <summary>
+    /// The duration in milliseconds that a share <paramref name="quantile"/> (0 to 1) of <paramref name="counts"/> does not exceed, taken as spread evenly
+    /// within a bucket; null without counts.
+    /// </summary>
     public static double? Quantile(ReadOnlySpan<int> counts, double quantile)
     {
         long total = 0;

@@ -3,8 +3,9 @@ using System.Diagnostics.Metrics;
 namespace WebhookEdge.Observability;
 
 /// <summary>
-/// Gauges whose series come and go with the configuration. The SDK exports the last value of a series for ever, whether it is still measured or not, and a route that
-/// was removed would stay in observe mode on every dashboard. So a series that ended is measured as NaN from then on, and our exporter leaves NaN out.
+/// Gauges whose series come and go with the configuration. The SDK exports the last value of a series for ever, whether it is still measured or not, and a
+/// route that was removed would stay in observe mode on every dashboard. So a series that ended is measured as NaN from then on, and our exporter leaves NaN
+/// out.
 /// </summary>
 internal static class LiveGauge
 {

@@ -38,7 +38,9 @@ internal sealed class LogThrottle : IDisposable
     /// <summary>The lines of requests that match no route.</summary>
     public RouteLogLines Unrouted { get; } = new();
 
-    /// <summary>Whether to write <paramref name="line"/> now. Called for every refusal; takes no lock but for the first line that is left out in a second.</summary>
+    /// <summary>
+    /// Whether to write <paramref name="line"/> now. Called for every refusal; takes no lock but for the first line that is left out in a second.
+    /// </summary>
     public bool Allows(ThrottledLine line)
     {
         if (PerSecond == 0)
@@ -167,9 +169,11 @@ internal sealed class RouteLogLines
     private ThrottledLine? _tryingAnother;
     private ThrottledLine? _settleFailed;
 
-    public ThrottledLine Refused(string route, RejectReason reason) => _refused[(int)reason] ??= new(1100, reason.Describe().Level, route, reason.Describe().Slug);
+    public ThrottledLine Refused(string route, RejectReason reason) =>
+        _refused[(int)reason] ??= new(1100, reason.Describe().Level, route, reason.Describe().Slug);
 
-    public ThrottledLine WouldRefuse(string route, RejectReason reason) => _wouldRefuse[(int)reason] ??= new(1102, LogLevel.Warning, route, reason.Describe().Slug);
+    public ThrottledLine WouldRefuse(string route, RejectReason reason) =>
+        _wouldRefuse[(int)reason] ??= new(1102, LogLevel.Warning, route, reason.Describe().Slug);
 
     public ThrottledLine Holding(string route) => _holding ??= new(1103, LogLevel.Warning, route, "upstream-unreachable");
 

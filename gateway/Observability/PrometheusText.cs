@@ -5,8 +5,8 @@ using System.Text;
 namespace WebhookEdge.Observability;
 
 /// <summary>
-/// The Prometheus text format, version 0.0.4: names, units and escaping as the OpenTelemetry specification maps them ("Prometheus and OpenMetrics Compatibility").
-/// Values keep their whole precision. Not for several threads.
+/// The Prometheus text format, version 0.0.4: names, units and escaping as the OpenTelemetry specification maps them ("Prometheus and OpenMetrics
+/// Compatibility"). Values keep their whole precision. Not for several threads.
 /// </summary>
 internal sealed class PrometheusText
 {
@@ -24,7 +24,8 @@ internal sealed class PrometheusText
     }
 
     /// <summary>
-    /// A metric's name: letters, digits, <c>_</c> and <c>:</c>; the unit at its end, spelled out; <c>_total</c> for a counter, <c>_ratio</c> for a gauge of unit 1.
+    /// A metric's name: letters, digits, <c>_</c> and <c>:</c>; the unit at its end, spelled out; <c>_total</c> for a counter, <c>_ratio</c> for a gauge of
+    /// unit 1.
     /// </summary>
     public static string NameOf(string instrument, string? unit, bool isCounter, bool isGauge)
     {
@@ -48,7 +49,8 @@ internal sealed class PrometheusText
 
     public void Head(string name, string type, string help)
     {
-        _line.Append("# HELP ").Append(name).Append(' ').Append(help.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal)).Append('\n');
+        _line.Append("# HELP ").Append(name).Append(' ')
+            .Append(help.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal)).Append('\n');
         _line.Append("# TYPE ").Append(name).Append(' ').Append(type).Append('\n');
         Flush();
     }
@@ -92,7 +94,8 @@ internal sealed class PrometheusText
 
     private static string Escape(string value) =>
         value.AsSpan().ContainsAny('\\', '"', '\n')
-            ? value.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal)
+            ? value.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("\n", @"\n", StringComparison.Ordinal)
             : value;
 
     private static string Plain(string text, bool colon)
@@ -134,7 +137,8 @@ internal sealed class PrometheusText
             return Plain(Word(bare), colon: false).Trim('_');
         }
 
-        var (of, per) = (Word(bare[..slash]), bare[(slash + 1)..] switch { "s" => "second", "m" or "min" => "minute", "h" => "hour", "d" => "day", var other => other });
+        var (of, per) = (Word(bare[..slash]),
+            bare[(slash + 1)..] switch { "s" => "second", "m" or "min" => "minute", "h" => "hour", "d" => "day", var other => other });
         return Plain(of.Length == 0 ? $"per_{per}" : $"{of}_per_{per}", colon: false).Trim('_');
     }
 

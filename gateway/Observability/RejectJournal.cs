@@ -8,7 +8,8 @@ namespace WebhookEdge.Observability;
 /// <param name="Target">Path and query as received; show only the path, tokens travel in queries.</param>
 /// <param name="Observed">True when observe mode let the request through.</param>
 internal readonly record struct JournalEntry(
-    DateTimeOffset At, string Route, RejectReason Reason, string? Detail, int Status, ClientAddress Client, string Method, string Target, long BodyBytes, string RequestId, string? EventKey, bool Observed)
+    DateTimeOffset At, string Route, RejectReason Reason, string? Detail, int Status, ClientAddress Client, string Method, string Target, long BodyBytes,
+    string RequestId, string? EventKey, bool Observed)
 {
     /// <summary>Counts up from 1; names the entry for as long as the journal keeps it.</summary>
     public long Number { get; init; }

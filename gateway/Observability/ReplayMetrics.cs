@@ -2,7 +2,10 @@ using System.Diagnostics.Metrics;
 
 namespace WebhookEdge.Observability;
 
-/// <summary>What replay protection does, counted as plain numbers that are there from the start, so that a first increase shows. The gauges are read from <see cref="Observe"/>'s functions when somebody collects.</summary>
+/// <summary>
+/// What replay protection does, counted as plain numbers that are there from the start, so that a first increase shows. The gauges are read from
+/// <see cref="Observe"/>'s functions when somebody collects.
+/// </summary>
 internal sealed class ReplayMetrics
 {
     private static readonly string[] Answers = ["claimed", "duplicate", "in_flight", "store_down", "store_skipped"];
@@ -22,14 +25,20 @@ internal sealed class ReplayMetrics
 
     public ReplayMetrics(Meter meter)
     {
-        meter.CreateObservableCounter("webhookedge.replay.claims", () => Read(_claims, "answer", Answers), "{claim}", "Claims by answer: claimed, duplicate, in_flight, store_down, store_skipped.");
-        meter.CreateObservableCounter("webhookedge.replay.waits", () => Volatile.Read(ref _waits), "{delivery}", "Copies that waited for the outcome of another copy in flight.");
-        meter.CreateObservableCounter("webhookedge.replay.store_errors", () => Read(_storeErrors, "operation", Operations), "{error}", "Failed store calls by operation.");
-        meter.CreateObservableCounter("webhookedge.replay.commit_failures", () => Volatile.Read(ref _commitFailures), "{commit}", "Accepted deliveries whose marker could not be stored at once.");
-        meter.CreateObservableCounter("webhookedge.replay.write_back_dropped", () => Volatile.Read(ref _writeBackDropped), "{marker}", "Markers lost because the write-back queue was full.");
+        meter.CreateObservableCounter("webhookedge.replay.claims", () => Read(_claims, "answer", Answers), "{claim}",
+            "Claims by answer: claimed, duplicate, in_flight, store_down, store_skipped.");
+        meter.CreateObservableCounter("webhookedge.replay.waits", () => Volatile.Read(ref _waits), "{delivery}",
+            "Copies that waited for the outcome of another copy in flight.");
+        meter.CreateObservableCounter("webhookedge.replay.store_errors", () => Read(_storeErrors, "operation", Operations), "{error}",
+            "Failed store calls by operation.");
+        meter.CreateObservableCounter("webhookedge.replay.commit_failures", () => Volatile.Read(ref _commitFailures), "{commit}",
+            "Accepted deliveries whose marker could not be stored at once.");
+        meter.CreateObservableCounter("webhookedge.replay.write_back_dropped", () => Volatile.Read(ref _writeBackDropped), "{marker}",
+            "Markers lost because the write-back queue was full.");
         meter.CreateObservableGauge("webhookedge.replay.memory_keys", () => _keys(), "{key}", "Keys remembered in this process.");
         meter.CreateObservableGauge("webhookedge.replay.memory_keys_limit", () => _keysLimit(), "{key}", "Keys remembered in this process at most.");
-        meter.CreateObservableCounter("webhookedge.replay.memory_evictions", () => _evicted(), "{key}", "Keys of this process forgotten before their time, because its memory was full.");
+        meter.CreateObservableCounter("webhookedge.replay.memory_evictions", () => _evicted(), "{key}",
+            "Keys of this process forgotten before their time, because its memory was full.");
         meter.CreateObservableGauge("webhookedge.replay.write_back_queue", () => _queued(), "{marker}", "Markers waiting for the store to come back.");
         meter.CreateObservableGauge("webhookedge.replay.breaker", () => _breaker(), null, "0 closed, 1 half-open, 2 open: the store is not asked.");
     }

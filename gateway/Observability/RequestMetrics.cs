@@ -8,17 +8,20 @@ namespace WebhookEdge.Observability;
 internal readonly record struct CapacityReading(long Requests, long MaxRequests, long Bytes, long MaxBytes, long GivenUp);
 
 /// <summary>
-/// What became of requests. Tags: <c>route</c> (configured ids and "none"), <c>outcome</c>, <c>reason</c>, <c>stage</c>, <c>status</c> class. Whatever every request
-/// counts is a number of <see cref="RouteStats"/> that is read when somebody collects; only what needs a distribution is measured as it happens.
+/// What became of requests. Tags: <c>route</c> (configured ids and "none"), <c>outcome</c>, <c>reason</c>, <c>stage</c>, <c>status</c> class. Whatever every
+/// request counts is a number of <see cref="RouteStats"/> that is read when somebody collects; only what needs a distribution is measured as it happens.
 /// </summary>
 internal sealed class RequestMetrics
 {
     /// <summary>The route of requests that match none.</summary>
     public const string NoRoute = "none";
 
-    private static readonly InstrumentAdvice<double> Seconds = new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] };
-    private static readonly InstrumentAdvice<double> ShortSeconds = new() { HistogramBucketBoundaries = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1, 1, 10] };
-    private static readonly InstrumentAdvice<long> Bytes = new() { HistogramBucketBoundaries = [256, 1024, 4096, 16 * 1024, 64 * 1024, 256 * 1024, 1024 * 1024, 4 * 1024 * 1024] };
+    private static readonly InstrumentAdvice<double> Seconds = new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
+        2.5, 5, 10] };
+    private static readonly InstrumentAdvice<double> ShortSeconds = new() { HistogramBucketBoundaries = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005,
+        0.001, 0.0025, 0.01, 0.1, 1, 10] };
+    private static readonly InstrumentAdvice<long> Bytes = new() { HistogramBucketBoundaries = [256, 1024, 4096, 16 * 1024, 64 * 1024, 256 * 1024, 1024 * 1024,
+        4 * 1024 * 1024] };
 
     private static readonly string[] Classes = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
@@ -34,19 +37,28 @@ internal sealed class RequestMetrics
         _time = time;
         Unrouted = new(NoRoute, this, time);
         _duration = meter.CreateHistogram("webhookedge.request.duration", "s", "Time from the request's head to the end of the answer.", tags: null, Seconds);
-        _stage = meter.CreateHistogram("webhookedge.stage.duration", "s", "Time in one stage of the gate, or at the upstream (forward); of at most a hundred requests a second for each route.", tags: null, ShortSeconds);
+        _stage = meter.CreateHistogram("webhookedge.stage.duration", "s",
+            "Time in one stage of the gate, or at the upstream (forward); of at most a hundred requests a second for each route.", tags: null, ShortSeconds);
         _bodySize = meter.CreateHistogram("webhookedge.request.body.size", "By", "Size of the bodies of forwarded requests.", tags: null, Bytes);
         meter.CreateObservableCounter("webhookedge.requests", () => All.SelectMany(Requests), "{request}", "Requests by route, outcome and reason.");
         meter.CreateObservableCounter("webhookedge.would_refuse", () => All.SelectMany(WouldRefuse), "{request}", "Requests that observe mode let through.");
-        meter.CreateObservableCounter("webhookedge.upstream.held", () => InForce.Select(static route => Tagged(route, route.Retries)), "{retry}", "Connection attempts repeated while the upstream refused.");
-        meter.CreateObservableCounter("webhookedge.upstream.answers", () => InForce.SelectMany(UpstreamAnswers), "{answer}", "Answers of the upstream by class of status.");
-        meter.CreateLiveGauge("webhookedge.held", "{request}", "Deliveries held now because the upstream refuses connections.", () => InForce.Select(static route => Of(route, route.HeldNow)));
-        meter.CreateLiveGauge("webhookedge.observing", null, "1 for a route that is in observe mode, wholly or in one of its checks: it lets through what it would refuse.", () => InForce.Select(static route => Of(route, route.IsObserving ? 1 : 0)));
+        meter.CreateObservableCounter("webhookedge.upstream.held", () => InForce.Select(static route => Tagged(route, route.Retries)), "{retry}",
+            "Connection attempts repeated while the upstream refused.");
+        meter.CreateObservableCounter("webhookedge.upstream.answers", () => InForce.SelectMany(UpstreamAnswers), "{answer}",
+            "Answers of the upstream by class of status.");
+        meter.CreateLiveGauge("webhookedge.held", "{request}", "Deliveries held now because the upstream refuses connections.",
+            () => InForce.Select(static route => Of(route, route.HeldNow)));
+        meter.CreateLiveGauge("webhookedge.observing", null,
+            "1 for a route that is in observe mode, wholly or in one of its checks: it lets through what it would refuse.", () =>
+            InForce.Select(static route => Of(route, route.IsObserving ? 1 : 0)));
         meter.CreateObservableGauge("webhookedge.in_flight", () => _capacity().Requests, "{request}", "Requests in the gateway now.");
-        meter.CreateObservableGauge("webhookedge.in_flight.limit", () => _capacity().MaxRequests, "{request}", "Requests the gateway takes at once; more are refused as overloaded.");
-        meter.CreateObservableCounter("webhookedge.bodies.given_up", () => _capacity().GivenUp, "{request}", "Bodies that came slowly and were given up to make room; their senders read overloaded.");
+        meter.CreateObservableGauge("webhookedge.in_flight.limit", () => _capacity().MaxRequests, "{request}",
+            "Requests the gateway takes at once; more are refused as overloaded.");
+        meter.CreateObservableCounter("webhookedge.bodies.given_up", () => _capacity().GivenUp, "{request}",
+            "Bodies that came slowly and were given up to make room; their senders read overloaded.");
         meter.CreateObservableGauge("webhookedge.buffered", () => _capacity().Bytes, "By", "Bytes of bodies held now.");
-        meter.CreateObservableGauge("webhookedge.buffered.limit", () => _capacity().MaxBytes, "By", "Bytes of bodies the gateway holds at once; more are refused as overloaded.");
+        meter.CreateObservableGauge("webhookedge.buffered.limit", () => _capacity().MaxBytes, "By",
+            "Bytes of bodies the gateway holds at once; more are refused as overloaded.");
     }
 
     /// <summary>Numbers of requests that match no route.</summary>
@@ -95,7 +107,8 @@ internal sealed class RequestMetrics
         }
     }
 
-    internal void RecordStage(string route, string stage, TimeSpan elapsed) => _stage.Record(elapsed.TotalSeconds, new("route", route), new KeyValuePair<string, object?>("stage", stage));
+    internal void RecordStage(string route, string stage, TimeSpan elapsed) =>
+        _stage.Record(elapsed.TotalSeconds, new("route", route), new KeyValuePair<string, object?>("stage", stage));
 
     /// <summary>Outcomes from the start, so that a first increase shows; reasons once they have occurred, so that a route is not thirty series.</summary>
     private static IEnumerable<Measurement<long>> Requests(RouteStats route)
@@ -138,7 +151,8 @@ internal sealed class RequestMetrics
         }
     }
 
-    private static Measurement<long> Request(RouteStats route, long count, string outcome, string reason) => new(count, new("route", route.Route), new("outcome", outcome), new("reason", reason));
+    private static Measurement<long> Request(RouteStats route, long count, string outcome, string reason) =>
+        new(count, new("route", route.Route), new("outcome", outcome), new("reason", reason));
 
     private static Measurement<long> Tagged(RouteStats route, long value) => new(value, new KeyValuePair<string, object?>("route", route.Route));
 

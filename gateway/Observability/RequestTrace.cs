@@ -5,8 +5,8 @@ using WebhookEdge.Verdicts;
 namespace WebhookEdge.Observability;
 
 /// <summary>
-/// Follows one request stage by stage: how long each took, and, when tracing is on, what it said. Kept with the pooled delivery; in use for requests that are traced or
-/// whose stages are timed, and absent for the others.
+/// Follows one request stage by stage: how long each took, and, when tracing is on, what it said. Kept with the pooled delivery; in use for requests that are
+/// traced or whose stages are timed, and absent for the others.
 /// </summary>
 internal sealed class RequestTrace
 {
@@ -36,7 +36,8 @@ internal sealed class RequestTrace
         if (Activity is { IsAllDataRequested: true } activity)
         {
             var word = verdict.Passed ? "passed" : verdict.Answer is not null ? "answered" : verdict.Reason.Describe().Slug;
-            activity.AddEvent(new(stage, default, verdict.Detail is { } detail ? new() { { "verdict", word }, { "detail", detail } } : new() { { "verdict", word } }));
+            activity.AddEvent(new(stage, default,
+                verdict.Detail is { } detail ? new() { { "verdict", word }, { "detail", detail } } : new() { { "verdict", word } }));
         }
     }
 

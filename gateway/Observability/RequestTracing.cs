@@ -1,12 +1,11 @@
 using System.Diagnostics;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
 namespace WebhookEdge.Observability;
 
 /// <summary>
-/// Spans of requests that match a route. Off until an exporter is configured, and then a request pays for a null check. The sender's own trace context is not continued
-/// but linked: whoever sends to a public endpoint must not choose our trace ids, nor which requests are recorded.
+/// Spans of requests that match a route. Off until an exporter is configured, and then a request pays for a null check. The sender's own trace context is not
+/// continued but linked: whoever sends to a public endpoint must not choose our trace ids, nor which requests are recorded.
 /// </summary>
 internal sealed class RequestTracing : IDisposable
 {
@@ -36,7 +35,8 @@ internal sealed class RequestTracing : IDisposable
 
         ActivityLink[]? links = traceParent.Count == 1 && ActivityContext.TryParse(traceParent[0], null, isRemote: true, out var sender) ? [new(sender)] : null;
         var outer = Activity.Current;
-        var activity = source.StartActivity(ActivityKind.Server, parentContext: default, links: links, name: $"{(HttpMethods.IsPost(method) || HttpMethods.IsGet(method) || HttpMethods.IsPut(method) || HttpMethods.IsPatch(method) || HttpMethods.IsHead(method) ? method : "_OTHER")} {path}");
+        var activity = source.StartActivity(ActivityKind.Server, parentContext: default, links: links,
+            name: $"{(IsKnown(method) ? method : "_OTHER")} {path}");
 
         // Nothing below the gate is to become a child by itself: not the HTTP client, not Redis' background work.
         Activity.Current = outer;
@@ -53,4 +53,7 @@ internal sealed class RequestTracing : IDisposable
 
         return activity;
     }
+
+    private static bool IsKnown(string method) =>
+        HttpMethods.IsPost(method) || HttpMethods.IsGet(method) || HttpMethods.IsPut(method) || HttpMethods.IsPatch(method) || HttpMethods.IsHead(method);
 }

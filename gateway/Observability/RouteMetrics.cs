@@ -12,7 +12,8 @@ namespace WebhookEdge.Observability;
 /// <param name="GivenUp">Events since the start of which none was left.</param>
 /// <param name="InARow">Deliveries of this route, of whatever event, that have failed since the last that did not.</param>
 /// <param name="SwitchesOffAfter">So many in a row and the sender switches the webhook off; null = no such number is documented.</param>
-internal readonly record struct AttemptReading(string Route, string Provider, int Limit, string? WorstEvent, int Attempts, int Failing, int NearLimit, long GivenUp, int InARow, int? SwitchesOffAfter);
+internal readonly record struct AttemptReading(string Route, string Provider, int Limit, string? WorstEvent, int Attempts, int Failing, int NearLimit,
+    long GivenUp, int InARow, int? SwitchesOffAfter);
 
 /// <summary>Instruments about single routes beside their requests. The tag <c>route</c> is bounded by the configuration.</summary>
 internal sealed class RouteMetrics
@@ -22,11 +23,15 @@ internal sealed class RouteMetrics
 
     public RouteMetrics(Meter meter)
     {
-        meter.CreateObservableCounter("webhookedge.attempts.given_up", GivenUp, "{event}", "Events of which the sender has made its last attempt, and it failed.");
+        meter.CreateObservableCounter("webhookedge.attempts.given_up", GivenUp, "{event}",
+            "Events of which the sender has made its last attempt, and it failed.");
         _untracked = meter.CreateCounter<long>("webhookedge.attempts.untracked", "{attempt}", "Failed attempts of events for which the watch had no room.");
-        meter.CreateLiveGauge("webhookedge.attempts.near_limit", "{event}", "Events of which the sender will make one more attempt; routes whose sender's limit is known.", () => Attempts(static r => r.NearLimit));
-        meter.CreateLiveGauge("webhookedge.attempts.failing", "{event}", "Events whose last attempt failed and that will be sent again; routes whose sender's limit is known.", () => Attempts(static r => r.Failing));
-        meter.CreateLiveGauge("webhookedge.attempts.in_a_row", "{delivery}", "Deliveries that failed since the last that did not; routes whose sender's limit is known.", () => Attempts(static r => r.InARow));
+        meter.CreateLiveGauge("webhookedge.attempts.near_limit", "{event}",
+            "Events of which the sender will make one more attempt; routes whose sender's limit is known.", () => Attempts(static r => r.NearLimit));
+        meter.CreateLiveGauge("webhookedge.attempts.failing", "{event}",
+            "Events whose last attempt failed and that will be sent again; routes whose sender's limit is known.", () => Attempts(static r => r.Failing));
+        meter.CreateLiveGauge("webhookedge.attempts.in_a_row", "{delivery}",
+            "Deliveries that failed since the last that did not; routes whose sender's limit is known.", () => Attempts(static r => r.InARow));
     }
 
     /// <summary>Tells the gauges where to find the readings of failed attempts; the last caller wins.</summary>

@@ -39,7 +39,8 @@ internal sealed class SecretRecord(string route, string secretId, TimeProvider t
 }
 
 /// <summary>
-/// When each secret last matched, so that an operator knows when the old one of a rotation can go. By route and reference, outliving reloads; of this process only.
+/// When each secret last matched, so that an operator knows when the old one of a rotation can go. By route and reference, outliving reloads; of this process
+/// only.
 /// </summary>
 internal sealed class SecretUse
 {
@@ -49,16 +50,21 @@ internal sealed class SecretUse
     public SecretUse(Meter meter, TimeProvider time)
     {
         _time = time;
-        meter.CreateLiveGauge("webhookedge.secret.last_used_timestamp", "s", "When a secret last matched, as Unix time; 0 when it has not since the process started.", () =>
-            All().Select(static use => new Measurement<double>(use.LastMatched?.ToUnixTimeSeconds() ?? 0, new("route", use.Route), new KeyValuePair<string, object?>("secret", use.SecretId))));
+        meter.CreateLiveGauge("webhookedge.secret.last_used_timestamp", "s",
+            "When a secret last matched, as Unix time; 0 when it has not since the process started.", () =>
+            All().Select(static use =>
+                new Measurement<double>(use.LastMatched?.ToUnixTimeSeconds() ?? 0, new("route", use.Route),
+                new KeyValuePair<string, object?>("secret", use.SecretId))));
     }
 
     /// <summary>Every active secret of every route, in order.</summary>
     public IReadOnlyList<SecretLastUse> All() =>
-        [.. _records.Values.Where(static r => r.IsActive).Select(static r => new SecretLastUse(r.Route, r.SecretId, r.WatchedSince, r.LastMatched)).OrderBy(static u => u.Route, StringComparer.Ordinal).ThenBy(static u => u.SecretId, StringComparer.Ordinal)];
+        [.. _records.Values.Where(static r => r.IsActive).Select(static r => new SecretLastUse(r.Route, r.SecretId, r.WatchedSince, r.LastMatched))
+            .OrderBy(static u => u.Route, StringComparer.Ordinal).ThenBy(static u => u.SecretId, StringComparer.Ordinal)];
 
     /// <summary>The record of a secret; the same object in every revision that has it.</summary>
-    public SecretRecord Of(string route, string secretId) => _records.GetOrAdd((route, secretId), static (key, time) => new(key.Route, key.SecretId, time), _time);
+    public SecretRecord Of(string route, string secretId) =>
+        _records.GetOrAdd((route, secretId), static (key, time) => new(key.Route, key.SecretId, time), _time);
 
     /// <summary>Says after a reload which secrets are active; the others are forgotten.</summary>
     public void Retain(IEnumerable<SecretRecord> active)

@@ -7,10 +7,11 @@ using OpenTelemetry.Trace;
 namespace WebhookEdge.Observability;
 
 /// <summary>
-/// The OpenTelemetry SDK of this process: one meter provider whose reader answers <c>/metrics</c>, and, when the standard <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set, OTLP
-/// export of the same metrics and of traces. Works from the start of the host to its end.
+/// The OpenTelemetry SDK of this process: one meter provider whose reader answers <c>/metrics</c>, and, when the standard <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is
+/// set, OTLP export of the same metrics and of traces. Works from the start of the host to its end.
 /// </summary>
-internal sealed class Telemetry(GatewayMetrics metrics, IMeterFactory factory, IConfiguration configuration, TimeProvider time, ILogger<Telemetry> logger) : IHostedService, IDisposable
+internal sealed class Telemetry(GatewayMetrics metrics, IMeterFactory factory, IConfiguration configuration, TimeProvider time, ILogger<Telemetry> logger)
+    : IHostedService, IDisposable
 {
     /// <summary>Setting: <c>connections</c> (default) or <c>requests</c>, which adds what ASP.NET Core and the HTTP client measure for each request.</summary>
     public const string FrameworkKey = "Metrics:Framework";
@@ -24,7 +25,8 @@ internal sealed class Telemetry(GatewayMetrics metrics, IMeterFactory factory, I
 
     private static readonly string[] Meters =
     [
-        GatewayMetrics.MeterName, "System.Runtime", "System.Net.Http", "System.Net.NameResolution", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel",
+        GatewayMetrics.MeterName, "System.Runtime", "System.Net.Http", "System.Net.NameResolution", "Microsoft.AspNetCore.Hosting",
+        "Microsoft.AspNetCore.Server.Kestrel",
         "Microsoft.AspNetCore.Routing", "Microsoft.AspNetCore.Diagnostics", "Yarp.*",
     ];
 
@@ -36,7 +38,8 @@ internal sealed class Telemetry(GatewayMetrics metrics, IMeterFactory factory, I
     };
 
     // Gauges called …_count, which Prometheus keeps for histograms, and which nobody watches.
-    private static readonly HashSet<string> Unwanted = new(StringComparer.Ordinal) { "dotnet.assembly.count", "dotnet.timer.count", "dotnet.process.cpu.count" };
+    private static readonly HashSet<string> Unwanted = new(StringComparer.Ordinal)
+        { "dotnet.assembly.count", "dotnet.timer.count", "dotnet.process.cpu.count" };
 
     private readonly PrometheusExporter _prometheus = new();
     private readonly SemaphoreSlim _one = new(1, 1);
@@ -81,8 +84,8 @@ internal sealed class Telemetry(GatewayMetrics metrics, IMeterFactory factory, I
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>
-    /// Everything measured, as Prometheus text. One collection at a time: whoever asks during one waits for the next and shares it with all others who wait, so that
-    /// no number of scrapers costs more than one, and nobody gets text from before the question.
+    /// Everything measured, as Prometheus text. One collection at a time: whoever asks during one waits for the next and shares it with all others who wait, so
+    /// that no number of scrapers costs more than one, and nobody gets text from before the question.
     /// </summary>
     public async ValueTask<ReadOnlyMemory<byte>> CollectAsync(CancellationToken cancellationToken)
     {
@@ -133,7 +136,8 @@ internal sealed class Telemetry(GatewayMetrics metrics, IMeterFactory factory, I
     private void Describe(ResourceBuilder resource)
     {
         // Where OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES name the service, they have the say.
-        if (configuration["OTEL_SERVICE_NAME"] is null && configuration["OTEL_RESOURCE_ATTRIBUTES"]?.Contains("service.name=", StringComparison.Ordinal) != true)
+        if (configuration["OTEL_SERVICE_NAME"] is null
+            && configuration["OTEL_RESOURCE_ATTRIBUTES"]?.Contains("service.name=", StringComparison.Ordinal) != true)
         {
             resource.AddService(ServiceName, serviceVersion: typeof(Telemetry).Assembly.GetName().Version?.ToString(3));
         }
@@ -153,6 +157,7 @@ internal sealed class Telemetry(GatewayMetrics metrics, IMeterFactory factory, I
             return new() { CardinalityLimit = OurSeries };
         }
 
-        return Unwanted.Contains(instrument.Name) || (!_perRequest && PerRequest.Contains(instrument.Name)) ? MetricStreamConfiguration.Drop : new() { CardinalityLimit = TheirSeries };
+        return Unwanted.Contains(instrument.Name) || (!_perRequest && PerRequest.Contains(instrument.Name)) ? MetricStreamConfiguration.Drop
+            : new() { CardinalityLimit = TheirSeries };
     }
 }

@@ -16,8 +16,8 @@ internal static class AddressParser
     private static readonly SearchValues<char> AddressCharacters = SearchValues.Create("0123456789abcdefABCDEF:.");
 
     /// <summary>
-    /// One address, without allocating: dotted decimal with four numbers and no leading zeros (no octal, hex or short forms), RFC 4291 §2.2 for IPv6, no scope ids,
-    /// brackets or blanks.
+    /// One address, without allocating: dotted decimal with four numbers and no leading zeros (no octal, hex or short forms), RFC 4291 §2.2 for IPv6, no scope
+    /// ids, brackets or blanks.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<char> text, out ClientAddress address)
     {
@@ -165,7 +165,8 @@ internal static class AddressParser
 
     /// <summary>
     /// IPv4 as four decimal numbers without leading zeros; IPv6 in any case and any compression (RFC 4291 §2.2), which has one meaning only; then
-    /// <c>/length</c>, or nothing for the single address. Bits beyond the length must be zero. <c>::ffff:a.b.c.d</c> is taken as the IPv4 address it stands for.
+    /// <c>/length</c>, or nothing for the single address. Bits beyond the length must be zero. <c>::ffff:a.b.c.d</c> is taken as the IPv4 address it stands
+    /// for.
     /// </summary>
     /// <param name="text">What was written.</param>
     /// <param name="network">The network, IPv4 where it was IPv4-mapped.</param>
@@ -199,7 +200,8 @@ internal static class AddressParser
         var start = Truncate(address, length);
         if (!start.Equals(address))
         {
-            fault = $"{Quote(text)} has bits set beyond its prefix length; write {start}/{length} for the network of {Counted(address, length)}, or {address}/{width} for the one address";
+            fault = $"{Quote(text)} has bits set beyond its prefix length; write {start}/{length} for the network of {Counted(address, length)}, or "
+                + $"{address}/{width} for the one address";
             return false;
         }
 
@@ -245,7 +247,8 @@ internal static class AddressParser
     private static string Counted(IPAddress address, int length)
     {
         var total = new IPNetwork2(address, (byte)length).Total;
-        return total <= 16_777_216 ? string.Create(CultureInfo.InvariantCulture, $"{total:#,0} addresses") : $"2^{(address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128) - length} addresses";
+        return total <= 16_777_216 ? string.Create(CultureInfo.InvariantCulture, $"{total:#,0} addresses")
+            : $"2^{(address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128) - length} addresses";
     }
 
     private static IPAddress Truncate(IPAddress address, int length)

@@ -19,7 +19,8 @@ internal readonly record struct ByteSize(long Bytes)
             [.., 'B'] => (1, 0),
             _ => (0, 0),
         };
-        if (unit.length == 0 || !long.TryParse(s[..^unit.length], NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number <= 0 || number > (1L << 40) >> unit.shift)
+        if (unit.length == 0 || !long.TryParse(s[..^unit.length], NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number <= 0
+            || number > (1L << 40) >> unit.shift)
         {
             return false;
         }

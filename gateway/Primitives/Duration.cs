@@ -66,7 +66,8 @@ internal sealed class DurationConverter : JsonConverter<Duration>
     public override Duration Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         reader.TokenType == JsonTokenType.String && Duration.TryParse(reader.GetString(), null, out var value)
             ? value
-            : throw new JsonException("not a duration above zero and up to ten years; write a number and a unit: \"250ms\", \"8.5s\", \"5m\", \"72h\" or \"7d\"");
+            : throw new JsonException(
+                "not a duration above zero and up to ten years; write a number and a unit: \"250ms\", \"8.5s\", \"5m\", \"72h\" or \"7d\"");
 
     public override void Write(Utf8JsonWriter writer, Duration value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
 }

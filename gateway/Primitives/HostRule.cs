@@ -1,6 +1,8 @@
 namespace WebhookEdge.Primitives;
 
-/// <summary>One entry of a route's <c>hosts</c>: a name, or every name below one, with or without a port. Names are ASCII, compared letter by letter but for case.</summary>
+/// <summary>
+/// One entry of a route's <c>hosts</c>: a name, or every name below one, with or without a port. Names are ASCII, compared letter by letter but for case.
+/// </summary>
 internal sealed record HostRule
 {
     private readonly string _name;
@@ -35,6 +37,7 @@ internal sealed record HostRule
     public bool Matches(ReadOnlySpan<char> name, int port) =>
         (_port is null || _port == port)
         && (_below
-            ? name.Length > _name.Length && name.EndsWith(_name, StringComparison.OrdinalIgnoreCase) && name[0] != '.' && !name.Contains("..", StringComparison.Ordinal)
+            ? name.Length > _name.Length && name.EndsWith(_name, StringComparison.OrdinalIgnoreCase) && name[0] != '.'
+            && !name.Contains("..", StringComparison.Ordinal)
             : name.Equals(_name, StringComparison.OrdinalIgnoreCase));
 }

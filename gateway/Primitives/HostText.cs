@@ -11,7 +11,8 @@ internal static class HostText
 
     /// <summary>
     /// Whether <paramref name="host"/> is one a webhook can be sent to: empty (HTTP/1.0, or a client without a name for us), an IPv4 address or a DNS name
-    /// (labels of letters, digits, hyphen and underscore, RFC 1123 §2.1 and what container networks add), an IPv6 address in brackets, each with or without a port.
+    /// (labels of letters, digits, hyphen and underscore, RFC 1123 §2.1 and what container networks add), an IPv6 address in brackets, each with or without a
+    /// port.
     /// </summary>
     public static bool IsValid(ReadOnlySpan<char> host)
     {
@@ -31,8 +32,8 @@ internal static class HostText
     }
 
     /// <summary>
-    /// Whether a label of <paramref name="host"/> may be punycode (RFC 5890 §2.3.2.1, "xn--"), which who asks for the decoded name may fail to decode. Hyphens in a
-    /// row are looked for first: hardly any name has them, and they are found at once.
+    /// Whether a label of <paramref name="host"/> may be punycode (RFC 5890 §2.3.2.1, "xn--"), which who asks for the decoded name may fail to decode. Hyphens
+    /// in a row are looked for first: hardly any name has them, and they are found at once.
     /// </summary>
     public static bool MayBeEncoded(string host) => host.Contains("--", StringComparison.Ordinal) && host.Contains("xn--", StringComparison.OrdinalIgnoreCase);
 
@@ -52,10 +53,12 @@ internal static class HostText
     }
 
     private static bool IsPort(ReadOnlySpan<char> text) =>
-        text.Length is > 1 and <= 6 && text[0] == ':' && int.TryParse(text[1..], System.Globalization.NumberStyles.None, null, out var port) && port <= ushort.MaxValue;
+        text.Length is > 1 and <= 6 && text[0] == ':' && int.TryParse(text[1..], System.Globalization.NumberStyles.None, null, out var port)
+        && port <= ushort.MaxValue;
 
     private static bool IsBracketed(ReadOnlySpan<char> name) =>
-        name[^1] == ']' && !name.Contains('%') && System.Net.IPAddress.TryParse(name[1..^1], out var address) && address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
+        name[^1] == ']' && !name.Contains('%') && System.Net.IPAddress.TryParse(name[1..^1], out var address)
+        && address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
 
     private static bool IsName(ReadOnlySpan<char> name)
     {

@@ -6,7 +6,9 @@ internal static class NearestName
     private const int LongestName = 64;
     private const int LongestList = 12;
 
-    /// <summary>The nearest of <paramref name="known"/>, or null when none is near: at most one edit in three letters, or one name beginning with the other.</summary>
+    /// <summary>
+    /// The nearest of <paramref name="known"/>, or null when none is near: at most one edit in three letters, or one name beginning with the other.
+    /// </summary>
     public static string? Of(string written, IEnumerable<string> known)
     {
         if (written.Length is 0 or > LongestName)

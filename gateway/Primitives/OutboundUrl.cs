@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace WebhookEdge.Primitives;
 
 /// <summary>
-/// URLs the gateway itself connects to. They come from an operator, but often through templates and other people's hands; what a cloud serves to a machine about
-/// itself (credentials among it) must never become an upstream or an address list.
+/// URLs the gateway itself connects to. They come from an operator, but often through templates and other people's hands; what a cloud serves to a machine
+/// about itself (credentials among it) must never become an upstream or an address list.
 /// </summary>
 internal static class OutboundUrl
 {
@@ -122,5 +122,6 @@ internal static class OutboundUrl
         return Metadata.Contains(new IPAddress(bytes)) ? Refused() : null;
     }
 
-    private static (string, string?)? Refused() => ("link-local and metadata addresses are refused", "they serve a machine its own credentials; no app is to be reached there");
+    private static (string, string?)? Refused() =>
+        ("link-local and metadata addresses are refused", "they serve a machine its own credentials; no app is to be reached there");
 }

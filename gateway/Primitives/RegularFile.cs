@@ -4,15 +4,17 @@ using Microsoft.Win32.SafeHandles;
 namespace WebhookEdge.Primitives;
 
 /// <summary>
-/// Reads files that somebody named, whatever they are. A FIFO has no bytes before somebody writes to it: opened as usual, it would keep the thread that looks at it for
-/// ever, and with it every reload after that one.
+/// Reads files that somebody named, whatever they are. A FIFO has no bytes before somebody writes to it: opened as usual, it would keep the thread that looks
+/// at it for ever, and with it every reload after that one.
 /// </summary>
 internal static class RegularFile
 {
     // <fcntl.h>: the same on x64 and Arm64.
     private static readonly int s_flags = OperatingSystem.IsMacOS() ? 0x4 | 0x1000000 : 0x800 | 0x80000;
 
-    /// <summary>The file's bytes; null when it is no regular file, or larger than <paramref name="limit"/>. Never waits for a writer. Throws as <see cref="File"/> does.</summary>
+    /// <summary>
+    /// The file's bytes; null when it is no regular file, or larger than <paramref name="limit"/>. Never waits for a writer. Throws as <see cref="File"/> does.
+    /// </summary>
     public static byte[]? Read(string path, int limit)
     {
         if (Directory.Exists(path))

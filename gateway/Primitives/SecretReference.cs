@@ -4,8 +4,9 @@ using System.Text;
 namespace WebhookEdge.Primitives;
 
 /// <summary>
-/// Where a secret is found: <c>env:NAME</c> or <c>file:/path</c> (contents without one final newline). What it points to is never shown. Its own text is safe to
-/// show once it has led to something; before that it may be a secret that somebody put behind <c>env:</c>, so messages say <see cref="Plausible"/> parts only.
+/// Where a secret is found: <c>env:NAME</c> or <c>file:/path</c> (contents without one final newline). What it points to is never shown. Its own text is safe
+/// to show once it has led to something; before that it may be a secret that somebody put behind <c>env:</c>, so messages say <see cref="Plausible"/> parts
+/// only.
 /// </summary>
 internal readonly record struct SecretReference(string Text)
 {
@@ -24,16 +25,21 @@ internal readonly record struct SecretReference(string Text)
     /// anything but capitals, digits and _, longer than 64, and paths that do not begin as one.
     /// </summary>
     public string? Plausible => IsFile
-        ? Target.Length <= 255 && (Target.StartsWith('/') || Target.StartsWith("./", StringComparison.Ordinal) || Target.StartsWith("../", StringComparison.Ordinal) || Path.IsPathRooted(Target)) ? Target : null
+        ? Target.Length <= 255
+        && (Target.StartsWith('/') || Target.StartsWith("./", StringComparison.Ordinal) || Target.StartsWith("../", StringComparison.Ordinal)
+        || Path.IsPathRooted(Target)) ? Target : null
         : Target.Length <= 64 && Target.All(static c => char.IsAsciiLetterUpper(c) || char.IsAsciiDigit(c) || c == '_') ? Target : null;
 
     /// <summary>How to bring about what is missing.</summary>
-    public string Remedy => IsFile ? "mount the file, or name another" : Plausible is { } name ? $"set it, e.g. export {name}=…" : "set the variable; if this is the secret itself, it does not belong here";
+    public string Remedy =>
+        IsFile ? "mount the file, or name another" : Plausible is { } name ? $"set it, e.g. export {name}=…"
+        : "set the variable; if this is the secret itself, it does not belong here";
 
     public static bool TryParse(string? text, out SecretReference reference)
     {
         reference = default;
-        if (text is null || !(text.StartsWith("env:", StringComparison.Ordinal) || text.StartsWith("file:", StringComparison.Ordinal)) || text.IndexOf(':', StringComparison.Ordinal) == text.Length - 1)
+        if (text is null || !(text.StartsWith("env:", StringComparison.Ordinal) || text.StartsWith("file:", StringComparison.Ordinal))
+            || text.IndexOf(':', StringComparison.Ordinal) == text.Length - 1)
         {
             return false;
         }

@@ -6,7 +6,9 @@ namespace WebhookEdge.Primitives;
 /// </summary>
 internal static class StateFile
 {
-    /// <summary>Makes the folder where it is missing. Throws what the file system throws (<see cref="IOException"/>, <see cref="UnauthorizedAccessException"/>).</summary>
+    /// <summary>
+    /// Makes the folder where it is missing. Throws what the file system throws (<see cref="IOException"/>, <see cref="UnauthorizedAccessException"/>).
+    /// </summary>
     /// <param name="lastWrite">What the file shall say of its age.</param>
     public static void Write(string path, ReadOnlySpan<byte> content, DateTimeOffset lastWrite)
     {

@@ -32,9 +32,11 @@ internal static class StrictText
     /// Characters an id, a URL or a header may hold when it is signed next to a body. Without <c>{ } [ ] "</c>, so that the edge of a JSON body
     /// cannot be moved into the neighbouring header under the same signature.
     /// </summary>
-    private static readonly SearchValues<char> Plain = SearchValues.Create("!#$%&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz|~");
+    private static readonly SearchValues<char> Plain = SearchValues.Create(
+        "!#$%&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz|~");
 
-    private static readonly SearchValues<char> PlainAndSpace = SearchValues.Create("\t !#$%&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz|~");
+    private static readonly SearchValues<char> PlainAndSpace = SearchValues.Create(
+        "\t !#$%&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz|~");
 
     /// <summary>Decodes exactly <c>mac.Length</c> bytes. Hex is lower case or upper case, not both in one; base64url with or without its padding.</summary>
     public static bool TryDecodeMac(ReadOnlySpan<char> text, MacEncoding encoding, Span<byte> mac)
@@ -81,7 +83,8 @@ internal static class StrictText
         var padded = digits.Length != text.Length;
         var rest = digits.Length % 4;
         var missing = rest == 0 ? 0 : 4 - rest;
-        if (rest == 1 || (padded ? text.Length - digits.Length != missing : padding == Padding.Required && missing != 0) || digits.Length * 3 / 4 > destination.Length)
+        if (rest == 1 || (padded ? text.Length - digits.Length != missing : padding == Padding.Required && missing != 0)
+            || digits.Length * 3 / 4 > destination.Length)
         {
             return false;
         }

@@ -8,7 +8,8 @@ internal static class Timestamps
     {
         var frequency = time.TimestampFrequency;
 
-        // Every clock but Windows' counts in whole parts of a tick. Days in nanoseconds times ticks need more than 64 bits, and dividing those takes longer than the look-up.
+        // Every clock but Windows' counts in whole parts of a tick. Days in nanoseconds times ticks need more than 64 bits, and dividing those takes longer
+        // than the look-up.
         return frequency % TimeSpan.TicksPerSecond == 0
             ? from + (span.Ticks * (frequency / TimeSpan.TicksPerSecond))
             : from + (long)((Int128)span.Ticks * frequency / TimeSpan.TicksPerSecond);

@@ -22,8 +22,8 @@ internal sealed record PresetSpec
     public IReadOnlyList<string>? Allow { get; init; }
 
     /// <summary>
-    /// Addresses that a route may ask for by the preset's name (<c>"allow": ["github"]</c>) and gets only then: lists to be fetched, and lists that someone else
-    /// than the sender wrote down. Null = none known.
+    /// Addresses that a route may ask for by the preset's name (<c>"allow": ["github"]</c>) and gets only then: lists to be fetched, and lists that someone
+    /// else than the sender wrote down. Null = none known.
     /// </summary>
     public AddressSetSpec? Sources { get; init; }
 
@@ -39,7 +39,10 @@ internal sealed record PresetSpec
     /// <summary>Statuses the sender insists on, by reason slug (Xero: 401 for a bad signature).</summary>
     public Dictionary<string, int>? Refuse { get; init; }
 
-    /// <summary>Where the facts are from: <c>sdk</c> (the sender's own SDK was run), <c>doc</c> (its own page), <c>code</c> (public code quotes it), <c>registry</c> (another catalogue).</summary>
+    /// <summary>
+    /// Where the facts are from: <c>sdk</c> (the sender's own SDK was run), <c>doc</c> (its own page), <c>code</c> (public code quotes it), <c>registry</c>
+    /// (another catalogue).
+    /// </summary>
     public string? Evidence { get; init; }
 
     /// <summary>What the sender does for a living, for the catalogue page: identity, payments, messaging, ….</summary>

@@ -42,9 +42,11 @@ internal static class ProvidersPage
     private static readonly (string Who, string Why)[] Absent =
     [
         ("Jumio", "sends no proof. Its documented check is the source address: a route with `allow` alone."),
-        ("Incode, BigCommerce, Datadog, Brevo, New Relic, Zapier, Fillout, Gorgias, Kustomer", "send a header that you name when you register the URL: write `{ \"kind\": \"token\", \"header\": \"…\" }`, or the kind `basic` or `bearer`."),
+        ("Incode, BigCommerce, Datadog, Brevo, New Relic, Zapier, Fillout, Gorgias, Kustomer",
+            "send a header that you name when you register the URL: write `{ \"kind\": \"token\", \"header\": \"…\" }`, or the kind `basic` or `bearer`."),
         ("Recurly", "puts timestamp and signatures into one list without keys, which no field of a scheme describes yet."),
-        ("Authenteq, Au10tix, Ramp, Pomelo, Crisp, Chatwoot, Klarna", "are not documented well enough: what is signed, in which order or in which encoding is not known."),
+        ("Authenteq, Au10tix, Ramp, Pomelo, Crisp, Chatwoot, Klarna",
+            "are not documented well enough: what is signed, in which order or in which encoding is not known."),
         ("Hygraph, PandaDoc, Dropbox Sign, Microsoft Graph", "carry the proof in the body or the query, or sign something else than the body."),
     ];
 
@@ -55,11 +57,15 @@ internal static class ProvidersPage
         var page = new StringBuilder();
         Line(page, "# Providers");
         Line(page);
-        Line(page, $"{Count(all.Count)} senders by name: `\"provider\": \"stripe\"` on a route brings the scheme, the replay key and, where they are known, addresses, handshake and statuses.");
-        Line(page, "Each can be overridden on the route. `webhookedge presets NAME` prints a route ready to paste. This page is generated from `gateway/Providers`; do not edit it.");
+        Line(page, $"{Count(all.Count)} senders by name: `\"provider\": \"stripe\"` on a route brings the scheme, the replay key and, where they are known, "
+            + "addresses, handshake and statuses.");
+        Line(page, "Each can be overridden on the route. `webhookedge presets NAME` prints a route ready to paste. This page is generated from "
+            + "`gateway/Providers`; do not edit it.");
         Line(page);
-        Line(page, $"{Count(all.Count(static preset => preset.Status == "confirmed"))} entries are confirmed: the sender's own page or SDK was seen. The others are marked with \\*: try one with a real delivery before you rely on it");
-        Line(page, "(a wrong entry refuses the sender; it lets no stranger in). Every entry has a request in `tests/corpus/vendor-vectors` that it accepts, and changes to it that it refuses.");
+        Line(page, $"{Count(all.Count(static preset => preset.Status == "confirmed"))} entries are confirmed: the sender's own page or SDK was seen. The "
+            + "others are marked with \\*: try one with a real delivery before you rely on it");
+        Line(page, "(a wrong entry refuses the sender; it lets no stranger in). Every entry has a request in `tests/corpus/vendor-vectors` that it accepts, "
+            + "and changes to it that it refuses.");
         Line(page);
         foreach (var (word, meaning) in Evidence)
         {
@@ -67,10 +73,13 @@ internal static class ProvidersPage
         }
 
         Line(page);
-        Line(page, "**Addresses**: those written out are insisted on unless the route has an `allow` of its own (`[\"any\"]` to let go of them). Those *on request* are used when the route's");
-        Line(page, "`allow` names the preset, as in `\"allow\": [\"github\"]`: they are fetched from the sender and kept current, or were written down by someone else than the sender.");
+        Line(page, "**Addresses**: those written out are insisted on unless the route has an `allow` of its own (`[\"any\"]` to let go of them). Those *on "
+            + "request* are used when the route's");
+        Line(page, "`allow` names the preset, as in `\"allow\": [\"github\"]`: they are fetched from the sender and kept current, or were written down by "
+            + "someone else than the sender.");
         Line(page);
-        Line(page, "**Watched**: the number of attempts has the source it links to, and failed attempts are counted against it: the log has an error before the sender gives up.");
+        Line(page, "**Watched**: the number of attempts has the source it links to, and failed attempts are counted against it: the log has an error before "
+            + "the sender gives up.");
         foreach (var (word, heading) in Categories)
         {
             var members = all.FindAll(preset => preset.Category == word);
@@ -102,7 +111,8 @@ internal static class ProvidersPage
         {
             string[] cells =
             [
-                $"`{preset.Name}`{(preset.Status == "confirmed" ? "" : "\\*")}", $"[{preset.Title}]({preset.Docs})", Proof(preset.Scheme), Signed(preset.Scheme), Time(preset.Scheme),
+                $"`{preset.Name}`{(preset.Status == "confirmed" ? "" : "\\*")}", $"[{preset.Title}]({preset.Docs})", Proof(preset.Scheme),
+                Signed(preset.Scheme), Time(preset.Scheme),
                 Replay(preset.Replay), Addresses(preset), preset.Handshake ?? "", Retries(preset.Retries), $"`{preset.Evidence}`",
             ];
             Line(page, "| " + string.Join(" | ", cells.Select(static cell => cell.Replace("|", "\\|", StringComparison.Ordinal))) + " |");
@@ -118,7 +128,8 @@ internal static class ProvidersPage
     private static string Proof(SchemeSpec scheme)
     {
         var kind = scheme.Kind ?? "hmac";
-        var headers = string.Join(" or ", scheme.Header?.Values.Select(static header => $"`{header}`") ?? (kind is "basic" or "bearer" ? ["`Authorization`"] : []));
+        var headers = string.Join(" or ",
+            scheme.Header?.Values.Select(static header => $"`{header}`") ?? (kind is "basic" or "bearer" ? ["`Authorization`"] : []));
         if (kind is "basic" or "bearer" or "token")
         {
             return $"{headers} {(kind == "token" ? "token" : $"{char.ToUpperInvariant(kind[0])}{kind[1..]}")}";
@@ -142,7 +153,8 @@ internal static class ProvidersPage
     };
 
     private static string Time(SchemeSpec scheme) => scheme.Timestamp is { } time
-        ? $"`{time.From}` {WrittenWord.Of(time.Unit ?? TimeUnit.Seconds)}, {((time.ToleranceSeconds ?? 300) == 0 ? "age not checked" : string.Create(CultureInfo.InvariantCulture, $"± {time.ToleranceSeconds ?? 300} s"))}"
+        ? $"`{time.From}` {WrittenWord.Of(time.Unit ?? TimeUnit.Seconds)}, "
+        + $"{((time.ToleranceSeconds ?? 300) == 0 ? "age not checked" : string.Create(CultureInfo.InvariantCulture, $"± {time.ToleranceSeconds ?? 300} s"))}"
         : "";
 
     private static string Replay(ReplaySpec? replay) => replay switch

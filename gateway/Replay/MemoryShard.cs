@@ -37,7 +37,8 @@ internal sealed class MemoryShard(MemoryReplayStore store, int capacity)
             if (index >= 0)
             {
                 ref var held = ref _slots.At(index);
-                answer = held.State == MemorySlotState.Done ? new(ClaimState.Done, Status: (int)held.Value, Trace: _slots.TraceAt(index)) : new(ClaimState.InFlight, Owner: held.Value);
+                answer = held.State == MemorySlotState.Done ? new(ClaimState.Done, Status: (int)held.Value, Trace: _slots.TraceAt(index))
+                    : new(ClaimState.InFlight, Owner: held.Value);
                 return true;
             }
 

@@ -25,8 +25,8 @@ internal struct MemorySlot
 }
 
 /// <summary>
-/// Slots by number, in blocks that are allocated as they are needed. The traces stand beside the slots and not in them: these stay a cache line, and without tracing
-/// there are none.
+/// Slots by number, in blocks that are allocated as they are needed. The traces stand beside the slots and not in them: these stay a cache line, and without
+/// tracing there are none.
 /// </summary>
 internal sealed class MemorySlots(int capacity)
 {

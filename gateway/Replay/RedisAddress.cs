@@ -52,7 +52,8 @@ internal sealed class RedisAddress
         try
         {
             var scheme = text.IndexOf("://", StringComparison.Ordinal);
-            address = scheme > 0 && text.AsSpan(0, scheme).IndexOfAny(",=") < 0 ? RedisUrl.Read(text[..scheme], text[(scheme + 3)..]) : FromConnectionString(text);
+            address = scheme > 0 && text.AsSpan(0, scheme).IndexOfAny(",=") < 0 ? RedisUrl.Read(text[..scheme], text[(scheme + 3)..])
+                : FromConnectionString(text);
             return true;
         }
         catch (RedisAddressException e)
@@ -140,7 +141,8 @@ internal sealed class RedisAddress
     {
         try
         {
-            return RegularFile.Read(path, LargestCertificate) is null ? throw new RedisAddressException($"{option}: no regular file, or larger than 1 MiB") : path;
+            return RegularFile.Read(path, LargestCertificate) is null ? throw new RedisAddressException($"{option}: no regular file, or larger than 1 MiB")
+                : path;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {

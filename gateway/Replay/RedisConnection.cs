@@ -5,11 +5,12 @@ using WebhookEdge.Observability;
 namespace WebhookEdge.Replay;
 
 /// <summary>
-/// The connection of a <see cref="RedisReplayStore"/>: made in the background, made again when its first making failed, asked with a deadline for each command. What
-/// goes wrong with it is told once a cause until the server has answered again.
+/// The connection of a <see cref="RedisReplayStore"/>: made in the background, made again when its first making failed, asked with a deadline for each command.
+/// What goes wrong with it is told once a cause until the server has answered again.
 /// </summary>
 /// <param name="greet">Asks a server just connected to; after a failover it may be another one.</param>
-internal sealed class RedisConnection(ConfigurationOptions options, TimeProvider time, ILogger logger, TimeSpan deadline, Func<ValueTask> greet) : IAsyncDisposable
+internal sealed class RedisConnection(ConfigurationOptions options, TimeProvider time, ILogger logger, TimeSpan deadline, Func<ValueTask> greet)
+    : IAsyncDisposable
 {
     /// <summary>Causes of one outage that are told.</summary>
     private const int MostTold = 16;
@@ -44,7 +45,8 @@ internal sealed class RedisConnection(ConfigurationOptions options, TimeProvider
         catch (Exception exception)
         {
             // An answer after the deadline is nobody's, and its fault must not surface as unobserved.
-            _ = pending?.ContinueWith(static late => _ = late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = pending?.ContinueWith(static late => _ = late.Exception, CancellationToken.None,
+                TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
             // A connection that breaks may fail its commands on the library's own threads: what a caller does next must not hold those up.
             await Task.Yield();

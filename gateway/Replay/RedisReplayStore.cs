@@ -44,7 +44,8 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
         _endPoint = RedisAddress.Show(options.EndPoints[0]);
 
         // A claim nobody makes: finds out here, not in a delivery, whether the server knows SET with NX and GET.
-        _connection = new(options, time, logger, deadline, async () => await ClaimAsync(new(RandomNumberGenerator.GetBytes(EventKey.Size)), 0, TimeSpan.FromMilliseconds(1)));
+        _connection = new(options, time, logger, deadline,
+            async () => await ClaimAsync(new(RandomNumberGenerator.GetBytes(EventKey.Size)), 0, TimeSpan.FromMilliseconds(1)));
     }
 
     /// <summary>A store that connects in the background, and keeps reconnecting while Redis is away.</summary>
@@ -161,12 +162,14 @@ internal sealed class RedisReplayStore : IReplayStore, IAsyncDisposable
     {
         try
         {
-            return await _connection.RunAsync(static (database, words) => database.ExecuteAsync("EVALSHA", words), (object[])[sha, 1, (RedisKey)key, .. values]);
+            return await _connection.RunAsync(static (database, words) => database.ExecuteAsync("EVALSHA", words),
+                (object[])[sha, 1, (RedisKey)key, .. values]);
         }
         catch (ReplayStoreException exception) when (exception.Message == "NOSCRIPT")
         {
             // The first time, and after a restart or failover of the server.
-            return await _connection.RunAsync(static (database, words) => database.ExecuteAsync("EVAL", words), (object[])[script, 1, (RedisKey)key, .. values]);
+            return await _connection.RunAsync(static (database, words) => database.ExecuteAsync("EVAL", words),
+                (object[])[script, 1, (RedisKey)key, .. values]);
         }
     }
 

@@ -7,7 +7,8 @@ using StackExchange.Redis;
 namespace WebhookEdge.Replay;
 
 /// <summary>
-/// <c>redis://</c>, <c>rediss://</c> and <c>unix://</c> addresses: credentials, one host or several Sentinels, the database, and options behind the question mark.
+/// <c>redis://</c>, <c>rediss://</c> and <c>unix://</c> addresses: credentials, one host or several Sentinels, the database, and options behind the question
+/// mark.
 /// </summary>
 internal static class RedisUrl
 {

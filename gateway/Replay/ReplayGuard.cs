@@ -47,7 +47,8 @@ internal sealed class ReplayGuard : IAsyncDisposable
     public ReplayLinks Links { get; }
 
     /// <summary>Why <see cref="Connect"/> would not take it, without repeating it; null when it would. Says nothing of whether anybody listens there.</summary>
-    public static string? AddressFault(Secret connection) => RedisAddress.TryParse(Encoding.UTF8.GetString(connection.Value), out _, out var fault) ? null : fault;
+    public static string? AddressFault(Secret connection) =>
+        RedisAddress.TryParse(Encoding.UTF8.GetString(connection.Value), out _, out var fault) ? null : fault;
 
     /// <summary>How many events this process remembers at most, from now on; what is too much goes little by little.</summary>
     public void Remember(int events)
@@ -179,7 +180,8 @@ internal sealed class ReplayGuard : IAsyncDisposable
         _shared.GiveUp(key, owner);
     }
 
-    private async ValueTask<Verdict> WaitAsync(Delivery delivery, EventKey key, ReplayRules rules, ResilientReplayStore? link, CancellationToken cancellationToken)
+    private async ValueTask<Verdict> WaitAsync(Delivery delivery, EventKey key, ReplayRules rules, ResilientReplayStore? link,
+        CancellationToken cancellationToken)
     {
         var begin = _shared.Begin(delivery);
         var counted = false;

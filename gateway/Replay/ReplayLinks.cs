@@ -5,7 +5,8 @@ using WebhookEdge.Primitives;
 namespace WebhookEdge.Replay;
 
 /// <summary>
-/// The shared stores of this process, one for each Redis that is named. A reload says which are in use; others are flushed and closed once no request can hold them.
+/// The shared stores of this process, one for each Redis that is named. A reload says which are in use; others are flushed and closed once no request can hold
+/// them.
 /// </summary>
 internal sealed class ReplayLinks : IAsyncDisposable
 {

@@ -72,10 +72,12 @@ internal sealed class ResilientReplayStore : IAsyncDisposable
     }
 
     /// <summary>Remembers the delivery, now or once the store is back.</summary>
-    public ValueTask CommitAsync(EventKey key, int status, TimeSpan ttl, TraceRef trace = default) => SettleAsync(key, new(true, status, 0, _time.After(_time.GetTimestamp(), ttl), trace));
+    public ValueTask CommitAsync(EventKey key, int status, TimeSpan ttl, TraceRef trace = default) =>
+        SettleAsync(key, new(true, status, 0, _time.After(_time.GetTimestamp(), ttl), trace));
 
     /// <summary>Gives the key up, now or once the store is back; pointless after <paramref name="lease"/>, when it has expired by itself.</summary>
-    public ValueTask ReleaseAsync(EventKey key, ulong owner, TimeSpan lease) => SettleAsync(key, new(false, 0, owner, _time.After(_time.GetTimestamp(), lease)));
+    public ValueTask ReleaseAsync(EventKey key, ulong owner, TimeSpan lease) =>
+        SettleAsync(key, new(false, 0, owner, _time.After(_time.GetTimestamp(), lease)));
 
     /// <inheritdoc cref="IReplayStore.ForgetAsync"/>
     /// <exception cref="ReplayStoreException">The store is away: the key may still be there. A queued marker is forgotten all the same.</exception>

@@ -5,8 +5,11 @@ using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Replay;
 
-/// <summary>Claims in the store behind this process's memory, which has granted the key by then: other instances may have delivered the event, or be delivering it.</summary>
-internal sealed class SharedClaims(MemoryReplayStore memory, DuplicateWaitQueue waiting, OwnerTokens owners, ReplayVerdicts verdicts, ReplayMetrics metrics, TimeProvider time)
+/// <summary>
+/// Claims in the store behind this process's memory, which has granted the key by then: other instances may have delivered the event, or be delivering it.
+/// </summary>
+internal sealed class SharedClaims(MemoryReplayStore memory, DuplicateWaitQueue waiting, OwnerTokens owners, ReplayVerdicts verdicts, ReplayMetrics metrics,
+    TimeProvider time)
 {
     private static readonly TimeSpan s_firstPoll = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_longestPoll = TimeSpan.FromMilliseconds(250);
@@ -52,7 +55,8 @@ internal sealed class SharedClaims(MemoryReplayStore memory, DuplicateWaitQueue 
     }
 
     /// <summary>Another instance is delivering the event. Copies in this process wait for us meanwhile.</summary>
-    private async ValueTask<Verdict> PollAsync(Delivery delivery, EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore link, CancellationToken cancellationToken)
+    private async ValueTask<Verdict> PollAsync(Delivery delivery, EventKey key, ulong owner, ReplayRules rules, ResilientReplayStore link,
+        CancellationToken cancellationToken)
     {
         var begin = Begin(delivery);
         var pause = s_firstPoll;

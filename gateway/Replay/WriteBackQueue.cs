@@ -15,7 +15,8 @@ internal readonly record struct Owed(bool IsCommit, int Status, ulong Owner, lon
 /// </summary>
 /// <param name="sendAsync">One marker to the store. False when it did not arrive; never throws.</param>
 /// <param name="breaker">Asked before each round: the round is also the probe that closes it when no delivery comes by.</param>
-internal sealed class WriteBackQueue(Func<EventKey, Owed, ValueTask<bool>> sendAsync, StoreBreaker breaker, TimeProvider time, ReplayMetrics metrics, ILogger logger)
+internal sealed class WriteBackQueue(Func<EventKey, Owed, ValueTask<bool>> sendAsync, StoreBreaker breaker, TimeProvider time, ReplayMetrics metrics,
+    ILogger logger)
     : IAsyncDisposable
 {
     /// <summary>Markers kept for a store that is away; more are dropped, with a metric and a log line.</summary>

@@ -73,7 +73,9 @@ internal static class AllowCompiler
         }
     }
 
-    /// <summary>What the validator has refused already is not asked for again; what it could not know (a feed's own objection) becomes a problem here.</summary>
+    /// <summary>
+    /// What the validator has refused already is not asked for again; what it could not know (a feed's own objection) becomes a problem here.
+    /// </summary>
     private static void AddFeed(Compilation work, string place, List<AddressListNeed> lists, Func<AddressListNeed> ask)
     {
         try
@@ -92,6 +94,7 @@ internal static class AllowCompiler
     private static AddressListNeed Aws(Compilation work, IReadOnlyList<string> regions, IReadOnlyList<string>? services)
     {
         var ranges = work.File.Edge?.AwsRanges;
-        return AddressListNeed.Aws(ranges?.Url ?? DefaultAwsUrl, ranges?.Refresh?.Value ?? TimeSpan.FromHours(1), ranges?.AlarmAfter?.Value ?? TimeSpan.FromDays(7), regions, services ?? ["AMAZON"]);
+        return AddressListNeed.Aws(ranges?.Url ?? DefaultAwsUrl, ranges?.Refresh?.Value ?? TimeSpan.FromHours(1),
+            ranges?.AlarmAfter?.Value ?? TimeSpan.FromDays(7), regions, services ?? ["AMAZON"]);
     }
 }

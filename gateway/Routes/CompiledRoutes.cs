@@ -25,11 +25,13 @@ internal delegate IGateCheck CheckRecipe(RouteResources resources);
 /// <param name="GivesUp">When the sender gives up; null = not known.</param>
 /// <param name="SecretReferences">The active secrets, each once.</param>
 /// <param name="Spec">As it was written.</param>
-internal sealed record CompiledRoute(RoutePolicy Policy, ImmutableArray<CheckRecipe> Checks, GiveUpRules? GivesUp, ImmutableArray<string> SecretReferences, RouteSpec Spec);
+internal sealed record CompiledRoute(RoutePolicy Policy, ImmutableArray<CheckRecipe> Checks, GiveUpRules? GivesUp, ImmutableArray<string> SecretReferences,
+    RouteSpec Spec);
 
 /// <summary>A file that is sound. Nothing outside of it has been touched: <see cref="ResourcePools"/> puts it into force.</summary>
 /// <param name="RevisionId">The same on every instance with the same file and the same secrets.</param>
 /// <param name="SecretFiles">Files whose change is a reason to read again, with the SHA-256 of what was read.</param>
 /// <param name="Routes">YARP's routes but for the fingerprint, in the order of the file.</param>
 internal sealed record CompiledRoutes(
-    string RevisionId, IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters, IReadOnlyDictionary<string, CompiledRoute> Policies, EdgeSettings Settings, IReadOnlyDictionary<string, byte[]> SecretFiles);
+    string RevisionId, IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters, IReadOnlyDictionary<string, CompiledRoute> Policies,
+    EdgeSettings Settings, IReadOnlyDictionary<string, byte[]> SecretFiles);

@@ -25,15 +25,18 @@ internal sealed class ForwardPipeline(PublishedEndpoints endpoints, IServiceProv
     }
 
     /// <summary>
-    /// Sends <paramref name="delivery"/>, which is open with the policy of <paramref name="endpoint"/> and holds its whole body. Its time is the route's, from now.
+    /// Sends <paramref name="delivery"/>, which is open with the policy of <paramref name="endpoint"/> and holds its whole body. Its time is the route's, from
+    /// now.
     /// </summary>
     /// <param name="endpoint">From <see cref="Find"/>.</param>
     /// <param name="requestId">What the app reads as X-Request-Id.</param>
     /// <param name="scheme">By which the sender's request came: http or https.</param>
     /// <param name="answer">Gets the body of the upstream's answer.</param>
     /// <returns>Passed when the upstream answered; what it said is <see cref="Delivery.UpstreamStatus"/>.</returns>
-    /// <exception cref="OperationCanceledException">Ended from outside before there was an answer. Whether the upstream has taken the event is unknown when <see cref="Delivery.Sent"/>.</exception>
-    public async Task<Verdict> ForwardAsync(Endpoint endpoint, Delivery delivery, string requestId, string scheme, Stream answer, CancellationToken cancellationToken)
+    /// <exception cref="OperationCanceledException">Ended from outside before there was an answer. Whether the upstream has taken the event is unknown when
+    /// <see cref="Delivery.Sent"/>.</exception>
+    public async Task<Verdict> ForwardAsync(Endpoint endpoint, Delivery delivery, string requestId, string scheme, Stream answer,
+        CancellationToken cancellationToken)
     {
         var features = new FeatureCollection();
         var queryAt = delivery.RawTarget.IndexOf('?', StringComparison.Ordinal);

@@ -55,8 +55,9 @@ internal sealed class GatewaySnapshot : IProxyConfig
     public GatewaySnapshot Copy() => With(Policies);
 
     /// <summary>
-    /// The same revision with the very policy objects of <paramref name="before"/> wherever the fingerprint is the same. YARP keeps the endpoint of a route that
-    /// did not change, and with it the policy the endpoint was made with; so what is on the endpoints and what is said to be in force are the same objects.
+    /// The same revision with the very policy objects of <paramref name="before"/> wherever the fingerprint is the same. YARP keeps the endpoint of a route
+    /// that did not change, and with it the policy the endpoint was made with; so what is on the endpoints and what is said to be in force are the same
+    /// objects.
     /// </summary>
     public GatewaySnapshot Keeping(GatewaySnapshot before) => With(Policies.Values.Select(policy =>
         before.Policies.GetValueOrDefault(policy.RouteId) is { } known && known.Fingerprint == policy.Fingerprint ? known : policy)
@@ -67,7 +68,8 @@ internal sealed class GatewaySnapshot : IProxyConfig
         Policies.Count == other.Policies.Count && Policies.All(entry => ReferenceEquals(entry.Value, other.Policies.GetValueOrDefault(entry.Key)));
 
     private GatewaySnapshot With(FrozenDictionary<string, RoutePolicy> policies) =>
-        new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = policies, Summaries = Summaries, Settings = Settings, Compiled = Compiled, Replay = Replay };
+        new() { RevisionId = RevisionId, Routes = Routes, Clusters = Clusters, Policies = policies, Summaries = Summaries, Settings = Settings,
+            Compiled = Compiled, Replay = Replay };
 
     /// <summary>Tells YARP that a newer revision is to be fetched.</summary>
     public void Supersede() => _superseded.Cancel();
@@ -101,7 +103,10 @@ internal sealed record EdgeSettings
 /// <summary>Hands YARP the current revision and swaps it. One revision is on its way at a time.</summary>
 internal sealed class SnapshotProvider : IProxyConfigProvider, IConfigChangeListener
 {
-    /// <summary>Key of the policy's fingerprint in <c>RouteConfig.Metadata</c>: YARP keeps an endpoint while its RouteConfig is equal, so without it a changed policy would be ignored.</summary>
+    /// <summary>
+    /// Key of the policy's fingerprint in <c>RouteConfig.Metadata</c>: YARP keeps an endpoint while its RouteConfig is equal, so without it a changed policy
+    /// would be ignored.
+    /// </summary>
     public const string FingerprintKey = "WebhookEdge.Fingerprint";
 
     /// <summary>What YARP may take to run a revision; it takes milliseconds.</summary>
@@ -114,8 +119,11 @@ internal sealed class SnapshotProvider : IProxyConfigProvider, IConfigChangeList
 
     public IProxyConfig GetConfig() => Current;
 
-    /// <summary>Publishes <paramref name="snapshot"/> and waits until YARP runs it. The fault when YARP refused it; the old revision stays in force then.</summary>
-    /// <param name="time">Measures <see cref="AppliedWithin"/>: without a bound a revision that YARP never speaks of would stop reloading for ever, in silence.</param>
+    /// <summary>
+    /// Publishes <paramref name="snapshot"/> and waits until YARP runs it. The fault when YARP refused it; the old revision stays in force then.
+    /// </summary>
+    /// <param name="time">Measures <see cref="AppliedWithin"/>: without a bound a revision that YARP never speaks of would stop reloading for ever, in
+    /// silence.</param>
     public async Task<Exception?> PublishAsync(GatewaySnapshot snapshot, TimeProvider time, CancellationToken cancellationToken)
     {
         var publication = new Publication(snapshot);

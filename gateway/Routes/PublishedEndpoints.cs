@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 using WebhookEdge.Gate;
 using Yarp.ReverseProxy.Model;
 
@@ -32,6 +30,7 @@ internal sealed class PublishedEndpoints(IServiceProvider services)
             served[id] = policy;
         }
 
-        return [.. snapshot.Routes.Select(static r => r.RouteId).Union(served.Keys).Where(id => !ReferenceEquals(served.GetValueOrDefault(id), snapshot.Policies.GetValueOrDefault(id)))];
+        return [.. snapshot.Routes.Select(static r => r.RouteId).Union(served.Keys)
+            .Where(id => !ReferenceEquals(served.GetValueOrDefault(id), snapshot.Policies.GetValueOrDefault(id)))];
     }
 }

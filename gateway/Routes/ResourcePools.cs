@@ -12,14 +12,17 @@ using WebhookEdge.Replay;
 namespace WebhookEdge.Routes;
 
 /// <summary>
-/// What outlives revisions: address lists, budgets, the replay store, counts. Compiled routes ask for it here, when all problems of the file are known and there
-/// are none; a file that is refused has no way to it. What only an earlier revision used is let go once the new one is in force.
+/// What outlives revisions: address lists, budgets, the replay store, counts. Compiled routes ask for it here, when all problems of the file are known and
+/// there are none; a file that is refused has no way to it. What only an earlier revision used is let go once the new one is in force.
 /// </summary>
-internal sealed class ResourcePools(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts, RemoteKeys keys, GatewayMetrics metrics)
+internal sealed class ResourcePools(Capacity capacity, AddressListPool lists, RateLimiterPool limiters, ReplayGuard replay, AttemptWatch attempts,
+    RemoteKeys keys, GatewayMetrics metrics)
 {
     private readonly ObjectNumbers _numbers = new();
 
-    /// <summary>Makes the revision that <paramref name="compiled"/> describes. It is in force once it is published and <see cref="AppliedAsync"/> was called.</summary>
+    /// <summary>
+    /// Makes the revision that <paramref name="compiled"/> describes. It is in force once it is published and <see cref="AppliedAsync"/> was called.
+    /// </summary>
     public GatewaySnapshot Acquire(CompiledRoutes compiled)
     {
         // Before the first list is asked for: it starts from the last-known-good copy that is kept there.
@@ -34,12 +37,14 @@ internal sealed class ResourcePools(Capacity capacity, AddressListPool lists, Ra
             [
                 .. compiled.Routes.Select(route => route with
                 {
-                    Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [SnapshotProvider.FingerprintKey] = policies[route.RouteId].Fingerprint },
+                    Metadata = new Dictionary<string, string>(StringComparer.Ordinal)
+                        { [SnapshotProvider.FingerprintKey] = policies[route.RouteId].Fingerprint },
                 }),
             ],
             Clusters = compiled.Clusters,
             Policies = policies,
-            Summaries = [.. compiled.Routes.Select(route => RouteSummary.Of(route.RouteId, compiled.Policies[route.RouteId].Spec, policies[route.RouteId], clusters[route.ClusterId!]))],
+            Summaries = [.. compiled.Routes.Select(route =>
+                RouteSummary.Of(route.RouteId, compiled.Policies[route.RouteId].Spec, policies[route.RouteId], clusters[route.ClusterId!]))],
             Settings = compiled.Settings,
             Compiled = compiled,
             Replay = link,
@@ -49,7 +54,8 @@ internal sealed class ResourcePools(Capacity capacity, AddressListPool lists, Ra
     /// <summary>The revision is in force: its limits count, and what only the revision before it used is let go.</summary>
     public async ValueTask AppliedAsync(GatewaySnapshot snapshot)
     {
-        capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies, snapshot.Policies.Values.Select(static policy => policy.BodyLimit).DefaultIfEmpty().Max());
+        capacity.SetLimits(snapshot.Settings.ConcurrentRequests, snapshot.Settings.BufferedBodies,
+            snapshot.Policies.Values.Select(static policy => policy.BodyLimit).DefaultIfEmpty().Max());
         keys.KeepIn(snapshot.Settings.StateDirectory);
         replay.Remember(snapshot.Settings.RememberedEvents);
         await RetainAsync(snapshot);

@@ -20,8 +20,8 @@ using Yarp.ReverseProxy.Configuration;
 namespace WebhookEdge.Routes;
 
 /// <summary>
-/// Spec → rules and YARP's routes and clusters. Here "not written" ends: presets and defaults are filled in, secrets resolved. Knows no pool, so nothing can change
-/// by compiling a file; adds to the problems what only compiling can know, and the caller decides whether the result may be used.
+/// Spec → rules and YARP's routes and clusters. Here "not written" ends: presets and defaults are filled in, secrets resolved. Knows no pool, so nothing can
+/// change by compiling a file; adds to the problems what only compiling can know, and the caller decides whether the result may be used.
 /// </summary>
 internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, RemoteKeys keys, TimeProvider time)
 {
@@ -66,10 +66,13 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
             }
         }
 
-        await YarpRules.ValidateAsync(routes, [.. used.Values], static c => $"clusters.{c.ClusterId[..c.ClusterId.IndexOf('~', StringComparison.Ordinal)]}", problems);
+        await YarpRules.ValidateAsync(routes, [.. used.Values], static c => $"clusters.{c.ClusterId[..c.ClusterId.IndexOf('~', StringComparison.Ordinal)]}",
+            problems);
         cancellationToken.ThrowIfCancellationRequested();
-        var revision = Compilation.Digest([.. policies.Values.Select(static compiled => compiled.Policy.Fingerprint), .. used.Keys, JsonSerializer.Serialize(file.Edge), .. work.EdgeSecrets]);
-        return new(revision[..12], routes, [.. used.Values], policies, settings with { ProxyPeers = addresses.ProxyPeers, Addresses = addresses }, work.SecretFiles);
+        var revision = Compilation.Digest([.. policies.Values.Select(static compiled => compiled.Policy.Fingerprint), .. used.Keys,
+            JsonSerializer.Serialize(file.Edge), .. work.EdgeSecrets]);
+        return new(revision[..12], routes, [.. used.Values], policies, settings with { ProxyPeers = addresses.ProxyPeers, Addresses = addresses },
+            work.SecretFiles);
     }
 
     private static EdgeSettings CompileEdge(Compilation work)
@@ -81,7 +84,8 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
             ConcurrentRequests = edge?.Limits?.ConcurrentRequests ?? new EdgeSettings().ConcurrentRequests,
             RememberedEvents = edge?.Limits?.RememberedEvents ?? new EdgeSettings().RememberedEvents,
             Redis = edge?.Redis is { } redis && work.Resolve(redis, "edge.redis") is { } value ? new(redis, value) : null,
-            ClientAddress = edge?.ClientAddress is { From: { } from and not AddressSource.Connection } client ? $"{WrittenWord.Of(from)} past {string.Join(", ", client.TrustedProxies ?? [])}" : new EdgeSettings().ClientAddress,
+            ClientAddress = edge?.ClientAddress is { From: { } from and not AddressSource.Connection } client
+            ? $"{WrittenWord.Of(from)} past {string.Join(", ", client.TrustedProxies ?? [])}" : new EdgeSettings().ClientAddress,
             StateDirectory = edge?.StateDirectory,
         };
     }
@@ -128,7 +132,8 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         var methods = route.Methods ?? ["POST"];
         var checks = new List<(Stage Stage, CheckRecipe Make)>();
 
-        void AddMade(Stage stage, CheckRecipe make, bool shadow) => checks.Add((stage, shadow || observe ? resources => new ObserveOnlyCheck(make(resources)) : make));
+        void AddMade(Stage stage, CheckRecipe make, bool shadow) =>
+            checks.Add((stage, shadow || observe ? resources => new ObserveOnlyCheck(make(resources)) : make));
 
         void Add(IGateCheck check, bool shadow) => AddMade(check.Stage, _ => check, shadow);
 
@@ -162,7 +167,8 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
 
         // All that was written and may matter, and every value that a reference gave while this route and edge were compiled.
         var content = Compilation.Digest([
-            id, JsonSerializer.Serialize(route), JsonSerializer.Serialize(preset), JsonSerializer.Serialize(work.File.Edge), JsonSerializer.Serialize(work.File.Schemes),
+            id, JsonSerializer.Serialize(route), JsonSerializer.Serialize(preset), JsonSerializer.Serialize(work.File.Edge),
+            JsonSerializer.Serialize(work.File.Schemes),
             JsonSerializer.Serialize(work.File.AddressSets), .. work.EdgeSecrets, .. work.SecretDigests,
         ]);
         var policy = new RoutePolicy
@@ -182,7 +188,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
             PublicHost = publicUrl?.Authority,
             CredentialHeaders = [.. proof.CredentialHeaders.Select(ForwardedHeaders.Normalise)],
             StatusOverrides = CompileRefuse(preset?.Refuse, route.Refuse),
-            Observing = ObservedBy(route),
+            Observing = ObservedParts.Of(route),
             SignsId = proof.SignsId,
             KeyOf = givesUp is null ? null : recipe.KeyOf,
         };
@@ -205,47 +211,13 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         }
     }
 
-    /// <summary>The words of routes.json for what the route lets through. What a preset only observes cannot be enforced and is no roll-out.</summary>
-    private static ImmutableArray<string> ObservedBy(RouteSpec route)
-    {
-        if (route.Mode == CheckMode.Observe)
-        {
-            return ["every check"];
-        }
-
-        var observing = ImmutableArray.CreateBuilder<string>();
-        for (var i = 0; i < (route.Verify?.Count ?? 0); i++)
-        {
-            if (route.Verify![i].Mode == CheckMode.Observe)
-            {
-                observing.Add($"verify[{i}]");
-            }
-        }
-
-        if (route.Allow?.Mode == CheckMode.Observe)
-        {
-            observing.Add("allow");
-        }
-
-        if (route.Replay?.Options?.Mode == CheckMode.Observe)
-        {
-            observing.Add("replay");
-        }
-
-        if (route.RateLimit?.Mode == CheckMode.Observe)
-        {
-            observing.Add("rateLimit");
-        }
-
-        return observing.ToImmutable();
-    }
-
     /// <summary>Numbers without a source are hearsay.</summary>
     private static GiveUpRules? GiveUpOf(PresetSpec? preset) =>
         preset is { Retries: { Attempts: { } limit, Source: not null } retries } ? new(preset.Name, limit, retries.SwitchesOffAfter) : null;
 
     /// <summary>The recipe of the route's event keys, also where no check asks for one.</summary>
-    private EventKeyRecipe CompileReplay(Compilation work, string place, string id, RouteSpec route, PresetSpec? preset, TimeSpan timeout, bool signsId, Action<Stage, CheckRecipe, bool> add)
+    private EventKeyRecipe CompileReplay(Compilation work, string place, string id, RouteSpec route, PresetSpec? preset, TimeSpan timeout, bool signsId,
+        Action<Stage, CheckRecipe, bool> add)
     {
         var rules = ResolvedReplay.Of(route.Replay, preset);
         if (rules.IsOff)
@@ -281,13 +253,15 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
     }
 
     /// <summary>
-    /// The cluster under a name that holds a digest of its content: YARP updates clusters in place before routes, and old rules must not reach new destinations.
+    /// The cluster under a name that holds a digest of its content: YARP updates clusters in place before routes, and old rules must not reach new
+    /// destinations.
     /// </summary>
     private static ClusterConfig? ClusterOf(RouteSpec route, FrozenDictionary<string, ClusterConfig> clusters)
     {
         if (route.Upstream is { } upstream)
         {
-            return new() { ClusterId = $"upstream~{Compilation.Digest([upstream])[..12]}", Destinations = new Dictionary<string, DestinationConfig>(StringComparer.Ordinal) { ["upstream"] = new() { Address = upstream } } };
+            return new() { ClusterId = $"upstream~{Compilation.Digest([upstream])[..12]}",
+                Destinations = new Dictionary<string, DestinationConfig>(StringComparer.Ordinal) { ["upstream"] = new() { Address = upstream } } };
         }
 
         return route.Cluster is { } name && clusters.GetValueOrDefault(name) is { } cluster

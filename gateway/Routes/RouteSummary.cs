@@ -18,7 +18,8 @@ namespace WebhookEdge.Routes;
 /// <param name="Limits">Budgets, body, time.</param>
 /// <param name="GivesUp">When the sender gives up, or "not known".</param>
 /// <param name="Mode"><c>enforce</c>, or what is in observe mode.</param>
-internal sealed record RouteSummary(string Route, string Match, string Upstream, string Provider, string Checks, string Addresses, string Replay, string Limits, string GivesUp, string Mode)
+internal sealed record RouteSummary(string Route, string Match, string Upstream, string Provider, string Checks, string Addresses, string Replay,
+    string Limits, string GivesUp, string Mode)
 {
     public static RouteSummary Of(string id, RouteSpec spec, RoutePolicy policy, ClusterConfig cluster)
     {
@@ -26,7 +27,8 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
         return new(
             id,
             $"{string.Join(",", spec.Methods ?? ["POST"])} {(spec.Hosts is { Count: > 0 } hosts ? string.Join(",", hosts) : "")}{spec.Path}",
-            $"{(spec.Cluster is null ? "" : spec.Cluster + " ")}{string.Join(", ", (cluster.Destinations ?? new Dictionary<string, DestinationConfig>()).Values.Select(static d => Bare(d.Address)))}".Trim(),
+            ((spec.Cluster is null ? "" : spec.Cluster + " ")
+                + string.Join(", ", (cluster.Destinations ?? new Dictionary<string, DestinationConfig>()).Values.Select(static d => Bare(d.Address)))).Trim(),
             spec.Provider ?? "none",
             ChecksOf(spec, preset),
             string.Join(", ", spec.Allow?.From ?? preset?.Allow ?? ["any"]) + WrittenOf(policy),
@@ -43,7 +45,9 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
         {
             if ((check is ObserveOnlyCheck shadow ? shadow.Inner : check) is AllowListCheck { Literal: { PrefixCount: > 1 } written })
             {
-                return string.Create(CultureInfo.InvariantCulture, $" ({AddressCount.Say(written)} in {written.PrefixCount} networks of the file{(written.MergedCount == written.PrefixCount ? "" : $", {written.MergedCount} merged")})");
+                return string.Create(CultureInfo.InvariantCulture,
+                    $" ({AddressCount.Say(written)} in {written.PrefixCount} networks of the "
+                    + $"file{(written.MergedCount == written.PrefixCount ? "" : $", {written.MergedCount} merged")})");
             }
         }
 
@@ -75,12 +79,14 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
         return checks.Count == 0 ? "none but the address" : string.Join(" + ", checks);
     }
 
-    private static string Name(SchemeRef? scheme) => scheme is { Inline: { } inline } ? $"{inline.Kind ?? "hmac"} {string.Join("/", inline.Header?.Values ?? [])}".Trim() : scheme?.Name ?? "";
+    private static string Name(SchemeRef? scheme) =>
+        scheme is { Inline: { } inline } ? $"{inline.Kind ?? "hmac"} {string.Join("/", inline.Header?.Values ?? [])}".Trim() : scheme?.Name ?? "";
 
     private static string ReplayOf(RouteSpec spec, PresetSpec? preset, RoutePolicy policy)
     {
         var replay = ResolvedReplay.Of(spec.Replay, preset);
-        return replay.IsOff ? "off" : $"{string.Join(" + ", replay.KeyOf(policy.SignsId))} for {replay.Ttl}{(replay.Closed ? ", closed without its store" : "")}";
+        return replay.IsOff ? "off"
+            : $"{string.Join(" + ", replay.KeyOf(policy.SignsId))} for {replay.Ttl}{(replay.Closed ? ", closed without its store" : "")}";
     }
 
     private static string LimitsOf(RouteSpec spec, RoutePolicy policy)
@@ -106,10 +112,13 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
 
     private static string GivesUpOf(RoutePolicy policy) => policy.Attempts?.Rules is not { } rules
         ? "not known"
-        : string.Create(CultureInfo.InvariantCulture, $"after {rules.Attempts} {(rules.Attempts == 1 ? "attempt" : "attempts")}{(rules.SwitchesOffAfter is { } off ? $", switches off after {off} failures in a row" : "")}");
+        : string.Create(CultureInfo.InvariantCulture,
+            $"after {rules.Attempts} "
+            + $"{(rules.Attempts == 1 ? "attempt" : "attempts")}{(rules.SwitchesOffAfter is { } off ? $", switches off after {off} failures in a row" : "")}");
 
     private static string Bare(string address) =>
-        Uri.TryCreate(address, UriKind.Absolute, out var uri) ? uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped) : "?";
+        Uri.TryCreate(address, UriKind.Absolute, out var uri) ? uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped)
+        : "?";
 }
 
 /// <summary>What a new revision changes for requests: routes by id, in the order of the alphabet.</summary>
@@ -124,10 +133,12 @@ internal sealed record RouteChanges(IReadOnlyList<string> Added, IReadOnlyList<s
         return new(
             [.. now.Where(id => !old.ContainsKey(id)).Order(StringComparer.Ordinal)],
             [.. old.Keys.Where(id => !now.Contains(id)).Order(StringComparer.Ordinal)],
-            [.. after.Routes.Where(r => old.TryGetValue(r.RouteId, out var was) && !was.Equals(r)).Select(static r => r.RouteId).Order(StringComparer.Ordinal)]);
+            [.. after.Routes.Where(r => old.TryGetValue(r.RouteId, out var was) && !was.Equals(r))
+                .Select(static r => r.RouteId).Order(StringComparer.Ordinal)]);
     }
 
     /// <summary>A list of names for one line: bounded, "none" when empty.</summary>
     public static string Line(IReadOnlyList<string> ids) =>
-        ids.Count == 0 ? "none" : string.Join(", ", ids.Take(Named)) + (ids.Count > Named ? string.Create(CultureInfo.InvariantCulture, $" and {ids.Count - Named} more") : "");
+        ids.Count == 0 ? "none" : string.Join(", ", ids.Take(Named))
+        + (ids.Count > Named ? string.Create(CultureInfo.InvariantCulture, $" and {ids.Count - Named} more") : "");
 }

@@ -38,9 +38,11 @@ internal static class RoutesFileReader
         : holders.Contains("") ? []
         : problems.Where(problem => tree.Has(problem.Path) ? !holders.Contains(problem.Path) : !holders.Any(holder => IsUnder(problem.Path, holder)));
 
-    private static bool IsUnder(string path, string holder) => path.StartsWith(holder, StringComparison.Ordinal) && (path.Length == holder.Length || path[holder.Length] is '.' or '[');
+    private static bool IsUnder(string path, string holder) =>
+        path.StartsWith(holder, StringComparison.Ordinal) && (path.Length == holder.Length || path[holder.Length] is '.' or '[');
 
     /// <summary>The problems with their places, in the order of the file, as its author will go through it.</summary>
     public static IReadOnlyList<ConfigProblem> InOrder(IEnumerable<ConfigProblem> problems, JsonTree? tree) =>
-        [.. problems.Select(p => p.At is null && tree is not null ? p with { At = tree.Find(p.Path) } : p).OrderBy(static p => p.At?.Line ?? 0).ThenBy(static p => p.At?.Column ?? 0)];
+        [.. problems.Select(p => p.At is null && tree is not null ? p with { At = tree.Find(p.Path) } : p).OrderBy(static p => p.At?.Line ?? 0)
+            .ThenBy(static p => p.At?.Column ?? 0)];
 }

@@ -52,7 +52,8 @@ internal sealed class RoutesLoader(RouteCompiler compiler)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            var fault = e is FileNotFoundException or DirectoryNotFoundException ? "the file does not exist" : $"the file cannot be read: {FileFault.Of(path, e)}";
+            var fault = e is FileNotFoundException or DirectoryNotFoundException ? "the file does not exist"
+                : $"the file cannot be read: {FileFault.Of(path, e)}";
             return new() { Problems = [new("", $"{path}: {fault}", "name another with --config PATH")] };
         }
 

@@ -22,7 +22,8 @@ internal sealed record ReloadHistory(ReloadStatus Status, DateTimeOffset TakenAt
 /// the watcher goes on, and the next good one is taken. It compares contents instead of listening for events: renames over the file, writes in
 /// place and Kubernetes' symlink swaps then all look the same, on every file system.
 /// </summary>
-internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourcePools pools, SnapshotProvider provider, PublishedEndpoints endpoints, GatewayMetrics metrics, TimeProvider time, ILogger<RoutesReloader> logger) : BackgroundService
+internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourcePools pools, SnapshotProvider provider, PublishedEndpoints endpoints,
+    GatewayMetrics metrics, TimeProvider time, ILogger<RoutesReloader> logger) : BackgroundService
 {
     private static readonly byte[] NoFile = [0];
     private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(500);
@@ -77,7 +78,8 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
             }
 
             // The bytes that were looked at; why there are none is told by who reads the path.
-            var loaded = await (routes.Text is { } text ? loader.LoadAsync(text, CompileMode.WithSecrets, cancellationToken) : loader.LoadAsync(path, CompileMode.WithSecrets, cancellationToken));
+            var loaded = await (routes.Text is { } text ? loader.LoadAsync(text, CompileMode.WithSecrets, cancellationToken)
+                : loader.LoadAsync(path, CompileMode.WithSecrets, cancellationToken));
             Take(loaded);
             if (loaded.Compiled is not { } compiled)
             {
@@ -112,13 +114,15 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
                 // Nothing is let go: what the endpoints hold may be of any earlier revision.
                 var names = RouteChanges.Line(strays);
                 logger.RoutesStray(names, snapshot.RevisionId);
-                Report(snapshot.RevisionId, successful: false, [.. loaded.Problems, new("routes", $"requests still meet the rules of an earlier revision on {names}", "restart the gateway")]);
+                Report(snapshot.RevisionId, successful: false,
+                    [.. loaded.Problems, new("routes", $"requests still meet the rules of an earlier revision on {names}", "restart the gateway")]);
                 return true;
             }
 
             await pools.AppliedAsync(snapshot);
             Report(snapshot.RevisionId, successful: true, loaded.Problems);
-            logger.RoutesReloaded(snapshot.RevisionId, snapshot.Routes.Count, RouteChanges.Line(changes.Added), RouteChanges.Line(changes.Removed), RouteChanges.Line(changes.Changed));
+            logger.RoutesReloaded(snapshot.RevisionId, snapshot.Routes.Count, RouteChanges.Line(changes.Added), RouteChanges.Line(changes.Removed),
+                RouteChanges.Line(changes.Changed));
             Warn(loaded.Problems);
             logger.WarnOfObserving(snapshot);
             return true;
@@ -200,7 +204,8 @@ internal sealed class RoutesReloader(string path, RoutesLoader loader, ResourceP
         var now = time.GetUtcNow();
         var before = History;
         var status = new ReloadStatus(revision, successful, problems, now);
-        Volatile.Write(ref _history, new(status, successful && revision != before.Status.Revision ? now : before.TakenAt, successful ? before.LastRefusal : status));
+        Volatile.Write(ref _history,
+            new(status, successful && revision != before.Status.Revision ? now : before.TakenAt, successful ? before.LastRefusal : status));
         metrics.Configuration.Reloaded(successful, provider.Current.Routes.Count, revision);
     }
 

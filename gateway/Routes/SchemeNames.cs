@@ -4,13 +4,17 @@ using WebhookEdge.Providers;
 
 namespace WebhookEdge.Routes;
 
-/// <summary>What a <c>scheme</c> means: written out, or a name, looked up among the file's own schemes, then presets, then bare kinds (<c>"basic"</c>).</summary>
+/// <summary>
+/// What a <c>scheme</c> means: written out, or a name, looked up among the file's own schemes, then presets, then bare kinds (<c>"basic"</c>).
+/// </summary>
 internal static class SchemeNames
 {
     public static SchemeSpec? Resolve(RoutesFile file, SchemeRef? scheme) => scheme switch
     {
         { Inline: { } written } => written,
-        { Name: { } name } => file.Schemes?.GetValueOrDefault(name) ?? Presets.Find(name)?.Scheme ?? (KnownNames.SchemeKinds.Contains(name) || CodeVerifiers.Facts.ContainsKey(name) ? new SchemeSpec { Kind = name } : null),
+        { Name: { } name } =>
+            file.Schemes?.GetValueOrDefault(name) ?? Presets.Find(name)?.Scheme
+            ?? (KnownNames.SchemeKinds.Contains(name) || CodeVerifiers.Facts.ContainsKey(name) ? new SchemeSpec { Kind = name } : null),
         _ => null,
     };
 }

@@ -24,7 +24,8 @@ internal static class SnapshotLog
             problems.Count(static p => p.IsWarning));
         foreach (var route in snapshot.Summaries)
         {
-            logger.RouteSummary(route.Route, route.Match, route.Upstream, route.Provider, route.Checks, route.Addresses, route.Replay, route.Limits, route.GivesUp, route.Mode);
+            logger.RouteSummary(route.Route, route.Match, route.Upstream, route.Provider, route.Checks, route.Addresses, route.Replay, route.Limits,
+                route.GivesUp, route.Mode);
         }
     }
 

@@ -36,7 +36,8 @@ internal sealed class VerifyCompiler(RemoteKeys keys, TimeProvider time)
                 }
             }
 
-            var schemePlace = entry.Scheme?.Inline is not null ? $"{entry.Place}.scheme" : entry.Scheme?.Name is { } own && work.File.Schemes?.ContainsKey(own) == true ? $"schemes.{own}" : entry.Place;
+            var schemePlace = entry.Scheme?.Inline is not null ? $"{entry.Place}.scheme" : entry.Scheme?.Name is { } own
+                && work.File.Schemes?.ContainsKey(own) == true ? $"schemes.{own}" : entry.Place;
             if (work.Mode == CompileMode.WithoutSecrets || (secrets.Count == 0 && entry.Secrets?.Count > 0))
             {
                 // No secret to be had here: whatever the reason, it was said; the scheme itself can still be judged.
@@ -83,8 +84,10 @@ internal sealed class VerifyCompiler(RemoteKeys keys, TimeProvider time)
             return null;
         }
 
-        var setup = new HandshakeSetup([.. proof.Secrets.Select(static s => new HandshakeSecret(s.Id, s.Value.ToArray()))], token, work.File.Edge?.PublicUrl is { } url ? url.TrimEnd('/') + path : null);
-        return HandshakeCompiler.Compile(kind, setup, proof.SignsBody, (route.Methods ?? []).Contains("GET"), route.Handshake is not null, work.Problems, $"{place}.handshake");
+        var setup = new HandshakeSetup([.. proof.Secrets.Select(static s => new HandshakeSecret(s.Id, s.Value.ToArray()))], token,
+            work.File.Edge?.PublicUrl is { } url ? url.TrimEnd('/') + path : null);
+        return HandshakeCompiler.Compile(kind, setup, proof.SignsBody, (route.Methods ?? []).Contains("GET"), route.Handshake is not null, work.Problems,
+            $"{place}.handshake");
     }
 }
 

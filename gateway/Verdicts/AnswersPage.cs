@@ -12,11 +12,14 @@ internal static class AnswersPage
         var page = new StringBuilder();
         Line(page, "# Reasons");
         Line(page);
-        Line(page, "Every way a webhook is stopped: its slug stands in the log (event 1100), in the metric `webhookedge.requests`, in the journal and under `refuse` in routes.json.");
-        Line(page, "The sender reads the status and nothing of the reason. The README tells [what happens to a request](../README.md#what-happens-to-a-request) in order.");
+        Line(page, "Every way a webhook is stopped: its slug stands in the log (event 1100), in the metric `webhookedge.requests`, in the journal and under "
+            + "`refuse` in routes.json.");
+        Line(page, "The sender reads the status and nothing of the reason. The README tells [what happens to a "
+            + "request](../README.md#what-happens-to-a-request) in order.");
         Line(page, "This page is generated from `gateway/Verdicts/RejectReasons.cs`; do not edit it.");
         Line(page);
-        Line(page, "*Counts as* says how the page and the alerts take it: a *failed* delivery would, or well might, have been accepted, and is your affair; a *refused* one was stopped by a rule.");
+        Line(page, "*Counts as* says how the page and the alerts take it: a *failed* delivery would, or well might, have been accepted, and is your affair; "
+            + "a *refused* one was stopped by a rule.");
         Line(page);
         Line(page, "| reason | status | stage | counts as | log level | what it means | what to do |");
         Line(page, "|---|---|---|---|---|---|---|");
@@ -24,7 +27,8 @@ internal static class AnswersPage
         {
             Line(page, string.Create(
                 CultureInfo.InvariantCulture,
-                $"| `{row.Slug}` | {row.Status} | {StageNames.Of(row.Stage)} | {row.Outcome.ToString().ToLowerInvariant()} | {row.Level} | {row.Meaning} | {Cell(row.Advice)} |"));
+                $"| `{row.Slug}` | {row.Status} | {StageNames.Of(row.Stage)} | {row.Outcome.ToString().ToLowerInvariant()} | {row.Level} | {row.Meaning} | "
+                + $"{Cell(row.Advice)} |"));
         }
 
         return page.ToString();

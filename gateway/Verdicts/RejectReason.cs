@@ -10,8 +10,8 @@ internal enum RejectReason
     RouteUnknown,
 
     /// <summary>
-    /// The path leads to a route, but is not written as the route's path must be: another case, a final slash, or, under a prefix, a character that has a second
-    /// spelling or a second meaning. Two servers could read it in two ways.
+    /// The path leads to a route, but is not written as the route's path must be: another case, a final slash, or, under a prefix, a character that has a
+    /// second spelling or a second meaning. Two servers could read it in two ways.
     /// </summary>
     PathRefused,
 
@@ -30,7 +30,9 @@ internal enum RejectReason
     /// <summary>The body ended before its declared length, or came too slowly.</summary>
     BodyIncomplete,
 
-    /// <summary>The sender left while its request waited: for its copy in flight, for the route's budget, for a signing key. Nothing was wrong with the request.</summary>
+    /// <summary>
+    /// The sender left while its request waited: for its copy in flight, for the route's budget, for a signing key. Nothing was wrong with the request.
+    /// </summary>
     SenderHungUp,
 
     /// <summary>No trustworthy client address could be established.</summary>

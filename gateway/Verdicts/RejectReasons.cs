@@ -21,7 +21,8 @@ internal enum SenderProof
 /// <param name="Slug">How the reason is written in routes.json, metrics, logs and the API.</param>
 /// <param name="Level">How loudly it is logged.</param>
 /// <param name="Stage">Which stage speaks.</param>
-/// <param name="Outcome">What such a request counts as. <see cref="Outcome.Failed"/> where a delivery was hit that would, or well might, have been accepted: then it is the operator's affair.</param>
+/// <param name="Outcome">What such a request counts as. <see cref="Outcome.Failed"/> where a delivery was hit that would, or well might, have been accepted:
+/// then it is the operator's affair.</param>
 /// <param name="Proof">What it says about the sender.</param>
 /// <param name="IsFlood">A flood from strangers is made of these: they have a ring of their own in the journal, so that they push out nothing else.</param>
 /// <param name="Meaning">What it means, for the operator.</param>

@@ -1,8 +1,8 @@
 namespace WebhookEdge.Verdicts;
 
 /// <summary>
-/// A step of a request's way, in its order. Cheap checks and those that face strangers come first, and nothing shared (budgets of a route, replay keys, stores) is
-/// touched before the sender has proved itself. Checks run from <see cref="AddressRate"/> to <see cref="Replay"/>.
+/// A step of a request's way, in its order. Cheap checks and those that face strangers come first, and nothing shared (budgets of a route, replay keys, stores)
+/// is touched before the sender has proved itself. Checks run from <see cref="AddressRate"/> to <see cref="Replay"/>.
 /// </summary>
 internal enum Stage
 {
@@ -39,11 +39,14 @@ internal enum Stage
     Gateway,
 }
 
-/// <summary>How stages are called wherever somebody reads them, metrics, traces, API, page and command line alike: <c>address-rate</c>, <c>signature</c>, ….</summary>
+/// <summary>
+/// How stages are called wherever somebody reads them, metrics, traces, API, page and command line alike: <c>address-rate</c>, <c>signature</c>, ….
+/// </summary>
 internal static class StageNames
 {
     private static readonly string[] Names =
-        [.. Enum.GetValues<Stage>().Select(static stage => string.Concat(stage.ToString().Select(static (c, i) => i > 0 && char.IsUpper(c) ? $"-{char.ToLowerInvariant(c)}" : $"{char.ToLowerInvariant(c)}")))];
+        [.. Enum.GetValues<Stage>().Select(static stage => string.Concat(stage.ToString().Select(static (c, i) => (i > 0 && char.IsUpper(c) ? "-" : "")
+            + char.ToLowerInvariant(c))))];
 
     public static string Of(Stage stage) => Names[(int)stage];
 }

@@ -20,7 +20,10 @@ internal readonly record struct Verdict
     /// <summary>Why not; <see cref="RejectReason.NotDecided"/> when passed.</summary>
     public RejectReason Reason { get; }
 
-    /// <summary>For the operator's eyes (log, journal, explain), never for the sender. A constant, or a short token out of the request, so that a refusal allocates nothing; never a secret.</summary>
+    /// <summary>
+    /// For the operator's eyes (log, journal, explain), never for the sender. A constant, or a short token out of the request, so that a refusal allocates
+    /// nothing; never a secret.
+    /// </summary>
     public string? Detail { get; }
 
     /// <summary>When the sender should try again; rounded up to whole seconds on the wire.</summary>
@@ -34,7 +37,9 @@ internal readonly record struct Verdict
     public static Verdict Reject(RejectReason reason, string? detail = null, TimeSpan? retryAfter = null) => new(false, reason, detail, retryAfter);
 }
 
-/// <summary>A whole response of the gateway's own to a sender's challenge. Never holds anything but what the sender itself sent and proofs of a secret.</summary>
+/// <summary>
+/// A whole response of the gateway's own to a sender's challenge. Never holds anything but what the sender itself sent and proofs of a secret.
+/// </summary>
 /// <param name="ContentType">Null for an answer without a body.</param>
 /// <param name="HeaderName">A header to give back, or null.</param>
 internal sealed record PreparedAnswer(int Status, string? ContentType, ReadOnlyMemory<byte> Body, string? HeaderName = null, string? HeaderValue = null);

@@ -31,7 +31,8 @@ public sealed class ArchitectureTests
         ["Replay"] = StageMayKnow,
         ["Handshakes"] = StageMayKnow,
         ["Forwarding"] = ["Primitives", "Gate", "Verdicts", "Observability"],
-        ["Routes"] = [.. StageMayKnow, "Providers", "FailedAttempts", "Ingress", "AllowLists", "RateLimits", "Authentication", "Replay", "Handshakes", "Forwarding"],
+        ["Routes"] = [.. StageMayKnow, "Providers", "FailedAttempts", "Ingress", "AllowLists", "RateLimits", "Authentication", "Replay", "Handshakes",
+            "Forwarding"],
         ["Admin"] = [Everything],
         ["Cli"] = [Everything],
         ["Hosting"] = [Everything],
@@ -42,12 +43,32 @@ public sealed class ArchitectureTests
 
     private static readonly SourceFile[] Sources = ReadSources();
 
-    /// <summary>Every type of the gateway by the folder that declares it, so that <c>Verdicts.RejectReason</c> is told from a property named Verdicts.</summary>
+    /// <summary>
+    /// Every type of the gateway by the folder that declares it, so that <c>Verdicts.RejectReason</c> is told from a property named Verdicts.
+    /// </summary>
     private static readonly ILookup<string, string> TypesByFolder = Sources.SelectMany(file =>
         Regex.Matches(file.Code, @"\b(?:class|struct|interface|enum|record|delegate\s+[\w<>\[\],?. ]+?)\s+(?:class\s+|struct\s+)?([A-Z]\w*)")
             .Select(match => (file.Folder, Type: match.Groups[1].Value))).ToLookup(pair => pair.Folder, pair => pair.Type);
 
     public static TheoryData<string> Folders => [.. Sources.Select(file => file.Folder).Where(folder => folder.Length > 0).Distinct()];
+
+    [Fact]
+    public void No_file_is_longer_than_300_lines_and_no_line_of_code_than_160_columns()
+    {
+        // Sample data of senders is one line a piece.
+        var wide = new Regex("\"\"\"", RegexOptions.CultureInvariant);
+        foreach (var path in Directory.EnumerateFiles(Path.Combine(RepositoryRoot.Path, "gateway"), "*.cs", SearchOption.AllDirectories))
+        {
+            if (Regex.IsMatch(path, @"[\\/](obj|bin)[\\/]"))
+            {
+                continue;
+            }
+
+            var lines = File.ReadAllLines(path);
+            Assert.True(lines.Length <= 300, $"{path} has {lines.Length} lines");
+            Assert.All(lines, line => Assert.True(line.Length <= 160 || wide.IsMatch(line), $"{path}: {line}"));
+        }
+    }
 
     [Fact]
     public void There_is_something_to_read()
@@ -151,7 +172,9 @@ public sealed class ArchitectureTests
     private static IEnumerable<string> FilesWith(string pattern, Func<SourceFile, bool> allowed) =>
         Sources.Where(file => file.Folder.Length > 0 && !allowed(file) && Regex.IsMatch(file.Code, pattern)).Select(file => file.Path);
 
-    /// <summary>The other folders that <paramref name="code"/>, which stands in <paramref name="folder"/>, names: in full, or relative to the common namespace.</summary>
+    /// <summary>
+    /// The other folders that <paramref name="code"/>, which stands in <paramref name="folder"/>, names: in full, or relative to the common namespace.
+    /// </summary>
     private static HashSet<string> ReferencedFolders(string code, string folder)
     {
         var known = new HashSet<string>();

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace WebhookEdge.TestKit;
 
 /// <summary>One log line: rendered as an operator reads it, and the structured values behind it.</summary>
-internal sealed record LogEntry(string Category, LogLevel Level, EventId Event, string Text, IReadOnlyList<KeyValuePair<string, object?>> State, Exception? Exception)
+internal sealed record LogEntry(string Category, LogLevel Level, EventId Event, string Text, IReadOnlyList<KeyValuePair<string, object?>> State,
+    Exception? Exception)
 {
     /// <summary>The structured value of this name, or null.</summary>
     public object? this[string name] => State.FirstOrDefault(pair => pair.Key == name).Value;
@@ -56,7 +57,8 @@ internal sealed class LogCapture : ILoggerProvider
         return Deadline.WaitAsync(found.Task, $"a log line: {what}", within);
     }
 
-    public Task<LogEntry> WaitForEventAsync(int eventId, TimeSpan? within = null) => WaitForAsync(entry => entry.Event.Id == eventId, $"event {eventId}", within);
+    public Task<LogEntry> WaitForEventAsync(int eventId, TimeSpan? within = null) =>
+        WaitForAsync(entry => entry.Event.Id == eventId, $"event {eventId}", within);
 
     public void Dispose()
     {

@@ -53,7 +53,10 @@ internal sealed class MetricCapture : IDisposable
         _listener.Start();
     }
 
-    /// <summary>Every measurement so far, in order. What an observable counter gained since the last look is one point for each unit, as if it had been counted one by one.</summary>
+    /// <summary>
+    /// Every measurement so far, in order. What an observable counter gained since the last look is one point for each unit, as if it had been counted one by
+    /// one.
+    /// </summary>
     public IReadOnlyList<MetricPoint> Points
     {
         get
@@ -71,7 +74,8 @@ internal sealed class MetricCapture : IDisposable
     }
 
     /// <summary>The measurements of an instrument that have at least these tags.</summary>
-    public IReadOnlyList<MetricPoint> Of(string instrument, params (string Name, object? Value)[] tags) => [.. Points.Where(point => Fits(point, instrument, tags))];
+    public IReadOnlyList<MetricPoint> Of(string instrument, params (string Name, object? Value)[] tags) =>
+        [.. Points.Where(point => Fits(point, instrument, tags))];
 
     /// <summary>The sum of a counter over the measurements that have at least these tags; 0 when there are none.</summary>
     public double Sum(string instrument, params (string Name, object? Value)[] tags) => Of(instrument, tags).Sum(point => point.Value);

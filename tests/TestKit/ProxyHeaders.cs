@@ -14,7 +14,8 @@ internal static class ProxyHeaders
 
     public static byte[] Text(IPEndPoint source, IPEndPoint destination) => Encoding.ASCII.GetBytes(string.Create(
         CultureInfo.InvariantCulture,
-        $"PROXY {(source.AddressFamily == AddressFamily.InterNetwork ? "TCP4" : "TCP6")} {source.Address} {destination.Address} {source.Port} {destination.Port}\r\n"));
+        $"PROXY {(source.AddressFamily == AddressFamily.InterNetwork ? "TCP4" : "TCP6")} {source.Address} {destination.Address} {source.Port} "
+        + $"{destination.Port}\r\n"));
 
     /// <summary>Version 2 over TCP; the addresses must be of one family.</summary>
     public static byte[] Binary(IPEndPoint source, IPEndPoint destination, params (byte Type, byte[] Value)[] extensions) =>
@@ -30,7 +31,9 @@ internal static class ProxyHeaders
     public static byte[] Addresses(IPEndPoint source, IPEndPoint destination) =>
         [.. source.Address.GetAddressBytes(), .. destination.Address.GetAddressBytes(), .. BigEndian(source.Port), .. BigEndian(destination.Port)];
 
-    /// <summary>Fills the value of a checksum field that ends <paramref name="header"/>; a bit by bit CRC32C (RFC 3720 §B.4), written apart from the gateway's.</summary>
+    /// <summary>
+    /// Fills the value of a checksum field that ends <paramref name="header"/>; a bit by bit CRC32C (RFC 3720 §B.4), written apart from the gateway's.
+    /// </summary>
     public static byte[] WithChecksum(byte[] header)
     {
         byte[] whole = [.. header, 0x03, 0, 4, 0, 0, 0, 0];

@@ -155,7 +155,8 @@ internal sealed class RawHttp2Client : IAsyncDisposable
         return WriteAsync(Frame(ResetStream, 0, stream, payload));
     }
 
-    public Task<Http2Answer> AnswerAsync(int stream, TimeSpan? within = null) => Deadline.WaitAsync(_streams[stream].Answer.Task, $"the answer on stream {stream}", within);
+    public Task<Http2Answer> AnswerAsync(int stream, TimeSpan? within = null) =>
+        Deadline.WaitAsync(_streams[stream].Answer.Task, $"the answer on stream {stream}", within);
 
     /// <summary>Hangs up with a TCP reset.</summary>
     public void Reset() => _socket.Reset();

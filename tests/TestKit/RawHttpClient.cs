@@ -39,7 +39,8 @@ internal sealed class RawHttpClient : IAsyncDisposable
     /// <param name="from">The source address, any of 127.0.0.0/8; null leaves it to the system (127.0.0.1).</param>
     /// <param name="tls">Null for plain TCP. <see cref="TestCertificate.ClientOptions"/> trusts the test's own certificate.</param>
     /// <param name="preamble">Sent in the clear before anything else, the TLS handshake included.</param>
-    public static async Task<RawHttpClient> ConnectAsync(IPEndPoint to, IPAddress? from = null, SslClientAuthenticationOptions? tls = null, ReadOnlyMemory<byte> preamble = default)
+    public static async Task<RawHttpClient> ConnectAsync(IPEndPoint to, IPAddress? from = null, SslClientAuthenticationOptions? tls = null,
+        ReadOnlyMemory<byte> preamble = default)
     {
         var socket = new Socket(to.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
@@ -84,7 +85,9 @@ internal sealed class RawHttpClient : IAsyncDisposable
 
     public Task SendAsync(RawRequest request) => SendAsync(request.ToBytes());
 
-    /// <summary>Sends in segments of <paramref name="size"/> bytes, one write each. <paramref name="between"/>, if given, runs before every segment but the first.</summary>
+    /// <summary>
+    /// Sends in segments of <paramref name="size"/> bytes, one write each. <paramref name="between"/>, if given, runs before every segment but the first.
+    /// </summary>
     public async Task SendInPiecesAsync(ReadOnlyMemory<byte> bytes, int size, Func<Task>? between = null)
     {
         for (var at = 0; at < bytes.Length; at += size)
@@ -150,7 +153,8 @@ internal sealed class RawHttpClient : IAsyncDisposable
         {
             var head = await _reader.ReadThroughAsync("\r\n\r\n"u8.ToArray()) ?? throw new EndOfStreamException("the server closed without an answer");
             var (line, headers) = WireReader.ParseHead(head);
-            if (line.Split(' ', 3) is not ["HTTP/1.1" or "HTTP/1.0", var code, ..] || !int.TryParse(code, NumberStyles.None, CultureInfo.InvariantCulture, out var status))
+            if (line.Split(' ', 3) is not ["HTTP/1.1" or "HTTP/1.0", var code, ..]
+                || !int.TryParse(code, NumberStyles.None, CultureInfo.InvariantCulture, out var status))
             {
                 throw new InvalidDataException($"'{line}' is no status line");
             }

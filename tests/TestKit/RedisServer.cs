@@ -40,7 +40,9 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <exception cref="InvalidOperationException">redis-server is not installed, or did not come up.</exception>
     public static Task<RedisServer> StartAsync(params string[] options) => StartAsync(port => new RedisServer(port, options));
 
-    /// <summary>A Sentinel that watches <paramref name="master"/> under the name <c>mymaster</c>, alone, and takes nobody for dead because the machine is busy.</summary>
+    /// <summary>
+    /// A Sentinel that watches <paramref name="master"/> under the name <c>mymaster</c>, alone, and takes nobody for dead because the machine is busy.
+    /// </summary>
     public static Task<RedisServer> StartSentinelAsync(RedisServer master) => StartAsync(port => new RedisServer(
         port, [], string.Create(CultureInfo.InvariantCulture, $"sentinel monitor mymaster 127.0.0.1 {master.Port} 1\nsentinel down-after-milliseconds mymaster 15000\nsentinel failover-timeout mymaster 15000\n")));
 
@@ -180,7 +182,8 @@ internal sealed class RedisServer : IAsyncDisposable
         var start = new ProcessStartInfo("redis-server") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var argument in Arguments())
         {
-            start.ArgumentList.Add(argument.Replace("{dir}", _directory, StringComparison.Ordinal).Replace("{free}", FreePort().ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
+            start.ArgumentList.Add(argument.Replace("{dir}", _directory, StringComparison.Ordinal)
+                .Replace("{free}", FreePort().ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
         }
 
         try
@@ -189,7 +192,8 @@ internal sealed class RedisServer : IAsyncDisposable
         }
         catch (Win32Exception exception)
         {
-            throw new InvalidOperationException("redis-server is not installed; these tests run against a real one (Debian: apt-get install redis-server)", exception);
+            throw new InvalidOperationException("redis-server is not installed; these tests run against a real one (Debian: apt-get install redis-server)",
+                exception);
         }
 
         _process.BeginOutputReadLine();

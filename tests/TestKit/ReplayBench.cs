@@ -20,7 +20,8 @@ internal sealed class ReplayBench : IAsyncDisposable
     private readonly Meter _meter = new("ReplayBench");
     private readonly TimeProvider _time;
 
-    public ReplayBench(TimeProvider time, IReplayStore? store = null, bool closed = false, TimeSpan? timeout = null, int memory = 100_000, ILogger<ReplayGuard>? logger = null)
+    public ReplayBench(TimeProvider time, IReplayStore? store = null, bool closed = false, TimeSpan? timeout = null, int memory = 100_000,
+        ILogger<ReplayGuard>? logger = null)
     {
         _time = time;
         Memory = new(time, memory);

@@ -50,7 +50,8 @@ internal sealed class ReplayStoreModel
 
             if (!expected.Equals(actual))
             {
-                throw new InvalidOperationException($"step {step} (0x{commands[step]:x2}): the model says {expected}, the store {actual}; commands {Convert.ToHexString(commands)}");
+                throw new InvalidOperationException($"step {step} (0x{commands[step]:x2}): the model says {expected}, the store {actual}; commands "
+                    + $"{Convert.ToHexString(commands)}");
             }
         }
     }

@@ -18,7 +18,8 @@ internal static class TestCertificate
     {
         TargetHost = "localhost",
         ApplicationProtocols = [.. protocols],
-        RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null && certificate.GetRawCertData().AsSpan().SequenceEqual(Instance.RawData),
+        RemoteCertificateValidationCallback = static (_, certificate, _, _) =>
+            certificate is not null && certificate.GetRawCertData().AsSpan().SequenceEqual(Instance.RawData),
     };
 
     /// <summary>Arguments for a gateway that listens with <see cref="Instance"/> on port 0, its PEM files in <paramref name="files"/>.</summary>
@@ -29,7 +30,10 @@ internal static class TestCertificate
         "--Kestrel:Endpoints:Https:Certificate:KeyPath", files.Write("tls.key", Instance.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()),
     ];
 
-    /// <summary>Settings of a gateway whose default certificate is one that is valid from <paramref name="from"/> to <paramref name="to"/>; without times <see cref="Instance"/>.</summary>
+    /// <summary>
+    /// Settings of a gateway whose default certificate is one that is valid from <paramref name="from"/> to <paramref name="to"/>; without times
+    /// <see cref="Instance"/>.
+    /// </summary>
     /// <param name="folder">Where <c>tls.pem</c> and <c>tls.key</c> are written.</param>
     public static string[] Default(TempDirectory folder, DateTimeOffset? from = null, DateTimeOffset? to = null)
     {

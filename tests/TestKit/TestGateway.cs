@@ -59,7 +59,8 @@ internal sealed class TestGateway : IAsyncDisposable
         Action<IServiceCollection>? services = null)
     {
         var directory = new TempDirectory();
-        var known = new ConcurrentDictionary<string, string>(placeholders ?? new Dictionary<string, string>()) { ["{dir}"] = directory.Path, ["{upstream}"] = upstream };
+        var known = new ConcurrentDictionary<string, string>(placeholders ?? new Dictionary<string, string>()) { ["{dir}"] = directory.Path,
+            ["{upstream}"] = upstream };
         foreach (var (name, text) in secrets ?? new Dictionary<string, string>())
         {
             await File.WriteAllTextAsync(Path.Combine(directory.Path, name), text);
@@ -110,7 +111,9 @@ internal sealed class TestGateway : IAsyncDisposable
     /// <summary>One request on a connection of its own.</summary>
     public Task<RawResponse> SendAsync(RawRequest request, IPAddress? from = null) => RawHttpClient.SendOnceAsync(EndPoint, request, from);
 
-    /// <summary>Waits until nothing is under way: a delivery is settled after its answer was sent, and a clock that jumps meanwhile ends what it waits for.</summary>
+    /// <summary>
+    /// Waits until nothing is under way: a delivery is settled after its answer was sent, and a clock that jumps meanwhile ends what it waits for.
+    /// </summary>
     public Task QuietAsync() => Deadline.UntilAsync(() => Metrics.Observe("webhookedge.in_flight") == 0, "nothing is in flight");
 
     public Task<RawHttpClient> ConnectAsync(IPAddress? from = null) => RawHttpClient.ConnectAsync(EndPoint, from);

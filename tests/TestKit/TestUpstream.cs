@@ -106,7 +106,9 @@ internal sealed class TestUpstream : IAsyncDisposable
     public Task WaitForConnectionAsync(int number = 1, TimeSpan? within = null) =>
         Deadline.WaitAsync(_accepted.WhenAsync(number), $"connection {number} at the upstream", within);
 
-    /// <summary>Refuses new connections from now on. Open ones are reset, so that a pooled connection does not hide the refusal; pass false to keep them.</summary>
+    /// <summary>
+    /// Refuses new connections from now on. Open ones are reset, so that a pooled connection does not hide the refusal; pass false to keep them.
+    /// </summary>
     public void StopListening(bool resetConnections = true)
     {
         lock (_listening)

@@ -26,7 +26,8 @@ internal sealed class AdyenItemsVerifier(ImmutableArray<SigningKey> keys) : ICod
         Name = "adyen-items",
         Facts = new(NeedsSecrets: true, SignsBody: false, SignsId: true),
         Fields = ["key"],
-        Create = static setup => new AdyenItemsVerifier(setup.Keys(HashAlgorithmName.SHA256, setup.Spec.Key is null ? new([], KeyEncoding.Hex, KeyDerivation.None) : null)),
+        Create = static setup =>
+            new AdyenItemsVerifier(setup.Keys(HashAlgorithmName.SHA256, setup.Spec.Key is null ? new([], KeyEncoding.Hex, KeyDerivation.None) : null)),
     };
 
     /// <summary>The head shows nothing: the signatures stand in the body.</summary>
@@ -37,7 +38,8 @@ internal sealed class AdyenItemsVerifier(ImmutableArray<SigningKey> keys) : ICod
     private Verification Verify(Delivery delivery)
     {
         using var document = StrictDocument.Parse(delivery.Body);
-        if (document is null || document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("notificationItems", out var items) || items.ValueKind != JsonValueKind.Array)
+        if (document is null || document.RootElement.ValueKind != JsonValueKind.Object
+            || !document.RootElement.TryGetProperty("notificationItems", out var items) || items.ValueKind != JsonValueKind.Array)
         {
             return Verification.Missing("the body holds no notificationItems, so no signature");
         }
@@ -111,7 +113,8 @@ internal sealed class AdyenItemsVerifier(ImmutableArray<SigningKey> keys) : ICod
 
         string?[] fields =
         [
-            item.Text("pspReference"), item.Has("originalReference") ? item.Text("originalReference") : "", item.Text("merchantAccountCode"), item.Has("merchantReference") ? item.Text("merchantReference") : "",
+            item.Text("pspReference"), item.Has("originalReference") ? item.Text("originalReference") : "", item.Text("merchantAccountCode"),
+            item.Has("merchantReference") ? item.Text("merchantReference") : "",
             amount.Digits("value"), amount.Text("currency"), item.Text("eventCode"), Success(item),
         ];
         for (var i = 0; i < fields.Length; i++)

@@ -36,7 +36,8 @@ internal sealed class BraintreeVerifier(ImmutableArray<(byte[] Public, SigningKe
             if (setup.Pair(i, "PUBLIC_KEY:PRIVATE_KEY") is var (publicKey, privateKey))
             {
 #pragma warning disable CA5350 // What Braintree does.
-                keys.Add((Encoding.UTF8.GetBytes(publicKey), new(setup.Secrets[i].Id, SHA1.HashData(Encoding.UTF8.GetBytes(privateKey)), HashAlgorithmName.SHA1, keyed: true)));
+                keys.Add((Encoding.UTF8.GetBytes(publicKey),
+                    new(setup.Secrets[i].Id, SHA1.HashData(Encoding.UTF8.GetBytes(privateKey)), HashAlgorithmName.SHA1, keyed: true)));
 #pragma warning restore CA5350
             }
         }
@@ -65,7 +66,8 @@ internal sealed class BraintreeVerifier(ImmutableArray<(byte[] Public, SigningKe
         var (signature, payload) = (form.Single("bt_signature"u8), form.Single("bt_payload"u8));
         if (signature < 0 || payload < 0)
         {
-            return signature == -2 || payload == -2 ? Verification.Malformed("bt_signature or bt_payload came more than once") : Verification.Missing("bt_signature or bt_payload is absent");
+            return signature == -2 || payload == -2 ? Verification.Malformed("bt_signature or bt_payload came more than once")
+                : Verification.Missing("bt_signature or bt_payload is absent");
         }
 
         var text = form.Value(payload);

@@ -121,7 +121,8 @@ internal sealed class ContentfulVerifier(ImmutableArray<SigningKey> keys, long t
         for (var i = 0; i < headers.Length; i++)
         {
             var name = headers[i];
-            if (headers.Length > MaxHeaders || !StrictText.IsHeaderName(name) || name.AsSpan().ContainsAnyInRange('A', 'Z') || (i > 0 && name == headers[i - 1]))
+            if (headers.Length > MaxHeaders || !StrictText.IsHeaderName(name) || name.AsSpan().ContainsAnyInRange('A', 'Z')
+                || (i > 0 && name == headers[i - 1]))
             {
                 return Verdict.Reject(RejectReason.SignatureMalformed, "the list of signed headers is not one of at most 32 different names in lower case");
             }
@@ -141,7 +142,8 @@ internal sealed class ContentfulVerifier(ImmutableArray<SigningKey> keys, long t
             list |= name == SignedHeaders;
         }
 
-        return time && list ? Verdict.Pass : Verdict.Reject(RejectReason.SignatureMalformed, "timestamp or list of signed headers is not among the signed headers");
+        return time && list ? Verdict.Pass
+            : Verdict.Reject(RejectReason.SignatureMalformed, "timestamp or list of signed headers is not among the signed headers");
     }
 
     /// <summary>encodeURI(path?escape(query)), as the vendor's code has it: the query is escaped twice.</summary>

@@ -62,7 +62,8 @@ internal static class Ed25519
         {
             var signature = new byte[SignatureLength];
             nuint length = SignatureLength;
-            return LibCrypto.SignInit(context, 0, 0, 0, key) == 1 && LibCrypto.Sign(context, ref signature[0], ref length, Start(message), (nuint)message.Length) == 1
+            return LibCrypto.SignInit(context, 0, 0, 0, key) == 1
+                && LibCrypto.Sign(context, ref signature[0], ref length, Start(message), (nuint)message.Length) == 1
                 ? signature
                 : throw new InvalidOperationException("libcrypto could not sign");
         }
@@ -80,7 +81,8 @@ internal static class Ed25519
         {
             var bytes = new byte[KeyLength];
             nuint length = KeyLength;
-            return LibCrypto.GetPublicKey(key, ref bytes[0], ref length) == 1 ? bytes : throw new InvalidOperationException("libcrypto could not derive the public key");
+            return LibCrypto.GetPublicKey(key, ref bytes[0], ref length) == 1 ? bytes
+                : throw new InvalidOperationException("libcrypto could not derive the public key");
         }
         finally
         {

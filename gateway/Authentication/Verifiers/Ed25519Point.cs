@@ -13,7 +13,8 @@ internal readonly record struct Ed25519Point(BigInteger X, BigInteger Y, BigInte
     private static readonly BigInteger RootOfMinusOne = BigInteger.ModPow(2, (P - 1) / 4, P);
 
     /// <summary>L of RFC 8032: the order of the base point, and of every key made as the RFC says.</summary>
-    public static BigInteger Order { get; } = BigInteger.Pow(2, 252) + BigInteger.Parse("27742317777372353535851937790883648493", System.Globalization.CultureInfo.InvariantCulture);
+    public static BigInteger Order { get; } = BigInteger.Pow(2, 252)
+        + BigInteger.Parse("27742317777372353535851937790883648493", System.Globalization.CultureInfo.InvariantCulture);
 
     private static Ed25519Point Neutral { get; } = new(0, 1, 1, 0);
 

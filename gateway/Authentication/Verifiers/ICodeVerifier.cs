@@ -31,9 +31,11 @@ internal readonly record struct Verification(Verdict Verdict, string? KeyId, str
 
     public static Verification Missing(string detail) => Refuse(Verdict.Reject(RejectReason.SignatureMissing, detail));
 
-    public static Verification Mismatch(string detail = "no active secret makes this signature over this request") => Refuse(Verdict.Reject(RejectReason.SignatureMismatch, detail));
+    public static Verification Mismatch(string detail = "no active secret makes this signature over this request") =>
+        Refuse(Verdict.Reject(RejectReason.SignatureMismatch, detail));
 
-    public static Verification Stale(string detail = "the signed time is too far from now") => Refuse(Verdict.Reject(RejectReason.TimestampOutsideWindow, detail));
+    public static Verification Stale(string detail = "the signed time is too far from now") =>
+        Refuse(Verdict.Reject(RejectReason.TimestampOutsideWindow, detail));
 }
 
 /// <summary>The first of a code verifier's two checks.</summary>

@@ -42,13 +42,15 @@ internal sealed class JsonWebToken : IDisposable
         second += first + 1;
         var signature = new byte[signatureLength];
         if (Decode(text[..first]) is not { } head || Decode(text[(first + 1)..second]) is not { } payload
-            || !StrictText.TryDecodeBase64(text[(second + 1)..], signature, urlAlphabet: true, Padding.Optional, out var length) || length != signatureLength || text.Contains('='))
+            || !StrictText.TryDecodeBase64(text[(second + 1)..], signature, urlAlphabet: true, Padding.Optional, out var length) || length != signatureLength
+            || text.Contains('='))
         {
             return null;
         }
 
         using var header = StrictDocument.Parse(new(head));
-        if (header is null || header.RootElement.ValueKind != JsonValueKind.Object || header.RootElement.Text("alg") != algorithm || header.RootElement.TryGetProperty("crit", out _)
+        if (header is null || header.RootElement.ValueKind != JsonValueKind.Object || header.RootElement.Text("alg") != algorithm
+            || header.RootElement.TryGetProperty("crit", out _)
             || (header.RootElement.TryGetProperty("kid", out _) && header.RootElement.Text("kid") is null))
         {
             return null;
@@ -66,7 +68,8 @@ internal sealed class JsonWebToken : IDisposable
 
     /// <summary>A NumericDate (RFC 7519 §2) in whole seconds, as Unix milliseconds; null when it is absent or not such a number.</summary>
     public long? Time(string claim) =>
-        Claims.TryGetProperty(claim, out var value) && value.ValueKind == JsonValueKind.Number && SignedTime.TryParse(value.GetRawText(), TimeUnit.Seconds, out var milliseconds) ? milliseconds : null;
+        Claims.TryGetProperty(claim, out var value) && value.ValueKind == JsonValueKind.Number
+        && SignedTime.TryParse(value.GetRawText(), TimeUnit.Seconds, out var milliseconds) ? milliseconds : null;
 
     public void Dispose() => _claims.Dispose();
 

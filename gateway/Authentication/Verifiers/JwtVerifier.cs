@@ -70,7 +70,8 @@ internal sealed class JwtVerifier : ICodeVerifier
         {
             if (field == "header" ? setup.Spec.Header is not { Values: [_] } : setup.Spec.Claims is null)
             {
-                setup.Fault(field, "missing", field == "header" ? "name the one header that carries the token" : "say which claims hold the hashes: { \"body\": \"payload_hash\" }");
+                setup.Fault(field, "missing",
+                    field == "header" ? "name the one header that carries the token" : "say which claims hold the hashes: { \"body\": \"payload_hash\" }");
             }
         }
 
@@ -101,7 +102,8 @@ internal sealed class JwtVerifier : ICodeVerifier
         }
 
         token = JsonWebToken.Parse(line.AsSpan(_prefix.Length), "HS256", SHA256.HashSizeInBytes);
-        return token is null ? Verdict.Reject(RejectReason.SignatureMalformed, "not a JSON web token signed with HS256") : _url is null ? Verdict.Pass : HeaderLine.CheckTarget(delivery);
+        return token is null ? Verdict.Reject(RejectReason.SignatureMalformed, "not a JSON web token signed with HS256") : _url is null ? Verdict.Pass
+            : HeaderLine.CheckTarget(delivery);
     }
 
     private Verification Verify(Delivery delivery, JsonWebToken token, DateTimeOffset now)
@@ -131,7 +133,8 @@ internal sealed class JwtVerifier : ICodeVerifier
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         if (token.Claims.Has(_claims.Body!))
         {
-            if (!TryRead(token.Claims.Text(_claims.Body!), hash) || !BodyHashing.Matches(delivery.Body, hash) || (delivery.Body.IsEmpty && _claims.BodyOptional == true))
+            if (!TryRead(token.Claims.Text(_claims.Body!), hash) || !BodyHashing.Matches(delivery.Body, hash)
+                || (delivery.Body.IsEmpty && _claims.BodyOptional == true))
             {
                 return Verification.Mismatch("the body is not the one whose hash the token holds");
             }
@@ -201,7 +204,8 @@ internal static class JwtTimes
     {
         var (issued, notBefore, expires) = (token.Time("iat"), token.Time("nbf"), token.Time("exp"));
         signedTime = issued ?? notBefore;
-        if ((token.Claims.Has("iat") && issued is null) || (token.Claims.Has("nbf") && notBefore is null) || (token.Claims.Has("exp") && expires is null) || (maxAge is not null && issued is null))
+        if ((token.Claims.Has("iat") && issued is null) || (token.Claims.Has("nbf") && notBefore is null) || (token.Claims.Has("exp") && expires is null)
+            || (maxAge is not null && issued is null))
         {
             return Verdict.Reject(RejectReason.SignatureMalformed, "a time in the token is absent or not a whole number of seconds");
         }

@@ -97,7 +97,8 @@ internal sealed class KeptKeys(string directory, ILogger logger)
                 return "it is too large";
             }
 
-            if (JsonSerializer.Deserialize<FileContent>(bytes) is not { Version: Version, Name: { Length: 64 } name, Answer: { Length: > 0 and <= KeyFetcher.MaxBytes } answer } content)
+            if (JsonSerializer.Deserialize<FileContent>(bytes) is not { Version: Version, Name: { Length: 64 } name,
+                Answer: { Length: > 0 and <= KeyFetcher.MaxBytes } answer } content)
             {
                 return "it is not a file of this version";
             }

@@ -20,7 +20,8 @@ internal enum KeyFetch
 internal sealed record RemoteKey(IPublicKey Key, DateTimeOffset UsableUntil);
 
 /// <summary>Where keys of one kind come from, and what is made of the publisher's answer.</summary>
-/// <param name="Space">Goes before the name, so that the same name at another place or of another account is another key; empty where the name says all.</param>
+/// <param name="Space">Goes before the name, so that the same name at another place or of another account is another key; empty where the name says
+/// all.</param>
 /// <param name="Request">Asks the publisher for the key of a name. May carry credentials: it goes to the publisher and nowhere else.</param>
 /// <param name="Read">
 /// Makes a key of the answer's bytes, as of the time they were fetched, or says null. Asked again of the same bytes when they come back from the state

@@ -15,7 +15,8 @@ internal static class LibCrypto
     private const string Library = "webhookedge-libcrypto";
 
     /// <summary>The name with the version comes first: it is the one the framework's own cryptography uses, so no second copy is loaded.</summary>
-    private static readonly string[] Names = ["libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.3.dylib", "libcrypto-3-x64.dll", "libcrypto-3-arm64.dll", "libcrypto.so"];
+    private static readonly string[] Names = ["libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.3.dylib", "libcrypto-3-x64.dll", "libcrypto-3-arm64.dll",
+        "libcrypto.so"];
 
     private static readonly Lazy<nint> Handle = new(Load);
 
@@ -29,7 +30,8 @@ internal static class LibCrypto
     {
         foreach (var name in Names)
         {
-            if (NativeLibrary.TryLoad(name, out var handle) && NativeLibrary.TryGetExport(handle, "EVP_DigestVerify", out _) && NativeLibrary.TryGetExport(handle, "EVP_PKEY_new_raw_public_key", out _))
+            if (NativeLibrary.TryLoad(name, out var handle) && NativeLibrary.TryGetExport(handle, "EVP_DigestVerify", out _)
+                && NativeLibrary.TryGetExport(handle, "EVP_PKEY_new_raw_public_key", out _))
             {
                 return handle;
             }

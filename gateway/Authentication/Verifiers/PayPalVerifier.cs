@@ -43,7 +43,8 @@ internal sealed class PayPalVerifier(ImmutableArray<Secret> webhooks, long toler
     {
         var signature = new byte[512];
         var verdict = ReadHead(delivery, now, signature, out var length, out var url, out var id, out var time, out var milliseconds);
-        return verdict.Passed ? VerifyAsync(delivery, url, id, time, milliseconds, signature.AsMemory(0, length), cancellationToken) : new(Verification.Refuse(verdict));
+        return verdict.Passed ? VerifyAsync(delivery, url, id, time, milliseconds, signature.AsMemory(0, length), cancellationToken)
+            : new(Verification.Refuse(verdict));
     }
 
     private static PayPalVerifier? Create(CodeSetup setup)
@@ -58,14 +59,16 @@ internal sealed class PayPalVerifier(ImmutableArray<Secret> webhooks, long toler
         {
             if (!StrictText.IsPlain(Encoding.Latin1.GetString(setup.Secrets[i].Value)) || setup.Secrets[i].Value.Contains((byte)'|'))
             {
-                setup.SecretFault(i, $"{setup.Secrets[i].Id} is not the id of a PayPal webhook", "write the webhook's id there, as the developer dashboard shows it");
+                setup.SecretFault(i, $"{setup.Secrets[i].Id} is not the id of a PayPal webhook",
+                    "write the webhook's id there, as the developer dashboard shows it");
             }
         }
 
         return new([.. setup.Secrets], setup.Tolerance(0), keys);
     }
 
-    private async ValueTask<Verification> VerifyAsync(Delivery delivery, string url, string id, string time, long milliseconds, ReadOnlyMemory<byte> signature, CancellationToken cancellationToken)
+    private async ValueTask<Verification> VerifyAsync(Delivery delivery, string url, string id, string time, long milliseconds, ReadOnlyMemory<byte> signature,
+        CancellationToken cancellationToken)
     {
         var question = Certificates.Ask(url, delivery);
         var (result, remote) = await keys.GetAsync(question, cancellationToken);
@@ -88,7 +91,8 @@ internal sealed class PayPalVerifier(ImmutableArray<Secret> webhooks, long toler
         return Verification.Mismatch("the certificate's key does not make this signature for this webhook's id");
     }
 
-    private Verdict ReadHead(Delivery delivery, DateTimeOffset now, Span<byte> signature, out int length, out string url, out string id, out string time, out long milliseconds)
+    private Verdict ReadHead(Delivery delivery, DateTimeOffset now, Span<byte> signature, out int length, out string url, out string id, out string time,
+        out long milliseconds)
     {
         (length, url, id, time, milliseconds) = (0, "", "", "", 0);
         var verdict = HeaderLine.Read(delivery, "PAYPAL-TRANSMISSION-SIG", out var text);
@@ -102,13 +106,16 @@ internal sealed class PayPalVerifier(ImmutableArray<Secret> webhooks, long toler
             return verdict;
         }
 
-        if (algorithm != "SHA256withRSA" || !IsCertificate(url) || id.Length > 128 || id.AsSpan().ContainsAnyExcept(NameCharacters) || !SignedTime.TryParseIso(time, out milliseconds)
+        if (algorithm != "SHA256withRSA" || !IsCertificate(url) || id.Length > 128 || id.AsSpan().ContainsAnyExcept(NameCharacters)
+            || !SignedTime.TryParseIso(time, out milliseconds)
             || text.Length > 684 || !StrictText.TryDecodeBase64(text, signature, urlAlphabet: false, Padding.Required, out length))
         {
-            return Verdict.Reject(RejectReason.SignatureMalformed, "a PAYPAL header is not written as PayPal writes it, or names a certificate that is not PayPal's");
+            return Verdict.Reject(RejectReason.SignatureMalformed,
+                "a PAYPAL header is not written as PayPal writes it, or names a certificate that is not PayPal's");
         }
 
-        return SignedTime.IsWithin(milliseconds, now, tolerance) ? Verdict.Pass : Verdict.Reject(RejectReason.TimestampOutsideWindow, "the signed time is too far from now");
+        return SignedTime.IsWithin(milliseconds, now, tolerance) ? Verdict.Pass
+            : Verdict.Reject(RejectReason.TimestampOutsideWindow, "the signed time is too far from now");
     }
 
     private static bool IsCertificate(string url)

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using WebhookEdge.Gate;
 using WebhookEdge.Primitives;
@@ -134,7 +133,8 @@ internal sealed class PlaidVerifier(ImmutableArray<PlaidVerifier.Account> accoun
         return StrictText.TryDecodeMac(text, MacEncoding.Hex, hash) && BodyHashing.Matches(delivery.Body, hash);
     }
 
-    private static HttpRequestMessage Request(string place, string clientId, string secret, string keyId) => new(HttpMethod.Post, place + "/webhook_verification_key/get")
+    private static HttpRequestMessage Request(string place, string clientId, string secret, string keyId) =>
+        new(HttpMethod.Post, place + "/webhook_verification_key/get")
     {
         Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string>(StringComparer.Ordinal)
         {

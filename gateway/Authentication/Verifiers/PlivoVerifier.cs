@@ -48,7 +48,9 @@ internal sealed class PlivoVerifier(ImmutableArray<SigningKey> keys, UrlRule url
 
         foreach (var range in line.AsSpan().Split(','))
         {
-            if (count == MaxSignatures || !StrictText.TryDecodeMac(line.AsSpan()[range].Trim(" \t"), MacEncoding.Base64, macs.Slice(count * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes)))
+            if (count == MaxSignatures
+                || !StrictText.TryDecodeMac(line.AsSpan()[range].Trim(" \t"), MacEncoding.Base64,
+                macs.Slice(count * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes)))
             {
                 return Verdict.Reject(RejectReason.SignatureMalformed, "the signature header is not a list of at most 8 signatures");
             }

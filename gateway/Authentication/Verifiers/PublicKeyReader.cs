@@ -34,16 +34,19 @@ internal static class PublicKeyReader
                 keys.Add(key);
                 if (key is RsaKey { HasSmallExponent: true })
                 {
-                    problems.Add(new(place, $"the secret {secrets[i].Id} is an RSA public key with an exponent below 65537", "it works; ask the sender for a key as FIPS 186-5 has them", IsWarning: true));
+                    problems.Add(new(place, $"the secret {secrets[i].Id} is an RSA public key with an exponent below 65537",
+                        "it works; ask the sender for a key as FIPS 186-5 has them", IsWarning: true));
                 }
             }
             else if (fault is not null)
             {
-                problems.Add(new(place, $"the secret {secrets[i].Id} is {fault}", "copy the key again from the sender; if it is this one, the sender's signatures cannot be trusted"));
+                problems.Add(new(place, $"the secret {secrets[i].Id} is {fault}",
+                    "copy the key again from the sender; if it is this one, the sender's signatures cannot be trusted"));
             }
             else
             {
-                problems.Add(new(place, $"the secret {secrets[i].Id} is not {Describe(kind)}", "put the sender's public key there, as PEM (-----BEGIN PUBLIC KEY-----) or in the scheme's key.encoding"));
+                problems.Add(new(place, $"the secret {secrets[i].Id} is not {Describe(kind)}",
+                    "put the sender's public key there, as PEM (-----BEGIN PUBLIC KEY-----) or in the scheme's key.encoding"));
             }
         }
 

@@ -169,7 +169,9 @@ internal sealed class RsaKey : IPublicKey
     /// <summary>Sound, but smaller than today's standards ask for.</summary>
     public bool HasSmallExponent { get; }
 
-    /// <summary>Null when the bytes are not the SubjectPublicKeyInfo of a usable RSA key; then <paramref name="fault"/> says more, if there is more to say than that.</summary>
+    /// <summary>
+    /// Null when the bytes are not the SubjectPublicKeyInfo of a usable RSA key; then <paramref name="fault"/> says more, if there is more to say than that.
+    /// </summary>
     public static RsaKey? Read(string id, ReadOnlySpan<byte> key, HashAlgorithmName algorithm, out string? fault)
     {
         fault = null;

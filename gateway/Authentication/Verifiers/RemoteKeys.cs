@@ -60,7 +60,7 @@ internal sealed class RemoteKeys : IAsyncDisposable
         }
     }
 
-    /// <summary>Keys are kept in this folder from now on, and those that are there are known; null = none are kept. Reads files unless it is the folder already in use.</summary>
+    /// <summary>Keys are kept in this folder from now on, and those that are there are known; null = none are kept.</summary>
     public void KeepIn(string? directory)
     {
         lock (_lock)
@@ -275,7 +275,7 @@ internal sealed class RemoteKeys : IAsyncDisposable
         }
     }
 
-    /// <summary>Brings the file of a key in line with the entry, one after the other and not on this thread: whoever calls may be handling a request, and holds the lock.</summary>
+    /// <summary>Brings the file of a key in line with the entry, one after the other and not on this thread: whoever calls holds the lock.</summary>
     private void Save(KnownKey entry, bool remove = false)
     {
         if (entry.Proved && _store is { } store)

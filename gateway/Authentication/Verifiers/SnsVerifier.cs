@@ -61,13 +61,16 @@ internal sealed class SnsVerifier(ImmutableArray<SnsVerifier.Topic> topics, long
         for (var i = 0; i < setup.Secrets.Count; i++)
         {
             var arn = Encoding.UTF8.GetString(setup.Secrets[i].Value).Trim();
-            if (arn.Split(':') is ["arn", "aws" or "aws-cn" or "aws-us-gov", "sns", { Length: > 2 } region, { Length: 12 }, { Length: > 0 }] && !region.AsSpan().ContainsAnyExcept(RegionCharacters))
+            if (arn.Split(':') is ["arn", "aws" or "aws-cn" or "aws-us-gov", "sns", { Length: > 2 } region, { Length: 12 }, { Length: > 0 }]
+                && !region.AsSpan().ContainsAnyExcept(RegionCharacters))
             {
-                topics.Add(new(setup.Secrets[i].Id, arn, $"https://sns.{region}.amazonaws.com{(arn.StartsWith("arn:aws-cn:", StringComparison.Ordinal) ? ".cn" : "")}/SimpleNotificationService-"));
+                topics.Add(new(setup.Secrets[i].Id, arn,
+                    $"https://sns.{region}.amazonaws.com{(arn.StartsWith("arn:aws-cn:", StringComparison.Ordinal) ? ".cn" : "")}/SimpleNotificationService-"));
             }
             else
             {
-                setup.SecretFault(i, $"{setup.Secrets[i].Id} is not the ARN of an SNS topic", "write the topic's ARN there, arn:aws:sns:REGION:ACCOUNT:NAME; a message of any other topic is refused");
+                setup.SecretFault(i, $"{setup.Secrets[i].Id} is not the ARN of an SNS topic",
+                    "write the topic's ARN there, arn:aws:sns:REGION:ACCOUNT:NAME; a message of any other topic is refused");
             }
         }
 
@@ -110,16 +113,19 @@ internal sealed class SnsVerifier(ImmutableArray<SnsVerifier.Topic> topics, long
         }
 
         var root = document.RootElement;
-        if (root.Text("Signature") is not { Length: > 0 and <= 1024 } signature || root.Text("SigningCertURL") is not { } url || root.Text("TopicArn") is not { } arn
+        if (root.Text("Signature") is not { Length: > 0 and <= 1024 } signature || root.Text("SigningCertURL") is not { } url
+            || root.Text("TopicArn") is not { } arn
             || root.Text("Timestamp") is not { } timestamp || root.Text("MessageId") is not { Length: > 0 and <= 256 } id || root.Text("Message") is null)
         {
             return Verification.Missing("the body lacks a field of an SNS message");
         }
 
-        var names = root.Text("Type") switch { "Notification" => Notification, "SubscriptionConfirmation" or "UnsubscribeConfirmation" => Confirmation, _ => null };
+        var names = root.Text("Type") switch { "Notification" => Notification, "SubscriptionConfirmation" or "UnsubscribeConfirmation" => Confirmation,
+            _ => null };
         var version = root.Text("SignatureVersion");
         var bytes = new byte[768];
-        if (names is null || version is not ("1" or "2") || !SignedTime.TryParseIso(timestamp, out var milliseconds) || !StrictText.TryDecodeBase64(signature, bytes, urlAlphabet: false, Padding.Required, out var length))
+        if (names is null || version is not ("1" or "2") || !SignedTime.TryParseIso(timestamp, out var milliseconds)
+            || !StrictText.TryDecodeBase64(signature, bytes, urlAlphabet: false, Padding.Required, out var length))
         {
             return Verification.Malformed("Type, SignatureVersion, Timestamp or Signature is not written as SNS writes it");
         }
@@ -150,7 +156,8 @@ internal sealed class SnsVerifier(ImmutableArray<SnsVerifier.Topic> topics, long
 
     private static bool IsCertificateOf(in Topic topic, string url) =>
         url.StartsWith(topic.CertificatePrefix, StringComparison.Ordinal) && url.EndsWith(".pem", StringComparison.Ordinal)
-        && url.Length - topic.CertificatePrefix.Length - 4 is > 0 and <= 64 && !url.AsSpan()[topic.CertificatePrefix.Length..^4].ContainsAnyExcept(HexCharacters);
+        && url.Length - topic.CertificatePrefix.Length - 4 is > 0 and <= 64
+        && !url.AsSpan()[topic.CertificatePrefix.Length..^4].ContainsAnyExcept(HexCharacters);
 
     /// <summary>Only Message may hold line breaks, so there is one way to cut the signed text into fields.</summary>
     private static byte[]? SignedText(JsonElement root, string[] names)

@@ -124,7 +124,8 @@ internal sealed class TwilioVerifier(ImmutableArray<SigningKey> keys, ImmutableA
                 continue;
             }
 
-            if (found != BodyHash.None || part.Length != Name.Length + 65 || part[Name.Length] != '=' || !StrictText.TryDecodeMac(part[(Name.Length + 1)..], MacEncoding.Hex, hash))
+            if (found != BodyHash.None || part.Length != Name.Length + 65 || part[Name.Length] != '='
+                || !StrictText.TryDecodeMac(part[(Name.Length + 1)..], MacEncoding.Hex, hash))
             {
                 return BodyHash.Malformed;
             }

@@ -16,16 +16,20 @@ internal static class WeakKeys
     /// <summary>FIPS 186-5 §A.1.1: 2^16 &lt; e &lt; 2^256.</summary>
     private const int MostExponentBits = 256;
 
-    /// <summary>Steps of Fermat's method. Primes drawn as they should be differ in their first half; broken generators gave neighbours (CVE-2022-26320).</summary>
+    /// <summary>
+    /// Steps of Fermat's method. Primes drawn as they should be differ in their first half; broken generators gave neighbours (CVE-2022-26320).
+    /// </summary>
     private const int FermatSteps = 16;
 
-    private static readonly BigInteger SmallPrimes = Enumerable.Range(3, 2000).Where(static n => Enumerable.Range(2, n - 2).TakeWhile(d => d * d <= n).All(d => n % d != 0))
+    private static readonly BigInteger SmallPrimes = Enumerable.Range(3, 2000)
+        .Where(static n => Enumerable.Range(2, n - 2).TakeWhile(d => d * d <= n).All(d => n % d != 0))
         .Aggregate(BigInteger.One, static (product, prime) => product * prime);
 
     /// <summary>NIST P-256, SP 800-186 §3.2.1.3.</summary>
     private static readonly BigInteger P256 = BigInteger.Pow(2, 256) - BigInteger.Pow(2, 224) + BigInteger.Pow(2, 192) + BigInteger.Pow(2, 96) - 1;
 
-    private static readonly BigInteger P256B = new(Convert.FromHexString("5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B"), isUnsigned: true, isBigEndian: true);
+    private static readonly BigInteger P256B = new(Convert.FromHexString("5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B"), isUnsigned: true,
+        isBigEndian: true);
 
     /// <summary>
     /// RFC 8032 §5.1.3 decodes a key to a point, one way only; a sound key's point has the order of the base point. Under a point of small order
@@ -54,9 +58,13 @@ internal static class WeakKeys
         var modulus = new BigInteger(key.Modulus, isUnsigned: true, isBigEndian: true);
         var exponent = new BigInteger(key.Exponent, isUnsigned: true, isBigEndian: true);
         return modulus.GetBitLength() < LeastRsaBits ? $"an RSA public key of {modulus.GetBitLength()} bits, fewer than {LeastRsaBits}"
-            : exponent <= 1 || exponent.IsEven ? $"an RSA public key with the exponent {(exponent <= 1 ? exponent.ToString(System.Globalization.CultureInfo.InvariantCulture) : "of an even number")}, under which a signature proves nothing"
+            : exponent <= 1 || exponent.IsEven
+            ? $"an RSA public key with the exponent "
+            + $"{(exponent <= 1 ? exponent.ToString(System.Globalization.CultureInfo.InvariantCulture) : "of an even number")}, under which a signature "
+            + "proves nothing"
             : exponent.GetBitLength() > MostExponentBits ? $"an RSA public key with an exponent of more than {MostExponentBits} bits"
-            : modulus.IsEven || !BigInteger.GreatestCommonDivisor(modulus, SmallPrimes).IsOne || HasCloseFactors(modulus) ? "an RSA public key whose modulus anybody can factor"
+            : modulus.IsEven || !BigInteger.GreatestCommonDivisor(modulus, SmallPrimes).IsOne || HasCloseFactors(modulus)
+            ? "an RSA public key whose modulus anybody can factor"
             : null;
     }
 

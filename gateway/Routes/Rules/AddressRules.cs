@@ -110,7 +110,8 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file, RoutesCat
 
         if (json.Pointer is null || !Grammar.IsPointer(json.Pointer))
         {
-            report.Error($"{path}.pointer", json.Pointer is null ? "no pointer to the array of addresses" : "not a JSON pointer", "RFC 6901, e.g. \"/hooks\", or \"\" when the list is the whole document");
+            report.Error($"{path}.pointer", json.Pointer is null ? "no pointer to the array of addresses" : "not a JSON pointer",
+                "RFC 6901, e.g. \"/hooks\", or \"\" when the list is the whole document");
         }
     }
 
@@ -171,7 +172,9 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file, RoutesCat
         }
         else
         {
-            report.Error(path, $"{Quoted.Name(source)} is neither an address nor the name of an address set", NearestName.Hint(source, [.. _sets.Keys, "any", .. catalogue.Presets.Values.Where(static p => p.Sources is not null).Select(static p => p.Name)]));
+            report.Error(path, $"{Quoted.Name(source)} is neither an address nor the name of an address set",
+                NearestName.Hint(source,
+                [.. _sets.Keys, "any", .. catalogue.Presets.Values.Where(static p => p.Sources is not null).Select(static p => p.Name)]));
         }
     }
 
@@ -181,7 +184,8 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file, RoutesCat
         var verified = route.Verify is not null || route.Secrets is not null || route.Provider is not null;
         if (!verified && !narrow)
         {
-            report.Error(path, "nothing checks who sends: neither verify nor an address rule narrower than any", "add provider and secrets, or verify, or allow");
+            report.Error(path, "nothing checks who sends: neither verify nor an address rule narrower than any",
+                "add provider and secrets, or verify, or allow");
             return;
         }
 
@@ -189,19 +193,22 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file, RoutesCat
         var enforcedAllow = narrow && route.Allow?.Mode != CheckMode.Observe;
         if (!enforcedVerify && !enforcedAllow && route.Mode != CheckMode.Observe)
         {
-            report.Error(path, "every check of who sends only observes, so the route lets everything through", "enforce one of them, or say it for the whole route: \"mode\": \"observe\"");
+            report.Error(path, "every check of who sends only observes, so the route lets everything through",
+                "enforce one of them, or say it for the whole route: \"mode\": \"observe\"");
         }
 
         if (!enforcedVerify && enforcedAllow && sources.Any(IsCloud))
         {
             report.Warn(
                 path,
-                "a cloud's address ranges are all that protects this route: us-east-1 alone is 22.9 million addresses that anyone can rent, a filter and no authentication",
+                "a cloud's address ranges are all that protects this route: us-east-1 alone is 22.9 million addresses that anyone can rent, a filter and no "
+                + "authentication",
                 "add verify, even of a static token");
         }
     }
 
-    private bool IsCloud(string source) => source.StartsWith("aws:", StringComparison.Ordinal) || (_sets.TryGetValue(source, out var set) && set.Aws is not null);
+    private bool IsCloud(string source) =>
+        source.StartsWith("aws:", StringComparison.Ordinal) || (_sets.TryGetValue(source, out var set) && set.Aws is not null);
 
     public void Unused()
     {

@@ -41,7 +41,8 @@ internal sealed class ClusterRules(RuleReport report, RoutesFile file, RoutesCat
 
     private void ConnectTimeout(string path, JsonElement cluster)
     {
-        if (Member(cluster, "Metadata") is not { Value.ValueKind: JsonValueKind.Object } metadata || Member(metadata.Value, "ConnectTimeout") is not { } written)
+        if (Member(cluster, "Metadata") is not { Value.ValueKind: JsonValueKind.Object } metadata
+            || Member(metadata.Value, "ConnectTimeout") is not { } written)
         {
             return;
         }
@@ -54,7 +55,8 @@ internal sealed class ClusterRules(RuleReport report, RoutesFile file, RoutesCat
             || timeout < TimeSpan.FromMilliseconds(50)
             || timeout > TimeSpan.FromMinutes(1))
         {
-            report.Error(place, "not a time to connect in", "write hours:minutes:seconds between 00:00:00.05 and 00:01:00, e.g. \"00:00:03\"; the default is one second");
+            report.Error(place, "not a time to connect in",
+                "write hours:minutes:seconds between 00:00:00.05 and 00:01:00, e.g. \"00:00:03\"; the default is one second");
         }
     }
 
@@ -82,7 +84,8 @@ internal sealed class ClusterRules(RuleReport report, RoutesFile file, RoutesCat
         foreach (var destination in destinations.EnumerateObject())
         {
             var place = JsonPath.Key($"{path}.Destinations", destination.Name);
-            if (destination.Value.ValueKind != JsonValueKind.Object || Member(destination.Value, "Address") is not { Value.ValueKind: JsonValueKind.String } address)
+            if (destination.Value.ValueKind != JsonValueKind.Object
+                || Member(destination.Value, "Address") is not { Value.ValueKind: JsonValueKind.String } address)
             {
                 report.Error($"{place}.Address", "a destination without an address", "write for example \"http://kyc.internal:8080/\"");
                 continue;
@@ -93,7 +96,8 @@ internal sealed class ClusterRules(RuleReport report, RoutesFile file, RoutesCat
                 report.Error(JsonPath.Key(place, address.Name), fault);
             }
 
-            if (Member(destination.Value, "Health") is { Value.ValueKind: JsonValueKind.String } health && OutboundUrl.UpstreamFault(health.Value.GetString()!) is { } healthFault)
+            if (Member(destination.Value, "Health") is { Value.ValueKind: JsonValueKind.String } health
+                && OutboundUrl.UpstreamFault(health.Value.GetString()!) is { } healthFault)
             {
                 report.Error(JsonPath.Key(place, health.Name), healthFault);
             }
@@ -121,7 +125,8 @@ internal sealed class ClusterRules(RuleReport report, RoutesFile file, RoutesCat
             _used.Add(cluster);
             if (!_clusters.ContainsKey(cluster))
             {
-                report.Error($"{path}.cluster", $"unknown cluster {Quoted.Name(cluster)}", NearestName.Hint(cluster, _clusters.Keys) ?? "define it under clusters");
+                report.Error($"{path}.cluster", $"unknown cluster {Quoted.Name(cluster)}",
+                    NearestName.Hint(cluster, _clusters.Keys) ?? "define it under clusters");
             }
         }
 

@@ -76,11 +76,13 @@ internal static class ClusterShape
 
     private static Type? DictionaryValue(Type type) =>
         new[] { type }.Concat(type.GetInterfaces())
-            .FirstOrDefault(i => i.IsGenericType && (i.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>) || i.GetGenericTypeDefinition() == typeof(IDictionary<,>)))
+            .FirstOrDefault(i => i.IsGenericType
+                && (i.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>) || i.GetGenericTypeDefinition() == typeof(IDictionary<,>)))
             ?.GetGenericArguments()[1];
 
     private static bool IsScalar(Type type) =>
-        type.IsPrimitive || type.IsEnum || type == typeof(string) || type == typeof(TimeSpan) || type == typeof(Version) || type == typeof(Uri) || type == typeof(decimal);
+        type.IsPrimitive || type.IsEnum || type == typeof(string) || type == typeof(TimeSpan) || type == typeof(Version) || type == typeof(Uri)
+        || type == typeof(decimal);
 
     private static (string Message, string? Hint)? ScalarFault(JsonElement element, Type type)
     {
@@ -98,7 +100,8 @@ internal static class ClusterShape
         if (type.IsEnum)
         {
             // A flags value (SslProtocols) is written as a list of its names.
-            var words = element.ValueKind == JsonValueKind.Array && type.IsDefined(typeof(FlagsAttribute)) ? [.. element.EnumerateArray().Select(e => e.ToString())] : new[] { text ?? "" };
+            var words = element.ValueKind == JsonValueKind.Array && type.IsDefined(typeof(FlagsAttribute))
+                ? [.. element.EnumerateArray().Select(e => e.ToString())] : new[] { text ?? "" };
             var known = Enum.GetNames(type);
             var unknown = Array.Find(words, w => !known.Contains(w, StringComparer.OrdinalIgnoreCase));
             return unknown is null ? null : ($"not a value of {type.Name}", NearestName.Hint(unknown, known));
@@ -106,7 +109,8 @@ internal static class ClusterShape
 
         if (type == typeof(TimeSpan))
         {
-            return element.ValueKind == JsonValueKind.String && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out _) && text!.Contains(':', StringComparison.Ordinal)
+            return element.ValueKind == JsonValueKind.String && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out _)
+                && text!.Contains(':', StringComparison.Ordinal)
                 ? null
                 : ("not a time span as YARP writes it", "write hours:minutes:seconds, e.g. \"00:00:10\"");
         }

@@ -4,8 +4,8 @@ using WebhookEdge.Primitives;
 namespace WebhookEdge.Routes.Rules;
 
 /// <summary>
-/// A network that a person wrote, read strictly and known by where it stands. What compares networks of the configuration works with IPNetwork2 from here on; its
-/// own parser guesses classes, reads octal and drops host bits, so it never sees a text (BannedSymbols.txt holds its methods that take one).
+/// A network that a person wrote, read strictly and known by where it stands. What compares networks of the configuration works with IPNetwork2 from here on;
+/// its own parser guesses classes, reads octal and drops host bits, so it never sees a text (BannedSymbols.txt holds its methods that take one).
 /// </summary>
 /// <param name="Place">Of the entry, e.g. <c>addressSets.office.cidrs[0]</c>.</param>
 /// <param name="Text">As it was written.</param>

@@ -17,7 +17,8 @@ internal sealed class EdgeRules(RuleReport report, RoutesFile file, RoutesCatalo
         }
 
         if (edge.PublicUrl is { } publicUrl
-            && !(Uri.TryCreate(publicUrl, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.UserInfo.Length == 0 && url.Query.Length == 0 && url.Fragment.Length == 0))
+            && !(Uri.TryCreate(publicUrl, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.UserInfo.Length == 0
+                && url.Query.Length == 0 && url.Fragment.Length == 0))
         {
             report.Error("edge.publicUrl", "not an absolute http or https URL without user, query and fragment", "write for example https://hooks.example.com");
         }
@@ -51,7 +52,8 @@ internal sealed class EdgeRules(RuleReport report, RoutesFile file, RoutesCatalo
             BodyCap("edge.limits.maxBody", limits.MaxBody);
             if (limits.MaxBody is null && limits.BufferedBodies is { } buffered && buffered.Bytes < DefaultMaxBody.Bytes)
             {
-                report.Error("edge.limits.bufferedBodies", $"smaller than one body of the default maxBody, {DefaultMaxBody}", "raise it, or write a smaller maxBody");
+                report.Error("edge.limits.bufferedBodies", $"smaller than one body of the default maxBody, {DefaultMaxBody}",
+                    "raise it, or write a smaller maxBody");
             }
         }
     }
@@ -90,7 +92,8 @@ internal sealed class EdgeRules(RuleReport report, RoutesFile file, RoutesCatalo
             if (Grammar.IsTooWide(trusted[i]))
             {
                 tooWide = true;
-                report.Error(place, $"{trusted[i]} would trust strangers to name any client address", "write the addresses of the proxies in front of the gateway");
+                report.Error(place, $"{trusted[i]} would trust strangers to name any client address",
+                    "write the addresses of the proxies in front of the gateway");
             }
             else if (catalogue.AddressFault(trusted[i]) is { } fault)
             {
@@ -101,7 +104,8 @@ internal sealed class EdgeRules(RuleReport report, RoutesFile file, RoutesCatalo
         report.Repeats($"{Path}.trustedProxies", client.TrustedProxies);
         if (trusted.Count > 0 && client.From is null or AddressSource.Connection)
         {
-            report.Error($"{Path}.trustedProxies", "trusted proxies without a header of theirs to read", "write \"from\": \"forwardedFor\" or \"proxyProtocol\"");
+            report.Error($"{Path}.trustedProxies", "trusted proxies without a header of theirs to read",
+                "write \"from\": \"forwardedFor\" or \"proxyProtocol\"");
         }
 
         if (client.From == AddressSource.ProxyProtocol && trusted.Count == 0)
@@ -113,11 +117,14 @@ internal sealed class EdgeRules(RuleReport report, RoutesFile file, RoutesCatalo
         {
             if (routesWithAddressRule.Count > 0)
             {
-                report.Error($"{Path}.trustedProxies", $"without trusted proxies X-Forwarded-For is anybody's word, and the address rule of {Quoted.Name(routesWithAddressRule[0])} would rest on it", "list the proxies in front of the gateway");
+                report.Error($"{Path}.trustedProxies",
+                    $"without trusted proxies X-Forwarded-For is anybody's word, and the address rule of {Quoted.Name(routesWithAddressRule[0])} would rest "
+                    + "on it", "list the proxies in front of the gateway");
             }
             else
             {
-                report.Warn($"{Path}.trustedProxies", "without trusted proxies X-Forwarded-For is never believed", "list the proxies in front of the gateway, or write \"from\": \"connection\"");
+                report.Warn($"{Path}.trustedProxies", "without trusted proxies X-Forwarded-For is never believed",
+                    "list the proxies in front of the gateway, or write \"from\": \"connection\"");
             }
         }
     }

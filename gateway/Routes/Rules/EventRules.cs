@@ -46,7 +46,8 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
         {
             if (route.Replay is not null)
             {
-                report.Warn(place, $"has no effect: nothing tells the events of {Quoted.Name(preset!.Name)} apart, so its preset has replay off", "name a key of your own with it, or leave it out");
+                report.Warn(place, $"has no effect: nothing tells the events of {Quoted.Name(preset!.Name)} apart, so its preset has replay off",
+                    "name a key of your own with it, or leave it out");
             }
 
             return;
@@ -55,17 +56,19 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
         // The provider's key was made for the provider's scheme; verify may have put another in its place.
         if (written?.Key is null && replay.Key is { } inherited && inherited.Contains("id") && schemes is not null && !schemes.Exists(facts.SignsId))
         {
-            report.Error(place, $"the replay key of {Quoted.Name(preset!.Name)} is a signed id, and no check of this route signs one", "write \"key\": [\"body\"]");
+            report.Error(place, $"the replay key of {Quoted.Name(preset!.Name)} is a signed id, and no check of this route signs one",
+                "write \"key\": [\"body\"]");
         }
     }
 
     /// <summary>
-    /// A key of the body alone makes one event of all that have the same bytes, which some senders mean to repeat. Nobody is told who has said that it is right: the
-    /// route by writing it, or the sender's preset.
+    /// A key of the body alone makes one event of all that have the same bytes, which some senders mean to repeat. Nobody is told who has said that it is
+    /// right: the route by writing it, or the sender's preset.
     /// </summary>
     private void BodyAlone(string place, RouteSpec route, ResolvedReplay replay, PresetSpec? preset, List<SchemeSpec>? schemes)
     {
-        if (replay.IsOff || replay.IsVouchedFor || replay.Observes || route.Mode == CheckMode.Observe || schemes is null || replay.KeyOf(schemes.Exists(facts.SignsId)) is not ["body"])
+        if (replay.IsOff || replay.IsVouchedFor || replay.Observes || route.Mode == CheckMode.Observe || schemes is null
+            || replay.KeyOf(schemes.Exists(facts.SignsId)) is not ["body"])
         {
             return;
         }
@@ -79,7 +82,8 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
             report.Warn(
                 $"{place}.key",
                 $"{preset.Title} sends different events with the same body, and all but the first would be lost",
-                known.Options?.Key is { } key ? $"leave it out for the preset's own key, {string.Join(" + ", key)}" : "leave it out: its preset has replay off");
+                known.Options?.Key is { } key ? $"leave it out for the preset's own key, {string.Join(" + ", key)}"
+                : "leave it out: its preset has replay off");
         }
     }
 
@@ -89,11 +93,14 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
         const int Named = 10;
         if (_routesByBodyAlone is [var (first, _), ..])
         {
-            var names = string.Join(", ", _routesByBodyAlone.Take(Named).Select(static r => Quoted.Name(r.Id))) + (_routesByBodyAlone.Count > Named ? $" and {_routesByBodyAlone.Count - Named} more" : "");
+            var names = string.Join(", ", _routesByBodyAlone.Take(Named).Select(static r => Quoted.Name(r.Id)))
+                + (_routesByBodyAlone.Count > Named ? $" and {_routesByBodyAlone.Count - Named} more" : "");
             report.Warn(
                 first,
-                $"events with the same body count as one event on {names}: a sender that repeats itself on purpose, as some monitors and devices do, loses all but the first",
-                "write \"replay\": { \"key\": [\"body\"] } if that is right, name what else tells events apart (header:NAME, json:/pointer, id), or write \"replay\": \"off\"");
+                $"events with the same body count as one event on {names}: a sender that repeats itself on purpose, as some monitors and devices do, loses "
+                + "all but the first",
+                "write \"replay\": { \"key\": [\"body\"] } if that is right, name what else tells events apart (header:NAME, json:/pointer, id), or write "
+                + "\"replay\": \"off\"");
         }
     }
 
@@ -106,14 +113,16 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
             case "id":
                 if (schemes is not null && !schemes.Exists(facts.SignsId))
                 {
-                    report.Error(path, "no scheme of this route signs an id; whoever can change it can repeat a delivery, or hide one", "write \"body\" or json:/pointer");
+                    report.Error(path, "no scheme of this route signs an id; whoever can change it can repeat a delivery, or hide one",
+                        "write \"body\" or json:/pointer");
                 }
 
                 break;
             case var _ when Grammar.IsHeaderSource(part):
                 if (schemes is not null && !schemes.Exists(s => SchemeFacts.SignsHeader(s, part["header:".Length..])))
                 {
-                    report.Warn(path, "the header is not signed: whoever captures a request can repeat it with another value", "add \"body\", or use a signed part");
+                    report.Warn(path, "the header is not signed: whoever captures a request can repeat it with another value",
+                        "add \"body\", or use a signed part");
                 }
 
                 break;
@@ -134,7 +143,8 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
 
         if (freshness.At is null || !Grammar.IsJsonSource(freshness.At))
         {
-            report.Error($"{path}.freshness.at", freshness.At is null ? "no place to read the time from" : "not a place in the body", "write json:/pointer, e.g. \"json:/created_at\"");
+            report.Error($"{path}.freshness.at", freshness.At is null ? "no place to read the time from" : "not a place in the body",
+                "write json:/pointer, e.g. \"json:/created_at\"");
         }
 
         if (freshness.Within is null)
@@ -171,15 +181,18 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
         report.Repeats(place, encodings);
         if (schemes?.Exists(ReadsTheBody) == true)
         {
-            report.Warn(place, "a scheme of this route reads what it needs out of the body, which is never decoded: an encoded one is refused all the same", "leave encodings out, or switch compression off at the sender");
+            report.Warn(place, "a scheme of this route reads what it needs out of the body, which is never decoded: an encoded one is refused all the same",
+                "leave encodings out, or switch compression off at the sender");
         }
         else if (route.Freshness is not null)
         {
-            report.Warn(place, "freshness reads a time out of the body, which is never decoded: an encoded one is refused all the same", "leave one of the two out");
+            report.Warn(place, "freshness reads a time out of the body, which is never decoded: an encoded one is refused all the same",
+                "leave one of the two out");
         }
         else if (ResolvedReplay.Of(route.Replay, preset) is { IsOff: false, Key: { } key } && key.Any(Grammar.IsJsonSource))
         {
-            report.Warn(place, "the replay key reads the body, which is never decoded: the whole of an encoded one stands in for json:/…", "write a key of \"body\", or of \"id\" or a header that is signed");
+            report.Warn(place, "the replay key reads the body, which is never decoded: the whole of an encoded one stands in for json:/…",
+                "write a key of \"body\", or of \"id\" or a header that is signed");
         }
     }
 

@@ -16,13 +16,17 @@ internal static class NetworkAdvice
 
     /// <summary>Reserved for documentation (RFC 5737, RFC 3849, RFC 9637): nothing is ever sent from there.</summary>
     private static readonly IPNetwork2[] Documentation =
-        [IPNetwork2.IANA_TEST_NET1, IPNetwork2.IANA_TEST_NET2, IPNetwork2.IANA_TEST_NET3, IPNetwork2.IANA6_DOCUMENTATION, new IPNetwork2(IPAddress.Parse("3fff::"), 20)];
+        [IPNetwork2.IANA_TEST_NET1, IPNetwork2.IANA_TEST_NET2, IPNetwork2.IANA_TEST_NET3, IPNetwork2.IANA6_DOCUMENTATION,
+            new IPNetwork2(IPAddress.Parse("3fff::"), 20)];
 
     public static IEnumerable<ConfigProblem> Of(RoutesFile file)
     {
         var proxies = Read(file.Edge?.ClientAddress?.TrustedProxies, "edge.clientAddress.trustedProxies", "the trusted proxies");
-        var sets = (file.AddressSets ?? []).ToDictionary(static set => set.Key, static set => Read(set.Value.Cidrs, $"addressSets.{set.Key}.cidrs", $"the set \"{set.Key}\""), StringComparer.Ordinal);
-        var routes = (file.Routes ?? []).Select(route => (Id: route.Key, Lists: ListsOf(route.Key, route.Value, sets), From: route.Value.Allow?.From ?? [])).ToList();
+        var sets = (file.AddressSets ?? [])
+            .ToDictionary(static set => set.Key, static set => Read(set.Value.Cidrs, $"addressSets.{set.Key}.cidrs", $"the set \"{set.Key}\""),
+            StringComparer.Ordinal);
+        var routes = (file.Routes ?? []).Select(route => (Id: route.Key, Lists: ListsOf(route.Key, route.Value, sets), From: route.Value.Allow?.From ?? []))
+            .ToList();
         return
         [
             .. Inside(proxies),
@@ -62,21 +66,26 @@ internal static class NetworkAdvice
     private static IEnumerable<ConfigProblem> Inside(IReadOnlyList<ConfiguredNetwork> list) => Bounded(
         Nested(list).Select(static pair => new ConfigProblem(
             pair.Inner.Place,
-            pair.Inner.Network.Equals(pair.Outer.Network) ? $"{pair.Inner.Text} stands in this list twice" : $"{pair.Inner.Text} lies inside {pair.Outer.Text} ({pair.Outer.Place}) and adds nothing",
+            pair.Inner.Network.Equals(pair.Outer.Network) ? $"{pair.Inner.Text} stands in this list twice"
+            : $"{pair.Inner.Text} lies inside {pair.Outer.Text} ({pair.Outer.Place}) and adds nothing",
             "remove one of them", IsWarning: true)));
 
     /// <summary>Lists of one route that hold the same addresses: one warning for each two lists.</summary>
     private static IEnumerable<ConfigProblem> Overlaps(List<IReadOnlyList<ConfiguredNetwork>> lists) =>
         Nested([.. lists.SelectMany(static list => list)])
             .Where(static pair => pair.Inner.Origin != pair.Outer.Origin)
-            .DistinctBy(static pair => string.CompareOrdinal(pair.Inner.Origin, pair.Outer.Origin) < 0 ? (pair.Inner.Origin, pair.Outer.Origin) : (pair.Outer.Origin, pair.Inner.Origin))
+            .DistinctBy(static pair => string.CompareOrdinal(pair.Inner.Origin, pair.Outer.Origin) < 0 ? (pair.Inner.Origin, pair.Outer.Origin)
+                : (pair.Outer.Origin, pair.Inner.Origin))
             .Select(static pair => new ConfigProblem(
-                pair.Inner.Place, $"{pair.Inner.Text} of {pair.Inner.Origin} lies inside {pair.Outer.Text} of {pair.Outer.Origin}: one list lets in what the other does",
+                pair.Inner.Place,
+                $"{pair.Inner.Text} of {pair.Inner.Origin} lies inside {pair.Outer.Text} of {pair.Outer.Origin}: one list lets in what the other does",
                 "remove one of them, or make the wider one narrower", IsWarning: true));
 
     private static IEnumerable<ConfigProblem> RegionsInside(string id, IReadOnlyList<string> from) => from
         .Where(entry => entry.Split(':') is ["aws", var region, not "AMAZON"] && from.Contains($"aws:{region}", StringComparer.Ordinal))
-        .Select(entry => new ConfigProblem($"routes.{id}.allow", $"{entry} lies inside {entry[..entry.LastIndexOf(':')]}, which holds every service of the region", "remove one of them", IsWarning: true));
+        .Select(entry =>
+            new ConfigProblem($"routes.{id}.allow", $"{entry} lies inside {entry[..entry.LastIndexOf(':')]}, which holds every service of the region",
+            "remove one of them", IsWarning: true));
 
     private static IEnumerable<ConfigProblem> Proxied(string id, List<IReadOnlyList<ConfiguredNetwork>> lists, IReadOnlyList<ConfiguredNetwork> proxies)
     {
@@ -87,7 +96,9 @@ internal static class NetworkAdvice
                 // One a route: the same pair of lists gives as many as they have entries.
                 return
                 [
-                    new($"routes.{id}.allow", $"{network.Text} ({network.Place}) and the trusted proxy {proxy.Text} ({proxy.Place}) overlap: what is there is believed about others' addresses and let in under its own",
+                    new($"routes.{id}.allow",
+                        $"{network.Text} ({network.Place}) and the trusted proxy {proxy.Text} ({proxy.Place}) overlap: what is there is believed about "
+                        + "others' addresses and let in under its own",
                         "trust the proxies' own addresses only, and let in the senders' only", IsWarning: true),
                 ];
             }
@@ -99,10 +110,19 @@ internal static class NetworkAdvice
     /// <summary>One warning for the file, at the first of them: somebody who tries things out is told once.</summary>
     private static IEnumerable<ConfigProblem> LeftOver(IReadOnlyList<ConfiguredNetwork> all)
     {
-        var left = all.Where(static network => Documentation.Any(reserved => reserved.Contains(network.Network))).DistinctBy(static network => network.Place).ToList();
-        return left is [] ? [] :
+        var left = all.Where(static network => Documentation.Any(reserved => reserved.Contains(network.Network))).DistinctBy(static network => network.Place)
+            .ToList();
+        if (left is [])
+        {
+            return [];
+        }
+
+        var more = left.Count == 1 ? ""
+            : string.Create(CultureInfo.InvariantCulture, $"; {left.Count - 1} more like it: ")
+                + string.Join(", ", left.Skip(1).Take(Named).Select(static network => network.Text)) + (left.Count - 1 > Named ? ", …" : "");
+        return
         [
-            new(left[0].Place, $"{left[0].Text} is an address of examples (RFC 5737, RFC 3849): nobody sends from it{(left.Count == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {left.Count - 1} more like it: {string.Join(", ", left.Skip(1).Take(Named).Select(static network => network.Text))}{(left.Count - 1 > Named ? ", …" : "")}"))}",
+            new(left[0].Place, $"{left[0].Text} is an address of examples (RFC 5737, RFC 3849): nobody sends from it{more}",
                 "write the sender's own addresses", IsWarning: true),
         ];
     }
@@ -114,7 +134,8 @@ internal static class NetworkAdvice
     private static IEnumerable<(ConfiguredNetwork Inner, ConfiguredNetwork Outer)> Nested(IReadOnlyList<ConfiguredNetwork> networks)
     {
         var open = new Stack<ConfiguredNetwork>();
-        foreach (var network in networks.OrderBy(static n => n.Network.AddressFamily).ThenBy(static n => IPNetwork2.ToBigInteger(n.Network.Network)).ThenBy(static n => n.Network.Cidr))
+        foreach (var network in networks.OrderBy(static n => n.Network.AddressFamily).ThenBy(static n => IPNetwork2.ToBigInteger(n.Network.Network))
+            .ThenBy(static n => n.Network.Cidr))
         {
             while (open.TryPeek(out var last) && !last.Network.Contains(network.Network))
             {
@@ -133,6 +154,7 @@ internal static class NetworkAdvice
     private static IEnumerable<ConfigProblem> Bounded(IEnumerable<ConfigProblem> problems)
     {
         var all = problems.ToList();
-        return all.Count <= Named ? all : all.Take(Named).Append(all[Named] with { Message = $"{all[Named].Message}; {all.Count - Named - 1} more of this list likewise" });
+        return all.Count <= Named ? all
+            : all.Take(Named).Append(all[Named] with { Message = $"{all[Named].Message}; {all.Count - Named - 1} more of this list likewise" });
     }
 }

@@ -89,7 +89,9 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
         }
         else if (!KnownNames.Methods.Contains(method))
         {
-            report.Error(path, $"unknown method {Quoted.Name(method)}", KnownNames.Methods.Contains(method.ToUpperInvariant()) ? $"methods are case-sensitive: \"{method.ToUpperInvariant()}\"" : NearestName.Hint(method, KnownNames.Methods));
+            report.Error(path, $"unknown method {Quoted.Name(method)}",
+                KnownNames.Methods.Contains(method.ToUpperInvariant()) ? $"methods are case-sensitive: \"{method.ToUpperInvariant()}\""
+                : NearestName.Hint(method, KnownNames.Methods));
         }
         else if (method is "GET" or "HEAD")
         {
@@ -140,7 +142,8 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
     {
         if (route.Timeout?.Value is { } written && written > LongestDrain && written <= TimeSpan.FromMinutes(5))
         {
-            report.Warn($"{path}.timeout", $"longer than the {LongestDrain.TotalSeconds:0} s that a stopping gateway waits for deliveries in flight", "keep it below, or expect some to be cut off by a restart");
+            report.Warn($"{path}.timeout", $"longer than the {LongestDrain.TotalSeconds:0} s that a stopping gateway waits for deliveries in flight",
+                "keep it below, or expect some to be cut off by a restart");
         }
 
         var effective = route.Timeout?.Value ?? PresetSpec.DefaultTimeout(preset);
@@ -148,7 +151,8 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
         {
             report.Warn(
                 $"{path}.timeout",
-                $"{preset.Title} hangs up after {patience}, and the route may take {new Duration(effective)}: deliveries that succeed late count as failed there, and come again",
+                $"{preset.Title} hangs up after {patience}, and the route may take {new Duration(effective)}: deliveries that succeed late count as failed "
+                + "there, and come again",
                 $"stay below {patience}");
         }
     }
@@ -180,7 +184,8 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
         {
             if (route.Transforms[i].Count == 0)
             {
-                report.Error(JsonPath.Item($"{path}.transforms", i), "an empty transform", "as YARP documents them, e.g. { \"RequestHeader\": \"X-From\", \"Set\": \"webhooks\" }");
+                report.Error(JsonPath.Item($"{path}.transforms", i), "an empty transform",
+                    "as YARP documents them, e.g. { \"RequestHeader\": \"X-From\", \"Set\": \"webhooks\" }");
             }
 
             foreach (var key in (string[])["RequestHeader", "RequestHeaderRouteValue"])
@@ -188,7 +193,8 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
                 if (route.Transforms[i].GetValueOrDefault(key) is { } name
                     && (name.StartsWith("X-Webhook-", StringComparison.OrdinalIgnoreCase) || SetByTheGateway.Contains(name, StringComparer.OrdinalIgnoreCase)))
                 {
-                    report.Error($"{JsonPath.Item($"{path}.transforms", i)}.{key}", $"{name} is set by the gateway, after all transforms", "take another name; X-Webhook-* is the gateway's own");
+                    report.Error($"{JsonPath.Item($"{path}.transforms", i)}.{key}", $"{name} is set by the gateway, after all transforms",
+                        "take another name; X-Webhook-* is the gateway's own");
                 }
             }
         }

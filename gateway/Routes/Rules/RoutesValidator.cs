@@ -23,7 +23,8 @@ internal static class RoutesValidator
         clusters.Clusters();
         if (file.Routes is { Count: > 0 } routes)
         {
-            Routes(routes, report, catalogue, edge, addresses, clusters, new VerifyRules(report, file, catalogue, schemes, facts), new EventRules(report, facts));
+            Routes(routes, report, catalogue, edge, addresses, clusters, new VerifyRules(report, file, catalogue, schemes, facts),
+                new EventRules(report, facts));
         }
         else
         {
@@ -38,7 +39,8 @@ internal static class RoutesValidator
     }
 
     private static void Routes(
-        Dictionary<string, RouteSpec> routes, RuleReport report, RoutesCatalogue catalogue, EdgeRules edge, AddressRules addresses, ClusterRules clusters, VerifyRules verify, EventRules replay)
+        Dictionary<string, RouteSpec> routes, RuleReport report, RoutesCatalogue catalogue, EdgeRules edge, AddressRules addresses, ClusterRules clusters,
+        VerifyRules verify, EventRules replay)
     {
         var rules = new RouteRules(report, catalogue);
         foreach (var (id, route) in routes)

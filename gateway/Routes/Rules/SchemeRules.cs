@@ -58,7 +58,8 @@ internal sealed class SchemeRules(RuleReport report, RoutesFile file, RoutesCata
         }
 
         if (scheme.Timestamp is { } timestamp && (timestamp.From is not null || facts.Code(scheme) is not { ReadsTemplate: false })
-            && !(timestamp.From is { } from && (from.StartsWith("entry:", StringComparison.Ordinal) && from.Length > 6 || Grammar.IsHeaderSource(from) || Grammar.IsJsonSource(from))))
+            && !(timestamp.From is { } from
+                && (from.StartsWith("entry:", StringComparison.Ordinal) && from.Length > 6 || Grammar.IsHeaderSource(from) || Grammar.IsJsonSource(from))))
         {
             report.Error($"{path}.timestamp.from", "no place to read the time from", "write entry:KEY, header:NAME or json:/pointer");
         }

@@ -16,7 +16,8 @@ internal sealed class VerifyRules(RuleReport report, RoutesFile file, RoutesCata
 
         if (!catalogue.Presets.TryGetValue(name, out var preset))
         {
-            report.Error($"{path}.provider", $"unknown provider {Quoted.Name(name)}", NearestName.Hint(name, [.. catalogue.Presets.Keys]) ?? "`webhookedge presets` lists them");
+            report.Error($"{path}.provider", $"unknown provider {Quoted.Name(name)}",
+                NearestName.Hint(name, [.. catalogue.Presets.Keys]) ?? "`webhookedge presets` lists them");
         }
 
         return preset;
@@ -28,7 +29,8 @@ internal sealed class VerifyRules(RuleReport report, RoutesFile file, RoutesCata
         Secrets($"{path}.secrets", route.Secrets);
         if (route.Secrets is not null && route.Verify is not null)
         {
-            report.Error($"{path}.secrets", "secrets and verify both; secrets is shorthand for a verify with the provider's scheme alone", "drop secrets and move them into the verify entry they belong to");
+            report.Error($"{path}.secrets", "secrets and verify both; secrets is shorthand for a verify with the provider's scheme alone",
+                "drop secrets and move them into the verify entry they belong to");
         }
         else if (route.Secrets is not null && route.Provider is null)
         {
@@ -38,7 +40,8 @@ internal sealed class VerifyRules(RuleReport report, RoutesFile file, RoutesCata
 
         if (route.Verify is { } entries)
         {
-            return report.NotEmpty($"{path}.verify", entries, "leave the key out; an empty list would check nothing") ? VerifyEntries(path, entries, preset) : null;
+            return report.NotEmpty($"{path}.verify", entries, "leave the key out; an empty list would check nothing") ? VerifyEntries(path, entries, preset)
+                : null;
         }
 
         if (route.Provider is null)
@@ -89,7 +92,8 @@ internal sealed class VerifyRules(RuleReport report, RoutesFile file, RoutesCata
 
         if (preset is not null && complete && !schemes.Contains(preset.Scheme))
         {
-            report.Warn($"{path}.verify", $"no entry checks {Quoted.Name(preset.Name)}'s own scheme", $"add {{ \"scheme\": \"{preset.Name}\", \"secrets\": [ … ] }}, or drop provider");
+            report.Warn($"{path}.verify", $"no entry checks {Quoted.Name(preset.Name)}'s own scheme",
+                $"add {{ \"scheme\": \"{preset.Name}\", \"secrets\": [ … ] }}, or drop provider");
         }
 
         return complete ? schemes : null;
@@ -115,9 +119,11 @@ internal sealed class VerifyRules(RuleReport report, RoutesFile file, RoutesCata
 
     public void PublicUrl(string path, List<SchemeSpec>? schemes)
     {
-        if (file.Edge?.PublicUrl is null && schemes is not null && schemes.Exists(s => SchemeFacts.Signs(s, "{url}") || s.Claims?.Url is not null || facts.Code(s) is { SignsUrl: true }))
+        if (file.Edge?.PublicUrl is null && schemes is not null
+            && schemes.Exists(s => SchemeFacts.Signs(s, "{url}") || s.Claims?.Url is not null || facts.Code(s) is { SignsUrl: true }))
         {
-            report.Error(path, "a scheme of this route signs the URL, which only edge.publicUrl tells: a request's Host header is the sender's word", "write edge.publicUrl, e.g. \"https://hooks.example.com\"");
+            report.Error(path, "a scheme of this route signs the URL, which only edge.publicUrl tells: a request's Host header is the sender's word",
+                "write edge.publicUrl, e.g. \"https://hooks.example.com\"");
         }
     }
 }

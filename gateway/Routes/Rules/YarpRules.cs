@@ -1,6 +1,4 @@
 using System.Text.Json;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
 using WebhookEdge.Configuration;
 using WebhookEdge.Forwarding;
 using Yarp.ReverseProxy.Configuration;
@@ -13,8 +11,11 @@ namespace WebhookEdge.Routes.Rules;
 /// </summary>
 internal static class YarpRules
 {
-    /// <summary>Reads the <c>clusters</c> object, whose keys the validator has held against YARP's type (YARP itself passes over those it does not know).</summary>
-    public static IReadOnlyDictionary<string, ClusterConfig> ReadClusters(IReadOnlyDictionary<string, JsonElement> clusters, ICollection<ConfigProblem> problems)
+    /// <summary>
+    /// Reads the <c>clusters</c> object, whose keys the validator has held against YARP's type (YARP itself passes over those it does not know).
+    /// </summary>
+    public static IReadOnlyDictionary<string, ClusterConfig> ReadClusters(
+        IReadOnlyDictionary<string, JsonElement> clusters, ICollection<ConfigProblem> problems)
     {
         if (clusters.Count == 0)
         {
@@ -45,7 +46,8 @@ internal static class YarpRules
         }
     }
 
-    private static bool IsFault(Exception e) => e is FormatException or InvalidOperationException or ArgumentException or InvalidDataException or OverflowException;
+    private static bool IsFault(Exception e) =>
+        e is FormatException or InvalidOperationException or ArgumentException or InvalidDataException or OverflowException;
 
     private static Dictionary<string, ClusterConfig> Read(IEnumerable<KeyValuePair<string, JsonElement>> clusters)
     {
@@ -67,11 +69,13 @@ internal static class YarpRules
         text.Position = 0;
         var configuration = new ConfigurationBuilder().AddJsonStream(text).Build();
         using var services = new ServiceCollection().AddLogging().AddReverseProxy().LoadFromConfig(configuration).Services.BuildServiceProvider();
-        return services.GetRequiredService<IProxyConfigProvider>().GetConfig().Clusters.ToDictionary(static cluster => cluster.ClusterId, StringComparer.OrdinalIgnoreCase);
+        return services.GetRequiredService<IProxyConfigProvider>()
+            .GetConfig().Clusters.ToDictionary(static cluster => cluster.ClusterId, StringComparer.OrdinalIgnoreCase);
     }
 
     /// <summary>What YARP itself says against these routes and clusters.</summary>
-    public static async Task ValidateAsync(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, Func<ClusterConfig, string> pathOf, ICollection<ConfigProblem> problems)
+    public static async Task ValidateAsync(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, Func<ClusterConfig, string> pathOf,
+        ICollection<ConfigProblem> problems)
     {
         await using var services = new ServiceCollection().AddLogging().AddReverseProxy().AddTransforms<ForwardTransforms>().Services.BuildServiceProvider();
         var validator = services.GetRequiredService<IConfigValidator>();

@@ -27,16 +27,20 @@ public sealed class AdminApiTests
 
         var route = Assert.Single((await GetAsync(gateway, "/api/routes")).GetProperty("routes").EnumerateArray());
 
-        Assert.Equal(("hook", "/hook", "yellow"), (route.GetProperty("id").GetString(), route.GetProperty("path").GetString(), route.GetProperty("health").GetProperty("colour").GetString()));
+        Assert.Equal(("hook", "/hook", "yellow"),
+            (route.GetProperty("id").GetString(), route.GetProperty("path").GetString(), route.GetProperty("health").GetProperty("colour").GetString()));
         var lately = route.GetProperty("lately");
-        Assert.Equal((1, 1, 1, 1), (lately.GetProperty("delivered").GetInt32(), lately.GetProperty("duplicates").GetInt32(), lately.GetProperty("failed").GetInt32(), lately.GetProperty("refused").GetInt32()));
+        Assert.Equal((1, 1, 1, 1),
+            (lately.GetProperty("delivered").GetInt32(), lately.GetProperty("duplicates").GetInt32(), lately.GetProperty("failed").GetInt32(),
+            lately.GetProperty("refused").GetInt32()));
         Assert.Equal([0, 1, 0, 0, 1], route.GetProperty("statuses").EnumerateArray().Select(static n => n.GetInt32()));
         Assert.Equal(500, route.GetProperty("lastFailure").GetProperty("status").GetInt32());
         Assert.True(route.GetProperty("p50Ms").GetDouble() > 0);
         var secret = Assert.Single(route.GetProperty("secrets").EnumerateArray());
         Assert.StartsWith("file:", secret.GetProperty("id").GetString(), StringComparison.Ordinal);
         Assert.Equal(JsonValueKind.String, secret.GetProperty("lastMatchedAt").ValueKind);
-        Assert.Equal(["signature-missing", "duplicate"], route.GetProperty("reasons").EnumerateArray().Select(static r => r.GetProperty("reason").GetString()!).OrderDescending());
+        Assert.Equal(["signature-missing", "duplicate"],
+            route.GetProperty("reasons").EnumerateArray().Select(static r => r.GetProperty("reason").GetString()!).OrderDescending());
         Assert.Equal(upstream.Address + "/", Assert.Single(route.GetProperty("upstream").EnumerateArray()).GetProperty("address").GetString());
     }
 
@@ -86,7 +90,8 @@ public sealed class AdminApiTests
     public async Task A_refusal_tells_the_addresses_and_the_rule_and_no_value_of_a_header()
     {
         await using var gateway = await TestGateway.StartAsync(Hook.Routes("\"allow\": [\"198.51.100.0/24\"]", Behind), secrets: Hook.Secrets);
-        await gateway.SendAsync(Hook.Event("one").WithHeader("X-Forwarded-For", "198.51.100.7, 203.0.113.9, 127.0.0.8").WithHeader("Authorization", "Bearer kept-out").WithHeader("Cookie", "kept-out"));
+        await gateway.SendAsync(Hook.Event("one").WithHeader("X-Forwarded-For", "198.51.100.7, 203.0.113.9, 127.0.0.8")
+            .WithHeader("Authorization", "Bearer kept-out").WithHeader("Cookie", "kept-out"));
         var number = gateway.Journal.LastNumber;
 
         var detail = await GetAsync(gateway, $"/api/refusals/{number}");
@@ -96,7 +101,8 @@ public sealed class AdminApiTests
         Assert.Equal("127.0.0.1", seen.GetProperty("peer").GetString());
         Assert.Equal(["198.51.100.7", "203.0.113.9", "127.0.0.8"], seen.GetProperty("forwarded").EnumerateArray().Select(static hop => hop.GetString()));
         Assert.Contains("right-most", seen.GetProperty("rule").GetString(), StringComparison.Ordinal);
-        Assert.Contains("X-Forwarded-For names 198.51.100.7, which is allowed. That proves nothing", seen.GetProperty("hint").GetString(), StringComparison.Ordinal);
+        Assert.Contains("X-Forwarded-For names 198.51.100.7, which is allowed. That proves nothing", seen.GetProperty("hint").GetString(),
+            StringComparison.Ordinal);
         Assert.False(seen.GetProperty("allowedNow").GetBoolean());
         Assert.Contains("X-Sig", detail.GetProperty("headers").EnumerateArray().Select(static h => h.GetString()));
         Assert.DoesNotContain("kept-out", detail.GetRawText(), StringComparison.Ordinal);
@@ -108,7 +114,8 @@ public sealed class AdminApiTests
     public async Task What_strangers_send_is_bounded_in_the_answer()
     {
         await using var gateway = await TestGateway.StartAsync(Hook.Routes(file: Behind), secrets: Hook.Secrets);
-        await gateway.SendAsync(RawRequest.Post("/hook", "x").WithHeader("X-Forwarded-For", string.Join(',', Enumerable.Repeat(new string('9', 300), 60))).WithHeader("X-" + new string('n', 5000), "v"));
+        await gateway.SendAsync(RawRequest.Post("/hook", "x").WithHeader("X-Forwarded-For", string.Join(',', Enumerable.Repeat(new string('9', 300), 60)))
+            .WithHeader("X-" + new string('n', 5000), "v"));
         await gateway.SendAsync(RawRequest.Post("/" + new string('p', 5000), "x"));
 
         var list = await GetAsync(gateway, "/api/refusals");
@@ -133,7 +140,8 @@ public sealed class AdminApiTests
         Assert.Equal(before.GetProperty("revision").GetString(), refused.GetProperty("revision").GetString());
         Assert.False(refused.GetProperty("newestFileTaken").GetBoolean());
         var problems = refused.GetProperty("refused").GetProperty("problems");
-        Assert.Contains(problems.EnumerateArray(), static p => p.GetProperty("path").GetString() == "routes.hook.uptsream" && p.GetProperty("line").GetInt32() == 1);
+        Assert.Contains(problems.EnumerateArray(),
+            static p => p.GetProperty("path").GetString() == "routes.hook.uptsream" && p.GetProperty("line").GetInt32() == 1);
         Assert.True(after.GetProperty("newestFileTaken").GetBoolean());
         Assert.False(after.GetProperty("refused").GetProperty("isCurrent").GetBoolean());
         Assert.NotEqual(before.GetProperty("inForceSince").GetString(), after.GetProperty("inForceSince").GetString());
@@ -200,7 +208,8 @@ public sealed class AdminApiTests
     [Fact]
     public async Task The_store_tells_how_many_events_it_remembers_and_a_reload_changes_that()
     {
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(file: """ "edge": { "limits": { "rememberedEvents": 20000 } } """), secrets: Hook.Secrets);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(file: """ "edge": { "limits": { "rememberedEvents": 20000 } } """),
+            secrets: Hook.Secrets);
         var before = await GetAsync(gateway, "/api/store");
         Assert.True(await gateway.ReloadAsync(Hook.Routes()));
         var after = await GetAsync(gateway, "/api/store");
@@ -249,9 +258,11 @@ public sealed class AdminApiTests
         var answer = await AskAsync(gateway, RawRequest.Get(path));
 
         Assert.Equal(
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+            + "form-action 'self'",
             answer.Headers["Content-Security-Policy"]);
-        Assert.Equal(("nosniff", "no-referrer", "no-store", "DENY"), (answer.Headers["X-Content-Type-Options"], answer.Headers["Referrer-Policy"], answer.Headers["Cache-Control"], answer.Headers["X-Frame-Options"]));
+        Assert.Equal(("nosniff", "no-referrer", "no-store", "DENY"),
+            (answer.Headers["X-Content-Type-Options"], answer.Headers["Referrer-Policy"], answer.Headers["Cache-Control"], answer.Headers["X-Frame-Options"]));
     }
 
     [Theory]
@@ -291,7 +302,8 @@ public sealed class AdminApiTests
     public async Task With_a_token_all_but_probes_and_the_empty_page_need_it()
     {
         await using var gateway = await StartWithTokenAsync();
-        foreach (var path in (string[])["/api/state", "/api/routes", "/api/refusals", "/api/refusals/1", "/api/addresses", "/api/config", "/api/store", "/api/stream", "/metrics", "/api/nothing"])
+        foreach (var path in (string[])["/api/state", "/api/routes", "/api/refusals", "/api/refusals/1", "/api/addresses", "/api/config", "/api/store",
+            "/api/stream", "/metrics", "/api/nothing"])
         {
             var refused = await AskAsync(gateway, RawRequest.Get(path));
             Assert.Equal((401, "Bearer"), (refused.Status, refused.Headers["WWW-Authenticate"]));
@@ -303,15 +315,18 @@ public sealed class AdminApiTests
         }
 
         Assert.Equal("{\"ready\":true}", (await AskAsync(gateway, RawRequest.Get("/readyz"))).BodyText);
-        Assert.Contains("revision", (await AskAsync(gateway, RawRequest.Get("/readyz").WithHeader("Authorization", "Bearer " + Token))).BodyText, StringComparison.Ordinal);
-        Assert.Equal(200, (await AskAsync(gateway, RawRequest.Get("/api/state").WithHeader("Authorization", "Bearer " + Token) with { Host = "admin.internal" })).Status);
+        Assert.Contains("revision", (await AskAsync(gateway, RawRequest.Get("/readyz").WithHeader("Authorization", "Bearer " + Token))).BodyText,
+            StringComparison.Ordinal);
+        Assert.Equal(200,
+            (await AskAsync(gateway, RawRequest.Get("/api/state").WithHeader("Authorization", "Bearer " + Token) with { Host = "admin.internal" })).Status);
     }
 
     [Fact]
     public async Task Signing_in_gives_a_session_that_other_origins_cannot_use_and_that_ends()
     {
         var clock = new TestClock();
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), secrets: Hook.Secrets, time: clock, arguments: ["--urls", "http://127.0.0.1:0", "--Admin:Token", Token]);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), secrets: Hook.Secrets, time: clock,
+            arguments: ["--urls", "http://127.0.0.1:0", "--Admin:Token", Token]);
 
         var answer = await AskAsync(gateway, SignIn(Token));
         var set = answer.Headers["Set-Cookie"]!;
@@ -390,7 +405,8 @@ public sealed class AdminApiTests
         await using var gateway = await StartWithTokenAsync();
         for (var i = 0; i < 1100; i++)
         {
-            await AskAsync(gateway, RawRequest.Get("/api/state").WithHeader("Authorization", "Bearer guess-number-" + i), IPAddress.Parse($"127.1.{i / 250}.{(i % 250) + 1}"));
+            await AskAsync(gateway, RawRequest.Get("/api/state").WithHeader("Authorization", "Bearer guess-number-" + i),
+                IPAddress.Parse($"127.1.{i / 250}.{(i % 250) + 1}"));
         }
 
         for (var i = 0; i < FailedTries.Allowed + 5; i++)
@@ -525,7 +541,8 @@ public sealed class AdminApiTests
             }
 
             open[1].Dispose();
-            await Deadline.UntilAsync(() => gateway.Host.Services.GetService(typeof(LiveStream)) is LiveStream { Listeners: LiveStream.MostListeners - 1 }, "the place is free");
+            await Deadline.UntilAsync(() => gateway.Host.Services.GetService(typeof(LiveStream)) is LiveStream { Listeners: LiveStream.MostListeners - 1 },
+                "the place is free");
             open.Add(await Deadline.WaitAsync(http.GetStreamAsync(new Uri(gateway.Admin, "/api/stream")), "the free place"));
         }
         finally
@@ -565,7 +582,9 @@ public sealed class AdminApiTests
     }
 
     private static string Large() =>
-        "{ \"routes\": { " + string.Join(",\n", Enumerable.Range(0, 120).Select(i => $$""" "hook-{{i}}": { "path": "/hook-{{i}}", {{Hook.Verify}}, "upstream": "{upstream}" }""")) + " } }";
+        "{ \"routes\": { "
+        + string.Join(",\n", Enumerable.Range(0, 120).Select(i => $$""" "hook-{{i}}": { "path": "/hook-{{i}}", {{Hook.Verify}}, "upstream": "{upstream}" }"""))
+        + " } }";
 
     private static Task<TestGateway> StartWithTokenAsync() =>
         TestGateway.StartAsync(Hook.Routes(), secrets: Hook.Secrets, arguments: ["--urls", "http://127.0.0.1:0", "--Admin:Token", Token]);
@@ -577,9 +596,11 @@ public sealed class AdminApiTests
         return set[..set.IndexOf(';', StringComparison.Ordinal)];
     }
 
-    private static RawRequest SignIn(string token) => RawRequest.Post("/signin", "token=" + token).WithHeader("Content-Type", "application/x-www-form-urlencoded");
+    private static RawRequest SignIn(string token) =>
+        RawRequest.Post("/signin", "token=" + token).WithHeader("Content-Type", "application/x-www-form-urlencoded");
 
-    private static Task<RawResponse> AskAsync(TestGateway gateway, RawRequest request, IPAddress? from = null) => RawHttpClient.SendOnceAsync(new(IPAddress.Loopback, gateway.Admin.Port), request, from);
+    private static Task<RawResponse> AskAsync(TestGateway gateway, RawRequest request, IPAddress? from = null) =>
+        RawHttpClient.SendOnceAsync(new(IPAddress.Loopback, gateway.Admin.Port), request, from);
 
     private static async Task<JsonElement> GetAsync(TestGateway gateway, string path)
     {

@@ -62,10 +62,12 @@ public sealed class AdminTests : IDisposable
     {
         var during = new ReadyAtStart();
 
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), secrets: Hook.Secrets, services: services => services.AddSingleton<IHostedService>(s => during.With(s.GetRequiredService<AdminListener>())));
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), secrets: Hook.Secrets,
+            services: services => services.AddSingleton<IHostedService>(s => during.With(s.GetRequiredService<AdminListener>())));
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, during.Status);
-        Assert.Contains("not open yet", Assert.Single(JsonDocument.Parse(during.Text).RootElement.GetProperty("reasons").EnumerateArray()).GetString(), StringComparison.Ordinal);
+        Assert.Contains("not open yet", Assert.Single(JsonDocument.Parse(during.Text).RootElement.GetProperty("reasons").EnumerateArray()).GetString(),
+            StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(gateway, "/readyz")).Status);
     }
 
@@ -98,7 +100,8 @@ public sealed class AdminTests : IDisposable
         var refused = await gateway.SendAsync(Hook.Event("one"));
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, before.Status);
-        Assert.Contains("never loaded", Assert.Single(JsonDocument.Parse(before.Text).RootElement.GetProperty("reasons").EnumerateArray()).GetString(), StringComparison.Ordinal);
+        Assert.Contains("never loaded", Assert.Single(JsonDocument.Parse(before.Text).RootElement.GetProperty("reasons").EnumerateArray()).GetString(),
+            StringComparison.Ordinal);
         Assert.Equal(503, refused.Status);
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(gateway, "/healthz")).Status);
     }
@@ -120,7 +123,8 @@ public sealed class AdminTests : IDisposable
 
         var after = await GetAsync(gateway, "/readyz");
         Assert.Equal(HttpStatusCode.OK, after.Status);
-        Assert.Contains("never loaded", Assert.Single(JsonDocument.Parse(after.Text).RootElement.GetProperty("missing").EnumerateArray()).GetString(), StringComparison.Ordinal);
+        Assert.Contains("never loaded", Assert.Single(JsonDocument.Parse(after.Text).RootElement.GetProperty("missing").EnumerateArray()).GetString(),
+            StringComparison.Ordinal);
         (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
         Assert.Equal(503, (await gateway.SendAsync(RawRequest.Post("/new", "x"))).Status);
     }
@@ -194,7 +198,8 @@ public sealed class AdminTests : IDisposable
     public async Task With_a_token_nobody_forgets_anything_without_it()
     {
         await using var upstream = TestUpstream.Start();
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets, arguments: ["--urls", "http://127.0.0.1:0", "--Admin:Token", "the-token-of-the-operator"]);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets,
+            arguments: ["--urls", "http://127.0.0.1:0", "--Admin:Token", "the-token-of-the-operator"]);
         await gateway.SendAsync(Hook.Event("one"));
         var path = $"/api/replay/hook/forget?key={upstream.Requests[0].Headers["X-Webhook-Event-Key"]}";
 

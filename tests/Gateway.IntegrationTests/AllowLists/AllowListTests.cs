@@ -27,14 +27,16 @@ public class Address_lists
     public async Task A_list_that_was_never_loaded_shuts_its_route_and_readiness_until_it_is()
     {
         var clock = new TestClock();
-        await using var site = await Site.StartAsync(Routes, clock, files: new Dictionary<string, string> { ["app.json"] = """{ "hooks": ["203.0.113.0/24"] }""" });
+        await using var site = await Site.StartAsync(Routes, clock,
+            files: new Dictionary<string, string> { ["app.json"] = """{ "hooks": ["203.0.113.0/24"] }""" });
         await Deadline.UntilAsync(() => site.Lists.All.Any(list => list is { Current: null, LastError: not null }), "the first fetch has failed");
 
         await site.IsRefusedAsync(() => SendAsync(site, "early", "3.80.0.1"), 503, "allow-list-unavailable", retryAfter: true);
         Assert.Equal(503, await ReadyAsync(site));
         Assert.Equal(200, (await SendAsync(site, "others are up", "198.51.100.1", "/open")).Status);
         Assert.Equal(200, (await SendAsync(site, "a literal address needs no list", "192.0.2.1", "/mixed")).Status);
-        await site.IsRefusedAsync(() => SendAsync(site, "may be in the list", "198.51.100.1", "/mixed"), 503, "allow-list-unavailable", retryAfter: true, route: "mixed");
+        await site.IsRefusedAsync(() => SendAsync(site, "may be in the list", "198.51.100.1", "/mixed"), 503, "allow-list-unavailable", retryAfter: true,
+            route: "mixed");
 
         WriteAws(site, 1, "3.80.0.0/12");
         clock.Advance(TimeSpan.FromMinutes(2));
@@ -48,15 +50,18 @@ public class Address_lists
     [Fact]
     public async Task A_published_list_with_an_empty_half_is_ready_and_refuses_strangers_for_good()
     {
-        var routes = Routes.Replace("\"pointer\": \"/hooks\" } } }", "\"pointer\": \"/hooks\" } }, \"app6\": { \"json\": { \"url\": \"file:{dir}/app.json\", \"pointer\": \"/hooks6\" } } }", StringComparison.Ordinal)
+        var routes = Routes.Replace("\"pointer\": \"/hooks\" } } }",
+            "\"pointer\": \"/hooks\" } }, \"app6\": { \"json\": { \"url\": \"file:{dir}/app.json\", \"pointer\": \"/hooks6\" } } }", StringComparison.Ordinal)
             .Replace("\"app\", \"aws:us-east-1:EC2\"", "\"app\", \"app6\"", StringComparison.Ordinal);
-        var files = new Dictionary<string, string> { ["ip-ranges.json"] = Aws(1, "3.80.0.0/12"), ["app.json"] = """{ "hooks": ["203.0.113.0/24"], "hooks6": [] }""" };
+        var files = new Dictionary<string, string> { ["ip-ranges.json"] = Aws(1, "3.80.0.0/12"),
+            ["app.json"] = """{ "hooks": ["203.0.113.0/24"], "hooks6": [] }""" };
         await using var site = await Site.StartAsync(routes, new TestClock(), files: files, ready: true);
 
         Assert.Equal(200, await ReadyAsync(site));
         Assert.Equal(200, (await SendAsync(site, "listed", "203.0.113.7", "/mixed")).Status);
         await site.IsRefusedAsync(() => SendAsync(site, "stranger", "198.51.100.1", "/mixed"), 403, "address-not-allowed", route: "mixed");
-        Assert.Contains(site.Gateway.Logs.WithEvent(2009), line => line.Text.Contains("'/hooks6' is an empty list: it lets nobody in", StringComparison.Ordinal));
+        Assert.Contains(site.Gateway.Logs.WithEvent(2009),
+            line => line.Text.Contains("'/hooks6' is an empty list: it lets nobody in", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -72,7 +77,8 @@ public class Address_lists
 
         clock.Advance(TimeSpan.FromSeconds(61));
         Assert.Equal(403, (await SendAsync(site, "moved", "44.200.0.1")).Status);
-        await site.Gateway.Logs.WaitForAsync(line => line.Event.Id == 2000 && line.Text.Contains("2 networks", StringComparison.Ordinal), "the list has changed");
+        await site.Gateway.Logs.WaitForAsync(line => line.Event.Id == 2000 && line.Text.Contains("2 networks", StringComparison.Ordinal),
+            "the list has changed");
 
         Assert.Equal(200, (await SendAsync(site, "moved", "44.200.0.1")).Status);
         Assert.Equal("moved", Assert.Single(site.Upstream.Requests).BodyText);
@@ -115,15 +121,18 @@ public class Address_lists
     public async Task Other_headers_and_other_lines_do_not_move_a_client()
     {
         await using var site = await StartLoadedAsync(new TestClock());
-        foreach (var name in new[] { "Forwarded", "X-Real-IP", "True-Client-IP", "CF-Connecting-IP", "X_Forwarded_For", "X-Forwarded-For-2", "X-Original-Forwarded-For" })
+        foreach (var name in new[] { "Forwarded", "X-Real-IP", "True-Client-IP", "CF-Connecting-IP", "X_Forwarded_For", "X-Forwarded-For-2",
+            "X-Original-Forwarded-For" })
         {
             var request = Site.Signed(name).WithHeader("X-Forwarded-For", "198.51.100.1").WithHeader(name, "3.80.0.1");
             Assert.Equal((name, 403), (name, (await site.SendAsync(request)).Status));
         }
 
         // Two lines are one list in their order: the last one is the nearest proxy's.
-        Assert.Equal(403, (await site.SendAsync(Site.Signed("lines").WithHeader("X-Forwarded-For", "3.80.0.1").WithHeader("X-Forwarded-For", "198.51.100.1"))).Status);
-        Assert.Equal(200, (await site.SendAsync(Site.Signed("lines").WithHeader("X-Forwarded-For", "198.51.100.1").WithHeader("X-Forwarded-For", "3.80.0.1"))).Status);
+        Assert.Equal(403,
+            (await site.SendAsync(Site.Signed("lines").WithHeader("X-Forwarded-For", "3.80.0.1").WithHeader("X-Forwarded-For", "198.51.100.1"))).Status);
+        Assert.Equal(200,
+            (await site.SendAsync(Site.Signed("lines").WithHeader("X-Forwarded-For", "198.51.100.1").WithHeader("X-Forwarded-For", "3.80.0.1"))).Status);
     }
 
     [Fact]
@@ -182,7 +191,9 @@ public class Address_lists
 
     private static string Aws(int token, params string[] prefixes)
     {
-        var entries = prefixes.SelectMany(prefix => new[] { "AMAZON", "EC2" }.Select(service => $$"""{ "ip_prefix": "{{prefix}}", "region": "us-east-1", "service": "{{service}}", "network_border_group": "us-east-1" }"""));
+        var entries = prefixes.SelectMany(prefix =>
+            new[] { "AMAZON", "EC2" }.Select(service =>
+            $$"""{ "ip_prefix": "{{prefix}}", "region": "us-east-1", "service": "{{service}}", "network_border_group": "us-east-1" }"""));
         return $$"""{ "syncToken": "{{1_700_000_000 + token}}", "createDate": "2023-11-14-22-13-20", "prefixes": [{{string.Join(',', entries)}}], "ipv6_prefixes": [] }""";
     }
 }

@@ -42,7 +42,8 @@ internal sealed partial class CliProcess : IAsyncDisposable
 
         start.Environment["DOTNET_NOLOGO"] = "1";
 
-        // The gateway watches its hot code and compiles it again early, which a process of half a second pays for with twice the processor time and gains nothing by.
+        // The gateway watches its hot code and compiles it again early, which a process of half a second pays for with twice the processor time and gains
+        // nothing by.
         start.Environment["DOTNET_TC_CallCountingDelayMs"] = "100";
         start.Environment["DOTNET_TieredPGO"] = "0";
         _process = new() { StartInfo = start };
@@ -65,10 +66,12 @@ internal sealed partial class CliProcess : IAsyncDisposable
         }
     }
 
-    public static CliProcess Start(string folder, IReadOnlyDictionary<string, string>? environment, params string[] arguments) => new(arguments, folder, environment);
+    public static CliProcess Start(string folder, IReadOnlyDictionary<string, string>? environment, params string[] arguments) =>
+        new(arguments, folder, environment);
 
     /// <param name="files">How many files the process may have open.</param>
-    public static CliProcess StartWithFiles(int files, string folder, IReadOnlyDictionary<string, string>? environment, params string[] arguments) => new(arguments, folder, environment, files);
+    public static CliProcess StartWithFiles(int files, string folder, IReadOnlyDictionary<string, string>? environment, params string[] arguments) =>
+        new(arguments, folder, environment, files);
 
     public static async Task<(int Code, string Output)> RunAsync(string folder, IReadOnlyDictionary<string, string>? environment, params string[] arguments)
     {

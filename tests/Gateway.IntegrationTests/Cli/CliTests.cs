@@ -56,7 +56,8 @@ public sealed class CliTests : IDisposable
                 """,
                 "http://127.0.0.1:9"));
 
-        var (code, output) = await CliProcess.RunAsync(_folder.Path, new Dictionary<string, string> { ["HUSH"] = "hush-hush-5 with spaces" }, "validate", "routes.json");
+        var (code, output) = await CliProcess.RunAsync(_folder.Path, new Dictionary<string, string> { ["HUSH"] = "hush-hush-5 with spaces" }, "validate",
+            "routes.json");
 
         Assert.Equal(1, code);
         Assert.Matches(@"routes\.json: \d+ errors", output);
@@ -141,10 +142,12 @@ public sealed class CliTests : IDisposable
         foreach (var (route, variant, expected, says) in new[]
         {
             ("hook", "valid", 0, ": 200 OK"), ("hook", "forged", 0, ": 401 "), ("hook", "duplicate", 0, ", duplicate"), ("hook", "oversized", 0, ": 413 "),
-            ("hook", "stale", 1, "no signed time"), ("stripe", "stale", 0, ": 401 "), ("stripe", "valid", 0, ": 200 OK"), ("nope", "valid", 1, "there is no route \"nope\""),
+            ("hook", "stale", 1, "no signed time"), ("stripe", "stale", 0, ": 401 "), ("stripe", "valid", 0, ": 200 OK"),
+            ("nope", "valid", 1, "there is no route \"nope\""),
         })
         {
-            var (code, output) = await CliProcess.RunAsync(_folder.Path, null, "send", "--config", "routes.json", "--route", route, "--as", variant, "--to", address.ToString());
+            var (code, output) = await CliProcess.RunAsync(_folder.Path, null, "send", "--config", "routes.json", "--route", route, "--as", variant, "--to",
+                address.ToString());
             Assert.True(code == expected, $"{route} as {variant}: exit code {code}\n{output}");
             Assert.Contains(says, output, StringComparison.Ordinal);
             Assert.DoesNotContain("a-secret-of-thirty-two", output, StringComparison.Ordinal);
@@ -173,5 +176,6 @@ public sealed class CliTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private string Fill(string routes, string upstream) => routes.Replace("{dir}", _folder.Path, StringComparison.Ordinal).Replace("{upstream}", upstream, StringComparison.Ordinal);
+    private string Fill(string routes, string upstream) =>
+        routes.Replace("{dir}", _folder.Path, StringComparison.Ordinal).Replace("{upstream}", upstream, StringComparison.Ordinal);
 }

@@ -54,7 +54,9 @@ public sealed class ExplainTests : IDisposable
     [InlineData("PROXY TCP4 13.42.70.11 10.0.0.1 4711 443\r\n", "192.0.2.1", 2, "it would answer 400")]
     public async Task A_PROXY_header_is_read_as_the_gateway_would(string header, string from, int expected, string said)
     {
-        _folder.Write("routes.json", Routes.Replace("\"edge\": {", "\"edge\": { \"clientAddress\": { \"from\": \"proxyProtocol\", \"trustedProxies\": [\"10.0.0.0/24\"] },", StringComparison.Ordinal));
+        _folder.Write("routes.json",
+            Routes.Replace("\"edge\": {", "\"edge\": { \"clientAddress\": { \"from\": \"proxyProtocol\", \"trustedProxies\": [\"10.0.0.0/24\"] },",
+            StringComparison.Ordinal));
 
         var (code, output) = await AskAsync("a", header + Raw("/a", Body, ("verisync-signature", Hex(Secret, Body))), "--from", from);
 
@@ -119,7 +121,9 @@ public sealed class ExplainTests : IDisposable
     {
         Assert.Contains("stands in quotes", (await AskAsync("q", Raw("/q", Body, ("X-Sig", Hex(Secret, Body))))).Output, StringComparison.Ordinal);
         Assert.Contains("stray line break", (await AskAsync("n", Raw("/n", Body, ("X-Sig", Hex(Secret, Body))))).Output, StringComparison.Ordinal);
-        Assert.Contains("what stands after whsec_ is the key", (await AskAsync("w", Raw("/w", Body, ("X-Sig", Convert.ToBase64String(HMACSHA256.HashData(WhsecKey, Encoding.UTF8.GetBytes(Body))))))).Output, StringComparison.Ordinal);
+        Assert.Contains("what stands after whsec_ is the key",
+            (await AskAsync("w", Raw("/w", Body, ("X-Sig", Convert.ToBase64String(HMACSHA256.HashData(WhsecKey, Encoding.UTF8.GetBytes(Body))))))).Output,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -129,7 +133,10 @@ public sealed class ExplainTests : IDisposable
 
         Assert.Equal(1, code);
         Assert.Contains("the sender signs http://hooks.example.com/u; edge.publicUrl is https://hooks.example.com", output, StringComparison.Ordinal);
-        Assert.Contains("localhost:8443", (await AskAsync("u", Raw("/u", Body, ("X-Sig", Hex(Secret, "https://localhost:8443/u" + Body))).Replace("Host: localhost", "Host: localhost:8443", StringComparison.Ordinal))).Output, StringComparison.Ordinal);
+        Assert.Contains("localhost:8443",
+            (await AskAsync("u",
+            Raw("/u", Body, ("X-Sig", Hex(Secret, "https://localhost:8443/u" + Body)))
+            .Replace("Host: localhost", "Host: localhost:8443", StringComparison.Ordinal))).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -142,7 +149,9 @@ public sealed class ExplainTests : IDisposable
         Assert.Equal(1, code);
         Assert.Contains($"signature and secret are right, the time is not", output, StringComparison.Ordinal);
         Assert.Equal(0, (await AskAsync("s", request, "--at", Then.ToString(CultureInfo.InvariantCulture))).Code);
-        Assert.Contains("the time is in milliseconds", (await AskAsync("s", Raw("/s", Body, ("Stripe-Signature", $"t={Then}000,v1={Hex(Secret, $"{Then}000.{Body}")}")), "--at", "1700000000")).Output, StringComparison.Ordinal);
+        Assert.Contains("the time is in milliseconds",
+            (await AskAsync("s", Raw("/s", Body, ("Stripe-Signature", $"t={Then}000,v1={Hex(Secret, $"{Then}000.{Body}")}")), "--at", "1700000000")).Output,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -158,7 +167,9 @@ public sealed class ExplainTests : IDisposable
     public async Task A_challenge_is_answered()
     {
         const string Challenge = """{"type":"url_verification","challenge":"abc"}""";
-        var (code, output) = await AskAsync("z", Raw("/z", Challenge, ("X-Slack-Request-Timestamp", "1700000000"), ("X-Slack-Signature", "v0=" + Hex(Secret, $"v0:1700000000:{Challenge}"))), "--at", "2023-11-14T22:13:20Z");
+        var (code, output) = await AskAsync("z",
+            Raw("/z", Challenge, ("X-Slack-Request-Timestamp", "1700000000"), ("X-Slack-Signature", "v0=" + Hex(Secret, $"v0:1700000000:{Challenge}"))),
+            "--at", "2023-11-14T22:13:20Z");
 
         Assert.Equal(0, code);
         Assert.Contains("a challenge: answered by the gateway", output, StringComparison.Ordinal);
@@ -169,7 +180,8 @@ public sealed class ExplainTests : IDisposable
     {
         var signature = Hex(Secret, Body);
         _folder.Write("body.json", Body);
-        var curl = $"* Connected to localhost\n> POST /a HTTP/1.1\n> Host: localhost\n> verisync-signature: {signature}\n> Content-Length: {Body.Length}\n>\n< HTTP/1.1 401 Unauthorized\n";
+        var curl = $"* Connected to localhost\n> POST /a HTTP/1.1\n> Host: localhost\n> verisync-signature: {signature}\n> Content-Length: "
+            + $"{Body.Length}\n>\n< HTTP/1.1 401 Unauthorized\n";
         Assert.Equal(0, (await AskAsync("a", curl, "--body", "body.json")).Code);
         var har = "{\"log\":{\"entries\":[{\"request\":{\"method\":\"POST\",\"url\":\"https://hooks.example.com/a\",\"headers\":[{\"name\":\"verisync-signature\",\"value\":\"" + signature
             + "\"}],\"postData\":{\"text\":" + System.Text.Json.JsonSerializer.Serialize(Body) + "}}}]}}";
@@ -237,10 +249,12 @@ public sealed class ExplainTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static string Hex(string secret, string text) => Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(text)));
+    private static string Hex(string secret, string text) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(text)));
 
     private static string Raw(string target, string body, params (string Name, string Value)[] headers) =>
-        $"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{string.Concat(headers.Select(h => $"{h.Name}: {h.Value}\r\n"))}Content-Length: {body.Length}\r\n\r\n{body}";
+        $"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+        + $"application/json\r\n{string.Concat(headers.Select(h => $"{h.Name}: {h.Value}\r\n"))}Content-Length: {body.Length}\r\n\r\n{body}";
 
     private async Task<(int Code, string Output)> AskAsync(string route, string request, params string[] further)
     {
@@ -255,7 +269,8 @@ public sealed class ExplainTests : IDisposable
             ["NEWLINE"] = Secret + "\n",
             ["WHSEC"] = "whsec_" + Convert.ToBase64String(WhsecKey),
         };
-        var (code, output) = await CliProcess.RunAsync(_folder.Path, environment, ["explain", "--config", "routes.json", "--route", route, "--request", "request.http", .. further]);
+        var (code, output) = await CliProcess.RunAsync(_folder.Path, environment,
+            ["explain", "--config", "routes.json", "--route", route, "--request", "request.http", .. further]);
         Assert.DoesNotContain("hush-", output, StringComparison.Ordinal);
         return (code, output);
     }

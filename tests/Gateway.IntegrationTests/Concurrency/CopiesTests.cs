@@ -195,7 +195,8 @@ public sealed class CopiesTests
         await held.SendAsync(Hook.Event(Body));
         await upstream.WaitForRequestAsync();
 
-        var answers = await Deadline.WaitAsync(Task.WhenAll(Enumerable.Range(0, 20).Select(i => gateway.SendAsync(Hook.Event($"event {i}")))), "the other events");
+        var answers = await Deadline.WaitAsync(Task.WhenAll(Enumerable.Range(0, 20).Select(i => gateway.SendAsync(Hook.Event($"event {i}")))),
+            "the other events");
         gate.SetResult();
 
         Assert.All(answers, static a => a.AssertDelivered());
@@ -221,7 +222,8 @@ public sealed class CopiesTests
         ? TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets)
         : TestGateway.StartAsync(Hook.Routes(file: Hook.WithRedis), upstream.Address, Hook.SecretsWith(store));
 
-    private static Task<RawHttpClient[]> ConnectAsync(TestGateway gateway, int count) => Task.WhenAll(Enumerable.Range(0, count).Select(_ => gateway.ConnectAsync()));
+    private static Task<RawHttpClient[]> ConnectAsync(TestGateway gateway, int count) =>
+        Task.WhenAll(Enumerable.Range(0, count).Select(_ => gateway.ConnectAsync()));
 
     private static async Task CloseAsync(IEnumerable<RawHttpClient> clients)
     {

@@ -50,11 +50,15 @@ public sealed class Broken_bodies : IDisposable
             site => [
                 ("stream reset", "body-incomplete", () => OverHttp2Async(site, 20_000, static (client, stream) => client.ResetAsync(stream))),
                 ("connection reset", "body-incomplete", () => OverHttp2Async(site, 20_000, null)),
-                ("more data than content-length", "request-malformed", () => OverHttp2Async(site, 2_000, static (client, stream) => client.SendDataAsync(stream, new byte[3_000], endStream: true))),
-                ("less data than content-length", "request-malformed", () => OverHttp2Async(site, 20_000, static (client, stream) => client.SendDataAsync(stream, new byte[10], endStream: true))),
+                ("more data than content-length", "request-malformed",
+                    () => OverHttp2Async(site, 2_000, static (client, stream) => client.SendDataAsync(stream, new byte[3_000], endStream: true))),
+                ("less data than content-length", "request-malformed",
+                    () => OverHttp2Async(site, 20_000, static (client, stream) => client.SendDataAsync(stream, new byte[10], endStream: true))),
             ]);
 
-    /// <summary>Of a request refused by its head the server reads on to the end of the body, and would call what it finds there its own reader's fault.</summary>
+    /// <summary>
+    /// Of a request refused by its head the server reads on to the end of the body, and would call what it finds there its own reader's fault.
+    /// </summary>
     [Theory]
     [InlineData("PUT", "/hook", 405)]
     [InlineData("POST", "/nowhere", 404)]
@@ -63,12 +67,14 @@ public sealed class Broken_bodies : IDisposable
         await using var site = await Site.WithOneRouteAsync();
         await using var client = await RawHttpClient.ConnectAsync(site.Gateway.EndPoint);
 
-        await client.SendAsync($"{method} {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Trailer: \u00ff\u00fe\r\n\r\n");
+        await client.SendAsync($"{method} {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Trailer: "
+            + "\u00ff\u00fe\r\n\r\n");
         Assert.Equal(status, (await client.ReadResponseAsync()).Status);
 
         // It hangs up when it has met them and told of it.
         await client.ReadToCloseAsync();
-        Assert.DoesNotContain(site.Gateway.Logs.Entries, static line => line.Level >= LogLevel.Warning && line.Category.StartsWith("Microsoft.", StringComparison.Ordinal));
+        Assert.DoesNotContain(site.Gateway.Logs.Entries,
+            static line => line.Level >= LogLevel.Warning && line.Category.StartsWith("Microsoft.", StringComparison.Ordinal));
     }
 
     public void Dispose() => _files.Dispose();
@@ -96,7 +102,9 @@ public sealed class Broken_bodies : IDisposable
 
         Assert.Equal((0, 0L, 0), site.Seen);
         var lines = site.Gateway.Logs.Entries;
-        Assert.Equal("", string.Join('\n', lines.Where(static line => line.Category.StartsWith("Microsoft.", StringComparison.Ordinal) && line.Level >= LogLevel.Warning).Take(3)));
+        Assert.Equal("",
+            string.Join('\n',
+            lines.Where(static line => line.Category.StartsWith("Microsoft.", StringComparison.Ordinal) && line.Level >= LogLevel.Warning).Take(3)));
         // The clock stands before the day on which the certificate was made (5107).
         Assert.DoesNotContain(lines, static line => line.Level >= LogLevel.Error && line.Event.Id != 5107);
         // Two kinds of line, and one or the other more: whoever asks in the moment in which a second begins may be counted to none.
@@ -119,10 +127,12 @@ public sealed class Broken_bodies : IDisposable
             var part = i % 2 == 0 ? "" : chunked ? "3e8\r\n" + new string('b', 1000) + "\r\n" : new string('b', 1000);
             var client = await RawHttpClient.ConnectAsync(site.Gateway.EndPoint, tls: tls);
             clients.Add(client);
-            await client.SendAsync($"POST /hook HTTP/1.1\r\nHost: localhost\r\nX-Signature: {Site.Sign("x"u8)}\r\n{(chunked ? "Transfer-Encoding: chunked" : "Content-Length: 50000")}\r\n\r\n{part}");
+            await client.SendAsync($"POST /hook HTTP/1.1\r\nHost: localhost\r\nX-Signature: "
+                + $"{Site.Sign("x"u8)}\r\n{(chunked ? "Transfer-Encoding: chunked" : "Content-Length: 50000")}\r\n\r\n{part}");
         }
 
-        await Deadline.UntilAsync(() => site.Capacity is { Requests: AtOnce, BufferedBytes: AtOnce / 2 * 1000 }, "every head has arrived, and what there is of the bodies");
+        await Deadline.UntilAsync(() => site.Capacity is { Requests: AtOnce, BufferedBytes: AtOnce / 2 * 1000 },
+            "every head has arrived, and what there is of the bodies");
         foreach (var client in clients)
         {
             end(client);
@@ -144,12 +154,14 @@ public sealed class Broken_bodies : IDisposable
         var streams = new List<int>();
         for (var i = 0; i < AtOnce; i++)
         {
-            var stream = await client.OpenAsync(RawHttp2Client.Post("/hook", ("x-signature", Site.Sign("x"u8)), ("content-length", declared.ToString())), endStream: false);
+            var stream = await client.OpenAsync(RawHttp2Client.Post("/hook", ("x-signature", Site.Sign("x"u8)), ("content-length", declared.ToString())),
+                endStream: false);
             await client.SendDataAsync(stream, new byte[1000], endStream: false);
             streams.Add(stream);
         }
 
-        await Deadline.UntilAsync(() => site.Capacity is { Requests: AtOnce, BufferedBytes: AtOnce * 1000 }, "every head has arrived, and what there is of the bodies");
+        await Deadline.UntilAsync(() => site.Capacity is { Requests: AtOnce, BufferedBytes: AtOnce * 1000 },
+            "every head has arrived, and what there is of the bodies");
         if (end is null)
         {
             client.Reset();

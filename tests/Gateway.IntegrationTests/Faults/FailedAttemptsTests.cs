@@ -109,11 +109,14 @@ public sealed class FailedAttemptsTests
         await IsAsync(site, reading => reading is { Route: "cr3", Attempts: 1 });
     }
 
-    private static RawRequest Event(string body) => RawRequest.Post("/cr3", body).WithHeader("x-webhook-signature", Site.Sign(System.Text.Encoding.UTF8.GetBytes(body)));
+    private static RawRequest Event(string body) =>
+        RawRequest.Post("/cr3", body).WithHeader("x-webhook-signature", Site.Sign(System.Text.Encoding.UTF8.GetBytes(body)));
 
     private static Task<Site> StartAsync(string more = "", string edge = "") =>
-        Site.StartAsync(Routes.Replace("{more}", more, StringComparison.Ordinal).Replace("{ \"routes\"", "{ " + edge + "\"routes\"", StringComparison.Ordinal), files: new Dictionary<string, string> { ["redis"] = "127.0.0.1:9" });
+        Site.StartAsync(Routes.Replace("{more}", more, StringComparison.Ordinal).Replace("{ \"routes\"", "{ " + edge + "\"routes\"", StringComparison.Ordinal),
+            files: new Dictionary<string, string> { ["redis"] = "127.0.0.1:9" });
 
     private static Task IsAsync(Site site, Func<AttemptReading, bool> expected) =>
-        Deadline.UntilAsync(() => site.Gateway.Host.Services.GetRequiredService<AttemptWatch>().Readings() is [var reading] && expected(reading), "the watch has counted");
+        Deadline.UntilAsync(() => site.Gateway.Host.Services.GetRequiredService<AttemptWatch>().Readings() is [var reading] && expected(reading),
+            "the watch has counted");
 }

@@ -30,11 +30,13 @@ internal static class Hook
 
     public static Dictionary<string, string> SecretsWith(RedisServer redis) => new(Secrets) { ["redis"] = redis.ConnectionString };
 
-    public static string Sign(ReadOnlySpan<byte> body, string secret = Secret) => Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), body));
+    public static string Sign(ReadOnlySpan<byte> body, string secret = Secret) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), body));
 
     public static RawRequest Event(string body, string secret = Secret, string path = Path) => Event(Encoding.UTF8.GetBytes(body), secret, path);
 
-    public static RawRequest Event(byte[] body, string secret = Secret, string path = Path) => RawRequest.Post(path, body).WithHeader("X-Sig", Sign(body, secret));
+    public static RawRequest Event(byte[] body, string secret = Secret, string path = Path) =>
+        RawRequest.Post(path, body).WithHeader("X-Sig", Sign(body, secret));
 
     public static bool IsDuplicate(this RawResponse answer) => answer.Status == 200 && answer.Headers["X-Webhook-Duplicate"] == "true";
 

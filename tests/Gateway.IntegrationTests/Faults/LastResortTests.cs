@@ -19,7 +19,8 @@ public sealed class Exceptions_that_nobody_expected
     [InlineData("/nowhere", true)]
     public async Task In_routing_they_are_a_counted_500_with_one_stack_trace(string path, bool later)
     {
-        await using var site = await Site.WithOneRouteAsync(time: new TestClock(), services: services => services.AddSingleton<MatcherPolicy>(new Throwing(later)));
+        await using var site = await Site.WithOneRouteAsync(time: new TestClock(),
+            services: services => services.AddSingleton<MatcherPolicy>(new Throwing(later)));
         await using var client = await site.Gateway.ConnectAsync();
         for (var i = 0; i < 20; i++)
         {
@@ -28,17 +29,20 @@ public sealed class Exceptions_that_nobody_expected
             Assert.True(answer.Headers.Contains("X-Request-Id"));
         }
 
-        await Deadline.UntilAsync(() => site.Gateway.Metrics.Sum("webhookedge.requests", ("route", "none"), ("reason", "check-failed")) == 20, "each is counted");
+        await Deadline.UntilAsync(() => site.Gateway.Metrics.Sum("webhookedge.requests", ("route", "none"), ("reason", "check-failed")) == 20,
+            "each is counted");
         Assert.Equal("ThrowingException", site.Gateway.Journal.Newest()[0].Detail);
         var trace = Assert.Single(site.Gateway.Logs.WithEvent(1117));
         Assert.IsType<ThrowingException>(trace.Exception);
-        Assert.DoesNotContain(site.Gateway.Logs.Entries, static line => line.Category.StartsWith("Microsoft.", StringComparison.Ordinal) && line.Level >= LogLevel.Warning);
+        Assert.DoesNotContain(site.Gateway.Logs.Entries,
+            static line => line.Category.StartsWith("Microsoft.", StringComparison.Ordinal) && line.Level >= LogLevel.Warning);
     }
 
     [Fact]
     public async Task Behind_the_gate_they_are_the_routes_own()
     {
-        await using var site = await Site.WithOneRouteAsync(time: new TestClock(), services: services => services.AddSingleton<ITransformProvider, ThrowingTransforms>());
+        await using var site = await Site.WithOneRouteAsync(time: new TestClock(),
+            services: services => services.AddSingleton<ITransformProvider, ThrowingTransforms>());
         for (var i = 0; i < 3; i++)
         {
             Assert.InRange((await site.SendAsync(Site.Signed($"{i}"))).Status, 500, 502);
@@ -46,7 +50,8 @@ public sealed class Exceptions_that_nobody_expected
 
         await site.IsIdleAsync();
         Assert.Equal(3, site.Gateway.Metrics.Sum("webhookedge.requests", ("route", "hook"), ("outcome", "refused")));
-        Assert.DoesNotContain(site.Gateway.Logs.Entries, static line => line.Category.StartsWith("Microsoft.", StringComparison.Ordinal) && line.Level >= LogLevel.Warning);
+        Assert.DoesNotContain(site.Gateway.Logs.Entries,
+            static line => line.Category.StartsWith("Microsoft.", StringComparison.Ordinal) && line.Level >= LogLevel.Warning);
     }
 
     private sealed class ThrowingException : Exception;
@@ -78,6 +83,7 @@ public sealed class Exceptions_that_nobody_expected
         {
         }
 
-        public void Apply(TransformBuilderContext context) => Yarp.ReverseProxy.Transforms.TransformBuilderContextFuncExtensions.AddRequestTransform(context, static _ => throw new ThrowingException());
+        public void Apply(TransformBuilderContext context) =>
+            Yarp.ReverseProxy.Transforms.TransformBuilderContextFuncExtensions.AddRequestTransform(context, static _ => throw new ThrowingException());
     }
 }

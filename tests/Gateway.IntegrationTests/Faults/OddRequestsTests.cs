@@ -8,7 +8,8 @@ namespace WebhookEdge.IntegrationTests.Faults;
 /// <summary>Requests that no library sends. Whatever they are answered: never with a fault of ours, and never with a line of the server's.</summary>
 public sealed class Odd_requests : SiteTests
 {
-    private static readonly string Chunked = $"POST /hook HTTP/1.1\r\nHost: localhost\r\nX-Signature: {Site.Sign("{}"u8)}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n";
+    private static readonly string Chunked = $"POST /hook HTTP/1.1\r\nHost: localhost\r\nX-Signature: {Site.Sign("{}"u8)}\r\nTransfer-Encoding: "
+        + $"chunked\r\n\r\n2\r\n{{}}\r\n0\r\n";
 
     private static readonly Dictionary<string, (string Bytes, string? Reason)> Requests = new()
     {
@@ -28,7 +29,8 @@ public sealed class Odd_requests : SiteTests
         ["CONNECT"] = ("CONNECT localhost:1 HTTP/1.1\r\nHost: localhost:1\r\n\r\n", "request-malformed"),
         ["a URL without a host"] = ("POST http:// HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "request-malformed"),
         ["a URL with half an address"] = ("POST http://[::1/hook HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "request-malformed"),
-        ["a URL with punycode that is none"] = ("POST http://xn--.example/hook HTTP/1.1\r\nHost: xn--.example\r\nContent-Length: 0\r\n\r\n", "signature-missing"),
+        ["a URL with punycode that is none"] = ("POST http://xn--.example/hook HTTP/1.1\r\nHost: xn--.example\r\nContent-Length: 0\r\n\r\n",
+            "signature-missing"),
         ["HTTP/2 where it is not spoken"] = ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", null),
         ["an unknown version"] = ("POST /hook HTTP/3.0\r\nHost: localhost\r\n\r\n", "request-malformed"),
         ["HTTP/1.0 without a length"] = ("POST /hook HTTP/1.0\r\n\r\n", "request-malformed"),
@@ -61,13 +63,15 @@ public sealed class Odd_requests : SiteTests
         }
 
         Assert.Equal(0, Count("check-failed"));
-        var lines = Site.Gateway.Logs.Entries.Where(static line => line.Level >= LogLevel.Error || (line.Level >= LogLevel.Warning && line.Category.StartsWith("Microsoft.", StringComparison.Ordinal))).ToArray();
+        var lines = Site.Gateway.Logs.Entries.Where(static line => line.Level >= LogLevel.Error
+            || (line.Level >= LogLevel.Warning && line.Category.StartsWith("Microsoft.", StringComparison.Ordinal))).ToArray();
         Assert.True(lines.Length == 0, string.Join('\n', lines.Select(static line => line.ToString())));
     }
 
     private protected override Task<Site> StartAsync() => Site.WithOneRouteAsync();
 
-    private static string Head(params ReadOnlySpan<string> lines) => $"POST /hook HTTP/1.1\r\nHost: localhost\r\nX-Signature: {Site.Sign("{}"u8)}\r\n{string.Join("\r\n", lines)}\r\n\r\n";
+    private static string Head(params ReadOnlySpan<string> lines) =>
+        $"POST /hook HTTP/1.1\r\nHost: localhost\r\nX-Signature: {Site.Sign("{}"u8)}\r\n{string.Join("\r\n", lines)}\r\n\r\n";
 
     private double Count(string reason) => Site.Gateway.Metrics.Sum("webhookedge.requests", ("reason", reason));
 }

@@ -192,7 +192,8 @@ public sealed class RedisFaultsTests
         await using var upstream = TestUpstream.Start();
         await using var redis = await RedisServer.StartAsync();
         await using var relay = FaultRelay.Start(new(System.Net.IPAddress.Loopback, redis.Port));
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(file: Hook.WithRedis), upstream.Address, new Dictionary<string, string>(Hook.Secrets) { ["redis"] = relay.EndPoint.ToString() });
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(file: Hook.WithRedis), upstream.Address,
+            new Dictionary<string, string>(Hook.Secrets) { ["redis"] = relay.EndPoint.ToString() });
         (await gateway.SendAsync(Hook.Event("before"))).AssertDelivered();
 
         foreach (var fault in (IRelayFault[])[new Freeze(), new Slice(), new Blackhole()])

@@ -34,7 +34,8 @@ public sealed class SecretsStaySecretTests
             ["redis"] = redis.ConnectionString + ",password=hush-redis-password",
         };
         await using var gateway = await TestGateway.StartAsync(
-            Routes, upstream.Address, secrets, arguments: ["--urls", "http://127.0.0.1:0", "--Admin:Token", "hush-admin-token", "--Logging:LogLevel:Default", "Trace"]);
+            Routes, upstream.Address, secrets,
+            arguments: ["--urls", "http://127.0.0.1:0", "--Admin:Token", "hush-admin-token", "--Logging:LogLevel:Default", "Trace"]);
 
         const string Body = """{"note":"hush-body"}""";
         var signature = Hook.Sign("""{"note":"hush-body"}"""u8, secrets["hmac"]);
@@ -64,7 +65,8 @@ public sealed class SecretsStaySecretTests
             if (answer is null)
             {
                 upstream.StopListening();
-                requests.RemoveAll(static r => r.Target.StartsWith("/token", StringComparison.Ordinal) || r.Target.StartsWith("/basic", StringComparison.Ordinal));
+                requests.RemoveAll(static r => r.Target.StartsWith("/token", StringComparison.Ordinal)
+                    || r.Target.StartsWith("/basic", StringComparison.Ordinal));
             }
             else
             {
@@ -78,7 +80,10 @@ public sealed class SecretsStaySecretTests
         }
 
         // Bad files, secrets that are gone, and questions on the admin listener.
-        foreach (var (from, to) in new[] { ("file:{dir}/hmac", "hush-literal-secret"), ("file:{dir}/hmac", "env:hush-literal-secret"), ("file:{dir}/hmac", "file:hush-literal/secret=="), ("file:{dir}/redis", "env:hush-redis"), ("\"header\"", "\"key\": { \"encoding\": \"base64\" }, \"header\""), ("{upstream}", "http://u:hush-in-url@127.0.0.1:9"), ("{ \"edge\"", "hush-no-json") })
+        foreach (var (from, to) in new[] { ("file:{dir}/hmac", "hush-literal-secret"), ("file:{dir}/hmac", "env:hush-literal-secret"),
+            ("file:{dir}/hmac", "file:hush-literal/secret=="), ("file:{dir}/redis", "env:hush-redis"),
+            ("\"header\"", "\"key\": { \"encoding\": \"base64\" }, \"header\""), ("{upstream}", "http://u:hush-in-url@127.0.0.1:9"),
+            ("{ \"edge\"", "hush-no-json") })
         {
             Assert.False(await gateway.ReloadAsync(Routes.Replace(from, to, StringComparison.Ordinal)));
             shown.AppendLine(string.Join('\n', gateway.Reloader.Status.Problems));
@@ -110,8 +115,10 @@ public sealed class SecretsStaySecretTests
         Assert.Superset(
             new HashSet<RejectReason>
             {
-                RejectReason.RouteUnknown, RejectReason.RequestMalformed, RejectReason.SignatureMissing, RejectReason.SignatureMalformed, RejectReason.SignatureMismatch,
-                RejectReason.CredentialMismatch, RejectReason.ReplayStoreDown, RejectReason.UpstreamFailed, RejectReason.UpstreamTimeout, RejectReason.UpstreamUnreachable,
+                RejectReason.RouteUnknown, RejectReason.RequestMalformed, RejectReason.SignatureMissing, RejectReason.SignatureMalformed,
+                    RejectReason.SignatureMismatch,
+                RejectReason.CredentialMismatch, RejectReason.ReplayStoreDown, RejectReason.UpstreamFailed, RejectReason.UpstreamTimeout,
+                RejectReason.UpstreamUnreachable,
             },
             gateway.Journal.Reasons().ToHashSet());
         AssertHushed(shown.ToString(), signature);

@@ -112,14 +112,16 @@ public sealed class SenderHangsUpTests
     {
         await using var upstream = TestUpstream.Start();
         using var files = new TempDirectory();
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets, arguments: tls ? TestCertificate.Endpoint(files) : null);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets,
+            arguments: tls ? TestCertificate.Endpoint(files) : null);
 
         // Often, because what is at stake is a race between the end of the input and the request.
         for (var i = 0; i < 20; i++)
         {
             var request = Hook.Event($"event {i} {new string('.', i * 1000)}");
             request = chunked ? request.Chunked(10) : request;
-            await using var client = await RawHttpClient.ConnectAsync(gateway.EndPoint, tls: tls ? TestCertificate.ClientOptions(SslApplicationProtocol.Http11) : null);
+            await using var client = await RawHttpClient.ConnectAsync(gateway.EndPoint,
+                tls: tls ? TestCertificate.ClientOptions(SslApplicationProtocol.Http11) : null);
             await client.SendInPiecesAsync(request.ToBytes(), i % 2 == 0 ? 100_000 : request.HeadBytes().Length);
             client.HalfClose();
 
@@ -154,7 +156,8 @@ public sealed class SenderHangsUpTests
         await using var upstream = TestUpstream.Start();
         upstream.RespondNext(UpstreamAnswer.Status(200, new string('a', 300_000)).HeldUntil(gate.Task));
         await using var gateway = await TestGateway.StartAsync(
-            Hook.Routes(), upstream.Address, Hook.Secrets, arguments: ["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets", "Debug"]);
+            Hook.Routes(), upstream.Address, Hook.Secrets,
+            arguments: ["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets", "Debug"]);
         await using var client = await gateway.ConnectAsync();
         await client.SendAsync(Hook.Event("one"));
         await upstream.WaitForRequestAsync();
@@ -242,7 +245,8 @@ public sealed class SenderHangsUpTests
     public async Task While_it_waits_for_the_routes_budget_and_its_body_is_not_blamed()
     {
         await using var upstream = TestUpstream.Start();
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(""" "rateLimit": { "route": { "permits": 1, "window": "1h", "queue": 5 } } """), upstream.Address, Hook.Secrets);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(""" "rateLimit": { "route": { "permits": 1, "window": "1h", "queue": 5 } } """),
+            upstream.Address, Hook.Secrets);
         (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
         await using (var client = await gateway.ConnectAsync())
         {

@@ -10,7 +10,8 @@ public sealed class Slow_body_over_HTTP_2
     public async Task Is_408_and_the_other_requests_of_its_connection_go_on()
     {
         var clock = new TestClock();
-        await using var site = await Site.WithOneRouteAsync(time: clock, arguments: ["--urls", "http://127.0.0.1:0", "--Kestrel:EndpointDefaults:Protocols", "Http2"]);
+        await using var site = await Site.WithOneRouteAsync(time: clock,
+            arguments: ["--urls", "http://127.0.0.1:0", "--Kestrel:EndpointDefaults:Protocols", "Http2"]);
         await using var client = await RawHttp2Client.ConnectAsync(site.Gateway.EndPoint);
         var slow = await client.OpenAsync(RawHttp2Client.Post("/hook", ("content-length", "5000"), ("x-signature", new string('0', 64))), endStream: false);
         await client.SendDataAsync(slow, new byte[1], endStream: false);

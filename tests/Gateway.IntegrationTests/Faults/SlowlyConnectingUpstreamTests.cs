@@ -19,7 +19,8 @@ public sealed class Slowly_connecting_upstream
     public async Task Is_reached_when_its_cluster_gives_it_the_time(string metadata, int status)
     {
         await using var app = await StartAppAsync();
-        await using var relay = FaultRelay.Start(new(IPAddress.Loopback, new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Port));
+        await using var relay = FaultRelay.Start(new(IPAddress.Loopback,
+            new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Port));
         await using var site = await Site.StartAsync(
             """
             {
@@ -67,7 +68,8 @@ public sealed class Slowly_connecting_upstream
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(static kestrel => kestrel.Listen(IPAddress.Loopback, 0, static listen => listen.UseHttps(TestCertificate.Instance)));
+        builder.WebHost.UseKestrelHttpsConfiguration()
+            .ConfigureKestrel(static kestrel => kestrel.Listen(IPAddress.Loopback, 0, static listen => listen.UseHttps(TestCertificate.Instance)));
         var app = builder.Build();
         app.Run(static context => Task.CompletedTask);
         await app.StartAsync();

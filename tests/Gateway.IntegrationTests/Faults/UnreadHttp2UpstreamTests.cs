@@ -55,7 +55,9 @@ public sealed class Http2_upstream_that_reads_no_further
         Assert.Equal(2, upstream.Connections);
     }
 
-    /// <summary>Just enough of HTTP/2 (RFC 9113) to answer 200 with nothing to each request's head; on the first <c>dead</c> connections nothing at all.</summary>
+    /// <summary>
+    /// Just enough of HTTP/2 (RFC 9113) to answer 200 with nothing to each request's head; on the first <c>dead</c> connections nothing at all.
+    /// </summary>
     private sealed class DeafHttp2Upstream : IAsyncDisposable
     {
         private readonly ReservedPort _port = new();

@@ -27,7 +27,8 @@ public sealed class UpstreamFaultsTests
         Assert.Equal(2, upstream.Requests.Count);
     }
 
-    public static TheoryData<string> BeforeTheHead => ["reset before the head", "close before the head", "reset in the head", "nonsense", "huge headers", "redirect", "101", "600", "999"];
+    public static TheoryData<string> BeforeTheHead =>
+        ["reset before the head", "close before the head", "reset in the head", "nonsense", "huge headers", "redirect", "101", "600", "999"];
 
     [Theory]
     [MemberData(nameof(BeforeTheHead))]
@@ -273,5 +274,6 @@ public sealed class UpstreamFaultsTests
         Assert.Empty(upstream.BrokenRequests);
     }
 
-    private static Task<TestGateway> StartAsync(TestUpstream upstream, string route = "") => TestGateway.StartAsync(Hook.Routes(route), upstream.Address, Hook.Secrets);
+    private static Task<TestGateway> StartAsync(TestUpstream upstream, string route = "") =>
+        TestGateway.StartAsync(Hook.Routes(route), upstream.Address, Hook.Secrets);
 }

@@ -132,7 +132,8 @@ public sealed class UpstreamUnreachableTests
                 """),
             secrets: Hook.Secrets);
         var states = gateway.Host.Services.GetRequiredService<IProxyStateLookup>();
-        await Deadline.UntilAsync(() => states.GetClusters().All(static c => c.DestinationsState.AvailableDestinations.Count == 0), "the destination is marked down");
+        await Deadline.UntilAsync(() => states.GetClusters().All(static c => c.DestinationsState.AvailableDestinations.Count == 0),
+            "the destination is marked down");
 
         var pending = gateway.SendAsync(Hook.Event("one"));
         var line = await gateway.Logs.WaitForEventAsync(1103);
@@ -219,5 +220,6 @@ public sealed class UpstreamUnreachableTests
         upstream.AssertEachOnce(["one"]);
     }
 
-    private static Task<TestGateway> StartAsync(string upstream, string timeout) => TestGateway.StartAsync(Hook.Routes($"\"timeout\": \"{timeout}\""), upstream, Hook.Secrets);
+    private static Task<TestGateway> StartAsync(string upstream, string timeout) =>
+        TestGateway.StartAsync(Hook.Routes($"\"timeout\": \"{timeout}\""), upstream, Hook.Secrets);
 }

@@ -18,10 +18,12 @@ public sealed class ForwardPipelineTests
     public async Task An_event_of_our_own_arrives_as_the_senders_request_did_but_for_its_request_id()
     {
         await using var upstream = TestUpstream.Start();
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(""" "replay": "off", "transforms": [{ "RequestHeader": "X-Added", "Set": "here" }, { "PathPrefix": "/in" }] """), upstream.Address, Hook.Secrets);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(
+            """ "replay": "off", "transforms": [{ "RequestHeader": "X-Added", "Set": "here" }, { "PathPrefix": "/in" }] """), upstream.Address, Hook.Secrets);
         var request = Hook.Event("event", path: "/hook?a=%2F&b").WithHeader("X-Mine", "yes").WithHeader("X-Real-IP", "1.2.3.4");
         (await gateway.SendAsync(request)).AssertDelivered();
-        var (verdict, status, answer) = await ForwardAsync(gateway, "event", "/hook?a=%2F&b", ("X-Mine", "yes"), ("X-Real-IP", "1.2.3.4"), ("X-Sig", Hook.Sign("event"u8)), ("Host", "localhost"));
+        var (verdict, status, answer) = await ForwardAsync(gateway, "event", "/hook?a=%2F&b", ("X-Mine", "yes"), ("X-Real-IP", "1.2.3.4"),
+            ("X-Sig", Hook.Sign("event"u8)), ("Host", "localhost"));
 
         Assert.Equal((true, 200), (verdict.Passed, status));
         var (first, second) = (upstream.Requests[0], upstream.Requests[1]);
@@ -32,14 +34,16 @@ public sealed class ForwardPipelineTests
         Assert.Equal("taken", answer);
 
         static string[] Lines(RecordedRequest received) =>
-            [.. Encoding.Latin1.GetString(received.Head).Split("\r\n").Where(static line => !line.StartsWith("X-Request-Id:", StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)];
+            [.. Encoding.Latin1.GetString(received.Head).Split("\r\n")
+                .Where(static line => !line.StartsWith("X-Request-Id:", StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)];
     }
 
     [Fact]
     public async Task It_is_held_while_the_app_refuses_connections_and_ends_with_the_routes_time()
     {
         using var port = new ReservedPort();
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(""" "replay": "off", "timeout": "700ms" """), $"http://{port.EndPoint}", Hook.Secrets);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(""" "replay": "off", "timeout": "700ms" """), $"http://{port.EndPoint}",
+            Hook.Secrets);
 
         var (verdict, status, _) = await ForwardAsync(gateway, "event", "/hook");
 
@@ -59,7 +63,8 @@ public sealed class ForwardPipelineTests
         Assert.Equal((true, 422, "no"), (verdict.Passed, status, answer));
     }
 
-    private static async Task<(Verdict Verdict, int Status, string Answer)> ForwardAsync(TestGateway gateway, string body, string target, params (string Name, string Value)[] headers)
+    private static async Task<(Verdict Verdict, int Status, string Answer)> ForwardAsync(TestGateway gateway, string body, string target,
+        params (string Name, string Value)[] headers)
     {
         var pipeline = gateway.Host.Services.GetRequiredService<ForwardPipeline>();
         Assert.Null(pipeline.Find("no such route"));

@@ -75,7 +75,8 @@ public sealed class Behind_HAProxy : IDisposable
         for (var i = 0; i < 3; i++)
         {
             var body = Site.Bytes(5000, i);
-            using var request = new HttpRequestMessage(HttpMethod.Post, $"https://127.0.0.1:{haproxy.EndPoint.Port}/hook") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent(body) };
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"https://127.0.0.1:{haproxy.EndPoint.Port}/hook") { Version = HttpVersion.Version20,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent(body) };
             request.Headers.Add("X-Signature", Site.Sign(body));
             using var answer = await Deadline.WaitAsync(client.SendAsync(request), "an answer");
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
@@ -87,7 +88,8 @@ public sealed class Behind_HAProxy : IDisposable
     public async Task Behind_TLS_too_a_sender_that_is_not_named_is_nobody_and_one_whose_header_is_missing_gets_no_handshake()
     {
         await using var site = await Site.WithOneRouteAsync(Allow, Trusted, arguments: NamedEndpoint());
-        await using var client = await RawHttpClient.ConnectAsync(site.Gateway.EndPoint, HaproxyServer.Source, TestCertificate.ClientOptions(), "PROXY UNKNOWN\r\n"u8.ToArray());
+        await using var client = await RawHttpClient.ConnectAsync(site.Gateway.EndPoint, HaproxyServer.Source, TestCertificate.ClientOptions(),
+            "PROXY UNKNOWN\r\n"u8.ToArray());
 
         await site.IsRefusedAsync(() => client.ExchangeAsync(Site.Signed("one")), 403, "address-unknown");
         await Assert.ThrowsAnyAsync<IOException>(() => RawHttpClient.ConnectAsync(site.Gateway.EndPoint, HaproxyServer.Source, TestCertificate.ClientOptions()));
@@ -98,7 +100,8 @@ public sealed class Behind_HAProxy : IDisposable
     [InlineData(true)]
     public async Task The_header_and_the_TLS_handshake_may_come_in_single_bytes(bool sliced)
     {
-        await using var site = await Site.WithOneRouteAsync(Allow, Trusted.Replace("127.0.0.9", "127.0.0.1", StringComparison.Ordinal), arguments: NamedEndpoint());
+        await using var site = await Site.WithOneRouteAsync(Allow, Trusted.Replace("127.0.0.9", "127.0.0.1", StringComparison.Ordinal),
+            arguments: NamedEndpoint());
         await using var relay = FaultRelay.Start(site.Gateway.EndPoint);
         if (sliced)
         {

@@ -24,7 +24,8 @@ public sealed class ConnectionLimitTests : IDisposable
     [InlineData(true)]
     public async Task HTTP_2_streams_opened_by_the_hundred_whose_answers_nobody_reads_lock_nobody_out(bool tls)
     {
-        IReadOnlyList<string> endpoint = tls ? TestCertificate.Endpoint(_files) : ["--Kestrel:Endpoints:two:Url", "http://127.0.0.1:0", "--Kestrel:Endpoints:two:Protocols", "Http2"];
+        IReadOnlyList<string> endpoint = tls ? TestCertificate.Endpoint(_files)
+            : ["--Kestrel:Endpoints:two:Url", "http://127.0.0.1:0", "--Kestrel:Endpoints:two:Protocols", "Http2"];
         var clock = new TestClock();
         await using var site = await Site.WithOneRouteAsync(time: clock, arguments: [Key, "20", .. endpoint]);
 
@@ -43,8 +44,11 @@ public sealed class ConnectionLimitTests : IDisposable
                 return site.Gateway.Metrics.Observe("webhookedge.connections") == 0 && server.Sum("kestrel.active_connections") == 0;
             },
             "every place has come back, and the server waits for none");
-        await using var client = await RawHttp2Client.ConnectAsync(site.Gateway.EndPoint, tls ? TestCertificate.ClientOptions(SslApplicationProtocol.Http2) : null);
-        Assert.Equal(200, (await client.ExchangeAsync(RawHttp2Client.Post("/hook", ("x-signature", Site.Sign("{}"u8))).Select(field => field.Name == ":scheme" && tls ? (field.Name, "https") : field), "{}"u8.ToArray())).Status);
+        await using var client = await RawHttp2Client.ConnectAsync(site.Gateway.EndPoint,
+            tls ? TestCertificate.ClientOptions(SslApplicationProtocol.Http2) : null);
+        Assert.Equal(200,
+            (await client.ExchangeAsync(RawHttp2Client.Post("/hook", ("x-signature", Site.Sign("{}"u8)))
+            .Select(field => field.Name == ":scheme" && tls ? (field.Name, "https") : field), "{}"u8.ToArray())).Status);
         Assert.DoesNotContain(site.Gateway.Logs.Entries, static line => line.Level >= LogLevel.Error && line.Event.Id != 5107);
     }
 
@@ -95,13 +99,15 @@ public sealed class ConnectionLimitTests : IDisposable
     }
 
     [Theory]
-    [InlineData("Kestrel:Limits:MaxConcurrentConnections", "0", "Kestrel:Limits:MaxConcurrentConnections: \"0\" is no number of connections; write a whole number above 0, such as 8192")]
+    [InlineData("Kestrel:Limits:MaxConcurrentConnections", "0",
+        "Kestrel:Limits:MaxConcurrentConnections: \"0\" is no number of connections; write a whole number above 0, such as 8192")]
     [InlineData("Kestrel:Limits:MaxConcurrentConnection", "10", "Kestrel:Limits: ")]
     [InlineData("Kestrel:Limits:KeepAliveTimeout", "soon", "Kestrel:Limits: ")]
     [InlineData("Kestrel:Limits:KeepAliveTimeout", "-00:00:10", "Kestrel:Limits: ")]
     public async Task A_limit_of_the_server_that_is_none_stops_the_start(string key, string value, string fault)
     {
-        var thrown = await Assert.ThrowsAnyAsync<Exception>(() => TestGateway.StartAsync(Hook.Routes(), secrets: Hook.Secrets, arguments: ["--urls", "http://127.0.0.1:0", "--" + key, value]));
+        var thrown = await Assert.ThrowsAnyAsync<Exception>(() =>
+            TestGateway.StartAsync(Hook.Routes(), secrets: Hook.Secrets, arguments: ["--urls", "http://127.0.0.1:0", "--" + key, value]));
 
         Assert.StartsWith(fault, StartupFaults.Say(thrown), StringComparison.Ordinal);
     }
@@ -119,12 +125,16 @@ public sealed class ConnectionLimitTests : IDisposable
     [Fact]
     public async Task With_few_files_it_takes_fewer_connections_says_so_and_lives()
     {
-        _files.Write("routes.json", Hook.Routes().Replace("{upstream}", "http://127.0.0.1:9", StringComparison.Ordinal).Replace("file:{dir}/secret", "env:HOOK", StringComparison.Ordinal));
+        _files.Write("routes.json",
+            Hook.Routes().Replace("{upstream}", "http://127.0.0.1:9", StringComparison.Ordinal)
+            .Replace("file:{dir}/secret", "env:HOOK", StringComparison.Ordinal));
         await using var gateway = CliProcess.StartWithFiles(
-            600, _files.Path, new Dictionary<string, string> { ["HOOK"] = Hook.Secret }, "--config", "routes.json", "--urls", "http://127.0.0.1:0", "--Admin:Url", "http://127.0.0.1:0");
+            600, _files.Path, new Dictionary<string, string> { ["HOOK"] = Hook.Secret }, "--config", "routes.json", "--urls", "http://127.0.0.1:0",
+            "--Admin:Url", "http://127.0.0.1:0");
         var (open, admin) = await gateway.ListeningAsync();
         Assert.Contains(
-            "Kestrel:Limits:MaxConcurrentConnections: 140 connections at once instead of 8192, because this process may have only 600 files open; raise that to 16704", gateway.Output, StringComparison.Ordinal);
+            "Kestrel:Limits:MaxConcurrentConnections: 140 connections at once instead of 8192, because this process may have only 600 files open; raise "
+            + "that to 16704", gateway.Output, StringComparison.Ordinal);
 
         var sockets = new List<Socket>();
         for (var i = 0; i < 700; i++)
@@ -137,7 +147,8 @@ public sealed class ConnectionLimitTests : IDisposable
         using var http = new HttpClient();
         Assert.Contains("webhookedge_connections 140\n", await http.GetStringAsync(new Uri(admin, "/metrics")), StringComparison.Ordinal);
         sockets.ForEach(static socket => socket.Dispose());
-        await Deadline.UntilAsync(() => http.GetStringAsync(new Uri(admin, "/metrics")).GetAwaiter().GetResult().Contains("webhookedge_connections 0\n", StringComparison.Ordinal), "the places have come back");
+        await Deadline.UntilAsync(() => http.GetStringAsync(new Uri(admin, "/metrics")).GetAwaiter().GetResult()
+            .Contains("webhookedge_connections 0\n", StringComparison.Ordinal), "the places have come back");
         Assert.Equal(System.Net.HttpStatusCode.NotFound, (await http.GetAsync(new Uri(open, "/none"))).StatusCode);
     }
 

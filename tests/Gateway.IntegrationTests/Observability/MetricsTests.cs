@@ -38,7 +38,8 @@ public sealed class MetricsTests : IDisposable
     public async Task A_scrape_after_real_traffic_pleases_promtool_and_holds_what_happened()
     {
         await using var upstream = TestUpstream.Start();
-        await using var gateway = await TestGateway.StartAsync(Routes, upstream.Address, Secrets, arguments: ["--urls", "http://127.0.0.1:0", "--Metrics:Framework", "requests"]);
+        await using var gateway = await TestGateway.StartAsync(Routes, upstream.Address, Secrets,
+            arguments: ["--urls", "http://127.0.0.1:0", "--Metrics:Framework", "requests"]);
         await TrafficAsync(gateway);
 
         var text = await ScrapeAsync(gateway);
@@ -62,7 +63,8 @@ public sealed class MetricsTests : IDisposable
         Assert.Equal(Convert.ToInt64(gateway.Reloader.Status.Revision, 16), (long)Value(text, "webhookedge_config_revision"));
         Assert.Equal(0, Value(text, "webhookedge_in_flight"));
         Assert.Equal(4096, Value(text, "webhookedge_in_flight_limit"));
-        Assert.Equal(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds(), Value(text, "webhookedge_secret_last_used_timestamp_seconds", ("route", "hook"), ("secret", $"file:{gateway.Directory}/secret")), 60.0);
+        Assert.Equal(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds(),
+            Value(text, "webhookedge_secret_last_used_timestamp_seconds", ("route", "hook"), ("secret", $"file:{gateway.Directory}/secret")), 60.0);
         Assert.Equal(0, Value(text, "webhookedge_secret_last_used_timestamp_seconds", ("route", "hook"), ("secret", $"file:{gateway.Directory}/old")));
         foreach (var family in (string[])["kestrel_active_connections", "http_server_request_duration_seconds", "dotnet_gc_collections_total"])
         {
@@ -83,7 +85,8 @@ public sealed class MetricsTests : IDisposable
         var before = Series(await ScrapeAsync(gateway));
         for (var i = 0; i < 40; i++)
         {
-            await gateway.SendAsync(RawRequest.Post($"/stranger-{i}?q=stranger-{i}", "x").WithHeader("X-Sig", $"stranger-{i}").WithHeader("User-Agent", $"stranger-{i}"));
+            await gateway.SendAsync(RawRequest.Post($"/stranger-{i}?q=stranger-{i}", "x").WithHeader("X-Sig", $"stranger-{i}")
+                .WithHeader("User-Agent", $"stranger-{i}"));
             await gateway.SendAsync(RawRequest.Post($"/hook?q=stranger-{i}", "x") with { Method = $"STRANGER{i}" });
         }
 
@@ -91,7 +94,8 @@ public sealed class MetricsTests : IDisposable
 
         Assert.DoesNotContain("stranger", after, StringComparison.OrdinalIgnoreCase);
         Assert.InRange(Series(after).Except(before).Count(static s => s.StartsWith("webhookedge", StringComparison.Ordinal)), 1, 80);
-        Assert.Equal(["__name__", "answer", "le", "list", "operation", "outcome", "reason", "route", "secret", "stage", "status"], Labels(after, "webhookedge").Append("__name__").Concat(["status", "operation"]).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(["__name__", "answer", "le", "list", "operation", "outcome", "reason", "route", "secret", "stage", "status"],
+            Labels(after, "webhookedge").Append("__name__").Concat(["status", "operation"]).Distinct().Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -121,10 +125,16 @@ public sealed class MetricsTests : IDisposable
         await gateway.SendAsync(Hook.Event("two"));
 
         var text = await ScrapeAsync(gateway);
-        Assert.DoesNotContain(Series(text), static series => series.StartsWith("webhookedge_observing", StringComparison.Ordinal) && series.Contains("watched", StringComparison.Ordinal));
-        Assert.DoesNotContain(Series(text), static series => series.StartsWith("webhookedge_addresses_", StringComparison.Ordinal) && series.Contains("aws:us-east-1\"}", StringComparison.Ordinal));
-        Assert.DoesNotContain(Series(text), series => series.StartsWith("webhookedge_secret", StringComparison.Ordinal) && series.Contains($"{gateway.Directory}/old", StringComparison.Ordinal));
-        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.requests", ("route", "hook"), ("outcome", "accepted")) == 2, "the second delivery is counted");
+        Assert.DoesNotContain(Series(text),
+            static series => series.StartsWith("webhookedge_observing", StringComparison.Ordinal) && series.Contains("watched", StringComparison.Ordinal));
+        Assert.DoesNotContain(Series(text),
+            static series => series.StartsWith("webhookedge_addresses_", StringComparison.Ordinal)
+            && series.Contains("aws:us-east-1\"}", StringComparison.Ordinal));
+        Assert.DoesNotContain(Series(text),
+            series => series.StartsWith("webhookedge_secret", StringComparison.Ordinal)
+            && series.Contains($"{gateway.Directory}/old", StringComparison.Ordinal));
+        await Deadline.UntilAsync(() => gateway.Metrics.Sum("webhookedge.requests", ("route", "hook"), ("outcome", "accepted")) == 2,
+            "the second delivery is counted");
         Assert.Equal(2, Value(await ScrapeAsync(gateway), "webhookedge_requests_total", ("route", "hook"), ("outcome", "accepted")));
         var use = Assert.Single(gateway.Host.Services.GetRequiredService<SecretUse>().All());
         Assert.Equal(("hook", $"file:{gateway.Directory}/secret"), (use.Route, use.SecretId));
@@ -151,13 +161,15 @@ public sealed class MetricsTests : IDisposable
     {
         using var files = new TempDirectory();
         await using var upstream = TestUpstream.Start();
-        await using var gateway = await TestGateway.StartAsync(Routes, upstream.Address, Secrets, arguments: ["--urls", "http://127.0.0.1:0", .. TestCertificate.Default(files)]);
+        await using var gateway = await TestGateway.StartAsync(Routes, upstream.Address, Secrets,
+            arguments: ["--urls", "http://127.0.0.1:0", .. TestCertificate.Default(files)]);
         await TrafficAsync(gateway);
         var there = Names(await ScrapeAsync(gateway)).ToHashSet();
 
         foreach (var file in (string[])["grafana/webhookedge.json", "prometheus/alerts.yml"])
         {
-            var asked = Regex.Matches(await File.ReadAllTextAsync(ConfigPath(file)), @"\b(?:webhookedge|kestrel|dotnet|http)_\w+").Select(static match => Regex.Replace(match.Value, "_(?:bucket|sum|count)$", "")).ToHashSet();
+            var asked = Regex.Matches(await File.ReadAllTextAsync(ConfigPath(file)), @"\b(?:webhookedge|kestrel|dotnet|http)_\w+")
+                .Select(static match => Regex.Replace(match.Value, "_(?:bucket|sum|count)$", "")).ToHashSet();
 
             Assert.True(asked.Count >= 5, file);
 
@@ -185,7 +197,8 @@ public sealed class MetricsTests : IDisposable
         Assert.Equal(200, (await gateway.SendAsync(Hook.Event("one", secret: "another", path: "/watched"))).Status);
         Assert.Equal(403, (await gateway.SendAsync(Hook.Event("one", path: "/aws"))).Status);
         Assert.Equal(404, (await gateway.SendAsync(RawRequest.Post("/none"))).Status);
-        await Deadline.UntilAsync(() => gateway.Metrics.Of("webhookedge.requests").Count == 6 && gateway.Metrics.Observe("webhookedge.in_flight") == 0, "everything is counted");
+        await Deadline.UntilAsync(() => gateway.Metrics.Of("webhookedge.requests").Count == 6 && gateway.Metrics.Observe("webhookedge.in_flight") == 0,
+            "everything is counted");
     }
 
     private async Task<string> ScrapeAsync(TestGateway gateway)
@@ -199,17 +212,22 @@ public sealed class MetricsTests : IDisposable
     /// <summary>The sum over the samples that have at least these labels.</summary>
     private static double Value(string text, string name, params (string Name, string Value)[] labels)
     {
-        var found = text.Split('\n').Where(line => Regex.IsMatch(line, $"^{name}[{{ ]") && labels.All(label => line.Contains($"{label.Name}=\"{label.Value}\"", StringComparison.Ordinal))).ToArray();
+        var found = text.Split('\n')
+            .Where(line => Regex.IsMatch(line, $"^{name}[{{ ]")
+            && labels.All(label => line.Contains($"{label.Name}=\"{label.Value}\"", StringComparison.Ordinal))).ToArray();
         Assert.True(found.Length > 0, $"no {name} {string.Join(' ', labels)} in\n{text}");
         return found.Sum(static line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
     }
 
-    private static IReadOnlyList<string> Names(string text) => [.. Regex.Matches(text, @"(?<=^# TYPE )\S+", RegexOptions.Multiline).Select(static match => match.Value).Distinct()];
+    private static IReadOnlyList<string> Names(string text) =>
+        [.. Regex.Matches(text, @"(?<=^# TYPE )\S+", RegexOptions.Multiline).Select(static match => match.Value).Distinct()];
 
-    private static IReadOnlyList<string> Series(string text) => [.. text.Split('\n').Where(static line => line.Length > 0 && line[0] != '#').Select(static line => line[..line.LastIndexOf(' ')])];
+    private static IReadOnlyList<string> Series(string text) =>
+        [.. text.Split('\n').Where(static line => line.Length > 0 && line[0] != '#').Select(static line => line[..line.LastIndexOf(' ')])];
 
     private static IEnumerable<string> Labels(string text, string prefix) =>
-        Series(text).Where(series => series.StartsWith(prefix, StringComparison.Ordinal)).SelectMany(static series => Regex.Matches(series, @"(?<=[{,])\w+(?==)").Select(static match => match.Value)).Distinct();
+        Series(text).Where(series => series.StartsWith(prefix, StringComparison.Ordinal))
+        .SelectMany(static series => Regex.Matches(series, @"(?<=[{,])\w+(?==)").Select(static match => match.Value)).Distinct();
 
     private static string ConfigPath(string name)
     {
@@ -224,7 +242,8 @@ public sealed class MetricsTests : IDisposable
 
     private static async Task<(int Code, string Output)> PromtoolAsync(string? folder, string? input, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo("promtool", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = folder ?? "" })!;
+        using var process = Process.Start(new ProcessStartInfo("promtool", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true,
+            RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = folder ?? "" })!;
         await process.StandardInput.WriteAsync(input);
         process.StandardInput.Close();
         var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());

@@ -4,7 +4,9 @@ using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Observability;
 
-/// <summary>Export to a collector over OTLP (http/protobuf), and what a trace says. The collector keeps the bytes; strings and ids stand in them as they are.</summary>
+/// <summary>
+/// Export to a collector over OTLP (http/protobuf), and what a trace says. The collector keeps the bytes; strings and ids stand in them as they are.
+/// </summary>
 public sealed class OtlpTests
 {
     private const string Sender = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -21,8 +23,11 @@ public sealed class OtlpTests
 
         var delivered = await SpanAsync(collector, "accepted");
         var refused = await SpanAsync(collector, "signature-mismatch");
-        await Deadline.UntilAsync(() => Bodies(collector, "/v1/metrics").Any(static body => body.Contains("webhookedge.requests", StringComparison.Ordinal) && body.Contains("dotnet.gc.collections", StringComparison.Ordinal)), "metrics arrive");
-        foreach (var word in (string[])["POST /hook", "webhookedge", "shape", "timestamp", "payload", "signature", "replay", "forward", "verdict", "passed", upstream.Requests[0].Headers["X-Webhook-Event-Key"]!])
+        await Deadline.UntilAsync(() => Bodies(collector, "/v1/metrics")
+            .Any(static body => body.Contains("webhookedge.requests", StringComparison.Ordinal)
+            && body.Contains("dotnet.gc.collections", StringComparison.Ordinal)), "metrics arrive");
+        foreach (var word in (string[])["POST /hook", "webhookedge", "shape", "timestamp", "payload", "signature", "replay", "forward", "verdict", "passed",
+            upstream.Requests[0].Headers["X-Webhook-Event-Key"]!])
         {
             Assert.Contains(word, delivered, StringComparison.Ordinal);
         }
@@ -81,7 +86,8 @@ public sealed class OtlpTests
     public async Task An_endpoint_that_is_no_url_is_told_and_ignored()
     {
         await using var upstream = TestUpstream.Start();
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets, arguments: ["--urls", "http://127.0.0.1:0", "--OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"]);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets,
+            arguments: ["--urls", "http://127.0.0.1:0", "--OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"]);
 
         (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
 
@@ -106,22 +112,26 @@ public sealed class OtlpTests
         Assert.Single(gateway.Logs.WithEvent(5201));
     }
 
-    private static Task<TestGateway> StartAsync(TestUpstream collector, TestUpstream upstream, string routes, IReadOnlyDictionary<string, string>? secrets = null) =>
+    private static Task<TestGateway> StartAsync(TestUpstream collector, TestUpstream upstream, string routes,
+        IReadOnlyDictionary<string, string>? secrets = null) =>
         TestGateway.StartAsync(routes, upstream.Address, secrets ?? Hook.Secrets, arguments:
         [
-            "--urls", "http://127.0.0.1:0", "--OTEL_EXPORTER_OTLP_ENDPOINT", collector.Address, "--OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "--OTEL_EXPORTER_OTLP_TIMEOUT", "2000",
+            "--urls", "http://127.0.0.1:0", "--OTEL_EXPORTER_OTLP_ENDPOINT", collector.Address, "--OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf",
+            "--OTEL_EXPORTER_OTLP_TIMEOUT", "2000",
             "--OTEL_BSP_SCHEDULE_DELAY", "50", "--OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1", "--OTEL_METRIC_EXPORT_INTERVAL", "100",
         ]);
 
     /// <summary>The one span (batches hold one) in which <paramref name="word"/> stands.</summary>
     private static async Task<string> SpanAsync(TestUpstream collector, string word)
     {
-        await Deadline.UntilAsync(() => Bodies(collector, "/v1/traces").Any(body => body.Contains(word, StringComparison.Ordinal)), $"the span with {word} arrives");
+        await Deadline.UntilAsync(() => Bodies(collector, "/v1/traces").Any(body => body.Contains(word, StringComparison.Ordinal)),
+            $"the span with {word} arrives");
         return Bodies(collector, "/v1/traces").First(body => body.Contains(word, StringComparison.Ordinal));
     }
 
     private static IEnumerable<string> Bodies(TestUpstream collector, string path) =>
-        collector.Requests.Where(request => request.Target.StartsWith(path, StringComparison.Ordinal)).Select(static request => Encoding.Latin1.GetString(request.Body));
+        collector.Requests.Where(request => request.Target.StartsWith(path, StringComparison.Ordinal))
+        .Select(static request => Encoding.Latin1.GetString(request.Body));
 
     /// <summary>A trace id as it stands in the protobuf message.</summary>
     private static string Id(string traceParent) => Encoding.Latin1.GetString(Convert.FromHexString(traceParent.Split('-')[1]));

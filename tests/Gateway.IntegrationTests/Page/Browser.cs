@@ -16,7 +16,8 @@ public sealed class Browser : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _playwright = await Microsoft.Playwright.Playwright.CreateAsync();
-        _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = Environment.GetEnvironmentVariable("CHROMIUM") ?? "/usr/bin/chromium", Args = Arguments });
+        _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = Environment.GetEnvironmentVariable("CHROMIUM") ?? "/usr/bin/chromium",
+            Args = Arguments });
     }
 
     public async Task DisposeAsync()
@@ -32,7 +33,8 @@ public sealed class Browser : IAsyncLifetime
     /// <summary>A page in a profile of its own, at <paramref name="address"/>, with everything it complained of.</summary>
     internal async Task<Sheet> OpenAsync(Uri address, int width = 1280, int height = 900, ColorScheme scheme = ColorScheme.Light, float scale = 1)
     {
-        var context = await _browser!.NewContextAsync(new() { ViewportSize = new() { Width = width, Height = height }, ColorScheme = scheme, DeviceScaleFactor = scale, ReducedMotion = ReducedMotion.Reduce, Locale = "en-GB", TimezoneId = "UTC" });
+        var context = await _browser!.NewContextAsync(new() { ViewportSize = new() { Width = width, Height = height }, ColorScheme = scheme,
+            DeviceScaleFactor = scale, ReducedMotion = ReducedMotion.Reduce, Locale = "en-GB", TimezoneId = "UTC" });
         context.SetDefaultTimeout((float)Deadline.Default.TotalMilliseconds);
         var page = await context.NewPageAsync();
         var sheet = new Sheet(context, page);
@@ -72,7 +74,8 @@ internal sealed class Sheet : IAsyncDisposable
     public ILocator this[string selector, string text] => Page.Locator(selector, new() { HasText = text });
 
     /// <summary>Waits until <paramref name="text"/> stands there: the page is drawn in steps, and what is there already says nothing of the rest.</summary>
-    public Task SaysAsync(string selector, string text) => Assertions.Expect(this[selector]).ToContainTextAsync(text, new() { Timeout = (float)Deadline.Default.TotalMilliseconds });
+    public Task SaysAsync(string selector, string text) =>
+        Assertions.Expect(this[selector]).ToContainTextAsync(text, new() { Timeout = (float)Deadline.Default.TotalMilliseconds });
 
     public Task LiveAsync() => this["#live[data-state=live]"].WaitForAsync();
 

@@ -25,7 +25,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
 
         await sheet.LiveAsync();
         await sheet["#routes .route"].Nth(1).WaitForAsync();
-        var elsewhere = await sheet.Page.EvaluateAsync<string[]>("performance.getEntriesByType('resource').map(entry => entry.name).filter(name => !name.startsWith(location.origin) && !name.startsWith('data:'))");
+        var elsewhere = await sheet.Page.EvaluateAsync<string[]>("performance.getEntriesByType('resource').map(entry => entry.name).filter(name => "
+            + "!name.startsWith(location.origin) && !name.startsWith('data:'))");
 
         Assert.Empty(sheet.Complaints);
         Assert.Empty(elsewhere);
@@ -77,7 +78,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     {
         await using var gateway = await TestGateway.StartAsync(
             Hook.Routes("\"allow\": [\"198.51.100.0/24\"]", """ "edge": { "clientAddress": { "from": "forwardedFor", "trustedProxies": ["127.0.0.0/8"] } } """), secrets: Hook.Secrets);
-        await gateway.SendAsync(Hook.Event("one", path: "/hook?token=kept-out-of-the-query").WithHeader("X-Forwarded-For", "198.51.100.7, 203.0.113.9").WithHeader("Authorization", "Bearer kept-out-of-a-header"));
+        await gateway.SendAsync(Hook.Event("one", path: "/hook?token=kept-out-of-the-query").WithHeader("X-Forwarded-For", "198.51.100.7, 203.0.113.9")
+            .WithHeader("Authorization", "Bearer kept-out-of-a-header"));
         await using var sheet = await browser.OpenAsync(gateway.Admin);
         var row = sheet["#refusals button"].First;
 
@@ -87,7 +89,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         await sheet.Page.Keyboard.PressAsync("Escape");
         await Assertions.Expect(sheet["dialog[open]"]).ToHaveCountAsync(0);
 
-        foreach (var expected in (string[])["address-not-allowed", "198.51.100.7", "203.0.113.9", "127.0.0.1", "right-most", "trustedProxies", "Authorization", "not hashed", "POST /hook"])
+        foreach (var expected in (string[])["address-not-allowed", "198.51.100.7", "203.0.113.9", "127.0.0.1", "right-most", "trustedProxies", "Authorization",
+            "not hashed", "POST /hook"])
         {
             Assert.Contains(expected, text, StringComparison.Ordinal);
         }
@@ -151,7 +154,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         await using var gateway = await TestGateway.StartAsync(Two, secrets: Hook.Secrets);
         var now = TimeProvider.System.GetUtcNow();
         gateway.Host.Services.GetRequiredService<AdminState>().SecretUses = () =>
-            [new("hook", "env:NEW", now.AddDays(-2), now), new("hook", "env:OLD", now.AddDays(-2), now.AddHours(-25)), new("other", "env:ONLY", now.AddDays(-2), now.AddHours(-25))];
+            [new("hook", "env:NEW", now.AddDays(-2), now), new("hook", "env:OLD", now.AddDays(-2), now.AddHours(-25)),
+                new("other", "env:ONLY", now.AddDays(-2), now.AddHours(-25))];
         await using var sheet = await browser.OpenAsync(gateway.Admin);
 
         await sheet["[data-route=hook] > button"].ClickAsync();
@@ -174,7 +178,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         for (var i = 0; i < 12 && !reached.Contains("dialog-opener"); i++)
         {
             await sheet.Page.Keyboard.PressAsync("Tab");
-            reached.Add(await sheet.Page.EvaluateAsync<string>("(e => e.id || (e.closest('[data-route]')?.dataset.route ?? (e.closest('#refusals') ? 'dialog-opener' : e.className)))(document.activeElement)"));
+            reached.Add(await sheet.Page.EvaluateAsync<string>("(e => e.id || (e.closest('[data-route]')?.dataset.route ?? (e.closest('#refusals') ? "
+                + "'dialog-opener' : e.className)))(document.activeElement)"));
             Assert.NotEqual("none", await sheet.Page.EvaluateAsync<string>("getComputedStyle(document.activeElement).outlineStyle"));
         }
 
@@ -189,18 +194,23 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     [InlineData(1280)]
     public async Task Nothing_sticks_out_at_the_side(int width)
     {
-        await using var gateway = await TestGateway.StartAsync(Two.Replace("\"hook\":", $"\"{new string('h', 60)}\":", StringComparison.Ordinal), secrets: Hook.Secrets);
-        await gateway.SendAsync(RawRequest.Post("/hook/" + new string('x', 300), "x").WithHeader("X-Forwarded-For", string.Join(',', Enumerable.Repeat("2001:db8::1", 12))));
+        await using var gateway = await TestGateway.StartAsync(Two.Replace("\"hook\":", $"\"{new string('h', 60)}\":", StringComparison.Ordinal),
+            secrets: Hook.Secrets);
+        await gateway.SendAsync(RawRequest.Post("/hook/" + new string('x', 300), "x")
+            .WithHeader("X-Forwarded-For", string.Join(',', Enumerable.Repeat("2001:db8::1", 12))));
         await gateway.SendAsync(RawRequest.Post("/hook", "x").WithHeader("X-" + new string('n', 200), "v"));
         await gateway.ReloadAsync("""{ "routes": { "averyveryverylongname": 1 } }""");
         await using var sheet = await browser.OpenAsync(gateway.Admin, width);
         await sheet["#refusals button"].First.WaitForAsync();
         await sheet["[data-route] > button"].First.ClickAsync();
 
-        Assert.Empty(await sheet.Page.EvaluateAsync<string[]>("document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => `${e.tagName} ${e.id || e.className}`)"));
+        Assert.Empty(await sheet.Page.EvaluateAsync<string[]>("document.documentElement.scrollWidth <= innerWidth ? [] : "
+            + "[...document.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => `${e.tagName} ${e.id || "
+            + "e.className}`)"));
         await sheet["#refusals button"].First.ClickAsync();
         await sheet["dialog[open]"].WaitForAsync();
-        Assert.True(await sheet.Page.EvaluateAsync<bool>("(d => d.scrollWidth <= d.clientWidth && d.getBoundingClientRect().right <= innerWidth)(document.querySelector('dialog'))"));
+        Assert.True(await sheet.Page.EvaluateAsync<bool>("(d => d.scrollWidth <= d.clientWidth && d.getBoundingClientRect().right <= "
+            + "innerWidth)(document.querySelector('dialog'))"));
     }
 
     [Theory]
@@ -244,7 +254,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     {
         await using var gateway = await TestGateway.StartAsync(Two, secrets: Hook.Secrets);
         using var http = new HttpClient();
-        var others = await Task.WhenAll(Enumerable.Range(0, LiveStream.MostListeners).Select(_ => Deadline.WaitAsync(http.GetStreamAsync(new Uri(gateway.Admin, "/api/stream")), "a stream")));
+        var others = await Task.WhenAll(Enumerable.Range(0, LiveStream.MostListeners)
+            .Select(_ => Deadline.WaitAsync(http.GetStreamAsync(new Uri(gateway.Admin, "/api/stream")), "a stream")));
         await using var sheet = await browser.OpenAsync(gateway.Admin);
 
         await sheet["#live[data-state=lost]", "Too many pages"].WaitForAsync();
@@ -255,7 +266,8 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task With_a_token_the_page_asks_for_it_and_keeps_it_out_of_reach_of_scripts()
     {
-        await using var gateway = await TestGateway.StartAsync(Two, secrets: Hook.Secrets, arguments: ["--urls", "http://127.0.0.1:0", "--Admin:Token", "the-token-of-the-operator"]);
+        await using var gateway = await TestGateway.StartAsync(Two, secrets: Hook.Secrets,
+            arguments: ["--urls", "http://127.0.0.1:0", "--Admin:Token", "the-token-of-the-operator"]);
         await using var sheet = await browser.OpenAsync(gateway.Admin);
         await sheet["#signin:not([hidden])"].WaitForAsync();
         Assert.Equal(0, await sheet["#routes .route"].CountAsync());

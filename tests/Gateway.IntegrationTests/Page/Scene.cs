@@ -12,7 +12,9 @@ using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Page;
 
-/// <summary>A minute on six routes, played in a moment: what goes well, a wrong secret, an app that stumbles, a sender that has moved, observe mode, silence.</summary>
+/// <summary>
+/// A minute on six routes, played in a moment: what goes well, a wrong secret, an app that stumbles, a sender that has moved, observe mode, silence.
+/// </summary>
 internal sealed class Scene : IAsyncDisposable
 {
     private const string Routes = """
@@ -59,12 +61,15 @@ internal sealed class Scene : IAsyncDisposable
     {
         var clock = new TestClock();
         var upstream = TestUpstream.Start();
-        var secrets = new[] { "real-id", "real-id-old", "verisync", "cr3dentials", "stripe", "github", "shopify" }.ToDictionary(static name => name, static name => RandomNumberGenerator.GetHexString(40, lowercase: true));
+        var secrets = new[] { "real-id", "real-id-old", "verisync", "cr3dentials", "stripe", "github", "shopify" }.ToDictionary(static name => name,
+            static name => RandomNumberGenerator.GetHexString(40, lowercase: true));
         secrets["ip-ranges.json"] = IpRanges;
         var gateway = await TestGateway.StartAsync(Routes, upstream.Address, secrets, clock);
         var scene = new Scene(gateway, upstream, clock);
         gateway.Host.Services.GetRequiredService<AdminState>().SecretUses = scene.SecretUses;
-        await Deadline.UntilAsync(() => gateway.Host.Services.GetRequiredService<WebhookEdge.AllowLists.AddressListPool>().All.All(static list => list.Current is not null), "the list is loaded");
+        await Deadline.UntilAsync(() =>
+            gateway.Host.Services.GetRequiredService<WebhookEdge.AllowLists.AddressListPool>().All.All(static list => list.Current is not null),
+            "the list is loaded");
         await scene.PlayMinuteAsync();
         return scene;
     }
@@ -152,7 +157,8 @@ internal sealed class Scene : IAsyncDisposable
         var signer = RouteSigner.Create(_file!, route, out var problem) ?? throw new InvalidOperationException(problem!.ToString());
         var id = string.Create(CultureInfo.InvariantCulture, $"evt_{++_events:00000}");
         var body = SampleEvents.Create(_file!.Routes![route].Provider, Clock.GetUtcNow(), id);
-        var request = RawRequest.Post(signer.Path, body).WithHeader("X-Forwarded-For", from).WithHeader("User-Agent", "Webhooks/2.1").WithHeader("Content-Type", "application/json");
+        var request = RawRequest.Post(signer.Path, body).WithHeader("X-Forwarded-For", from).WithHeader("User-Agent", "Webhooks/2.1")
+            .WithHeader("Content-Type", "application/json");
         foreach (var (name, value) in signer.Sign(body, Clock.GetUtcNow(), id))
         {
             request = request.WithHeader(name, forge ? value[..^1] + (value[^1] == '0' ? '1' : '0') : value);

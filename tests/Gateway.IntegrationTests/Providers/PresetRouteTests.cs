@@ -16,7 +16,8 @@ public sealed class PresetRouteTests
     public async Task The_addresses_of_a_preset_count_when_the_route_asks_for_them()
     {
         await using var upstream = TestUpstream.Start();
-        await using var gateway = await StartAsync(upstream, """ "provider": "paystack" """, """ "provider": "paystack", "allow": ["paystack"] """, """ "provider": "paystack", "allow": ["paystack", "127.0.0.1"] """);
+        await using var gateway = await StartAsync(upstream, """ "provider": "paystack" """, """ "provider": "paystack", "allow": ["paystack"] """,
+            """ "provider": "paystack", "allow": ["paystack", "127.0.0.1"] """);
 
         Assert.Equal(200, (await SendAsync(gateway, 0, "paystack")).Status);
         Assert.Equal(403, (await SendAsync(gateway, 1, "paystack")).Status);
@@ -62,7 +63,8 @@ public sealed class PresetRouteTests
         var answers = new List<RawResponse>();
         foreach (var number in (string[])["1", "2", "2", "5"])
         {
-            answers.Add(await gateway.SendAsync(RawRequest.Post("/hooks/0", "").WithHeader("X-Goog-Channel-Token", Secret).WithHeader("X-Goog-Channel-ID", "a-channel").WithHeader("X-Goog-Message-Number", number)));
+            answers.Add(await gateway.SendAsync(RawRequest.Post("/hooks/0", "").WithHeader("X-Goog-Channel-Token", Secret)
+                .WithHeader("X-Goog-Channel-ID", "a-channel").WithHeader("X-Goog-Message-Number", number)));
         }
 
         answers.Add(await SendAsync(gateway, 1, "dropbox"));
@@ -77,14 +79,16 @@ public sealed class PresetRouteTests
 
     private static Task<TestGateway> StartAsync(TestUpstream upstream, params string[] routes)
     {
-        var text = string.Join(",\n", routes.Select((route, i) => $$""" "r{{i}}": { "path": "/hooks/{{i}}", "upstream": "{upstream}", "secrets": ["file:{dir}/secret"], {{route}} }"""));
+        var text = string.Join(",\n",
+            routes.Select((route, i) => $$""" "r{{i}}": { "path": "/hooks/{{i}}", "upstream": "{upstream}", "secrets": ["file:{dir}/secret"], {{route}} }"""));
         return TestGateway.StartAsync($$"""{ "routes": { {{text}} } }""", upstream.Address, new Dictionary<string, string> { ["secret"] = Secret });
     }
 
     private static Task<RawResponse> SendAsync(TestGateway gateway, int route, string preset, string sent = Body)
     {
         var request = RawRequest.Post($"/hooks/{route}", sent);
-        foreach (var (name, value) in RequestSigner.Sign(Presets.Find(preset)!.Scheme, Encoding.UTF8.GetBytes(Secret), "POST", "", Encoding.UTF8.GetBytes(Body), TimeProvider.System.GetUtcNow()))
+        foreach (var (name, value) in RequestSigner.Sign(Presets.Find(preset)!.Scheme, Encoding.UTF8.GetBytes(Secret), "POST", "",
+            Encoding.UTF8.GetBytes(Body), TimeProvider.System.GetUtcNow()))
         {
             request = request.WithHeader(name, value);
         }

@@ -93,7 +93,8 @@ public class Budgets
     public async Task Behind_a_proxy_the_budget_is_the_clients_and_not_what_it_claims_to_be(string first, string second, bool same)
     {
         await using var site = await Site.WithOneRouteAsync(
-            """ "rateLimit": { "address": { "permits": 1, "window": "1h" } } """, """ "clientAddress": { "from": "forwardedFor", "trustedProxies": ["127.0.0.0/8"] } """);
+            """ "rateLimit": { "address": { "permits": 1, "window": "1h" } } """,
+            """ "clientAddress": { "from": "forwardedFor", "trustedProxies": ["127.0.0.0/8"] } """);
 
         Assert.Equal(200, (await site.SendAsync(Site.Signed("first").WithHeader("X-Forwarded-For", first))).Status);
         Assert.Equal(same ? 429 : 200, (await site.SendAsync(Site.Signed("second").WithHeader("X-Forwarded-For", second))).Status);
@@ -225,7 +226,8 @@ public class Capacity_limits
             await site.IsIdleAsync();
         }
 
-        UpstreamAnswer[] answers = [UpstreamAnswer.ResetBeforeHead, UpstreamAnswer.CloseBeforeHead, UpstreamAnswer.ResetInHead, UpstreamAnswer.ResetAfterHead, UpstreamAnswer.Redirect(302, "/"), UpstreamAnswer.Status(500)];
+        UpstreamAnswer[] answers = [UpstreamAnswer.ResetBeforeHead, UpstreamAnswer.CloseBeforeHead, UpstreamAnswer.ResetInHead, UpstreamAnswer.ResetAfterHead,
+            UpstreamAnswer.Redirect(302, "/"), UpstreamAnswer.Status(500)];
         for (var i = 0; i < answers.Length; i++)
         {
             site.Upstream.RespondNext(answers[i]);

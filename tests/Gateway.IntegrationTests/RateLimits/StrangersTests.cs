@@ -35,7 +35,8 @@ public sealed class Strangers
     [Fact]
     public async Task One_address_holds_a_sixteenth_of_bytes_and_requests_until_it_has_proved_itself()
     {
-        await using var site = await Site.WithOneRouteAsync(""" "maxBody": "128KiB" """, """ "limits": { "maxBody": "128KiB", "bufferedBodies": "32MiB", "concurrentRequests": 320 } """);
+        await using var site = await Site.WithOneRouteAsync(""" "maxBody": "128KiB" """,
+            """ "limits": { "maxBody": "128KiB", "bufferedBodies": "32MiB", "concurrentRequests": 320 } """);
         await using (var attack = await Attack.BeginAsync(site, 1, 128 * 1024, chunked: false))
         {
             await attack.IsHeldAsync(1);
@@ -185,7 +186,8 @@ public sealed class Strangers
         }
 
         /// <summary>So many bodies are held, nearly whole.</summary>
-        public Task IsHeldAsync(int count) => Deadline.UntilAsync(() => site.Capacity.Requests >= count && site.Capacity.BufferedBytes >= count * 100 * 1024, $"{count} bodies are held");
+        public Task IsHeldAsync(int count) =>
+            Deadline.UntilAsync(() => site.Capacity.Requests >= count && site.Capacity.BufferedBytes >= count * 100 * 1024, $"{count} bodies are held");
 
         public async ValueTask DisposeAsync()
         {

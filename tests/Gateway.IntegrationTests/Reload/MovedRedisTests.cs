@@ -6,7 +6,9 @@ using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Reload;
 
-/// <summary>What <c>edge.redis</c> names moves to another server: nothing that the old one was owed is lost, and the old one is asked nothing that must be answered.</summary>
+/// <summary>
+/// What <c>edge.redis</c> names moves to another server: nothing that the old one was owed is lost, and the old one is asked nothing that must be answered.
+/// </summary>
 public sealed class MovedRedisTests
 {
     [Fact]
@@ -26,11 +28,13 @@ public sealed class MovedRedisTests
         Assert.True(await gateway.ReloadAsync(Hook.Routes(""" "timeout": "7s" """, Hook.WithRedis)));
 
         await Deadline.UntilAsync(() => replay.State.Queued == 0, "what was owed is written to the second server");
-        Assert.Contains(RedisReplayStore.KeyPrefix + upstream.Requests[1].Headers["X-Webhook-Event-Key"], await second.CommandAsync("KEYS", "*"), StringComparison.Ordinal);
+        Assert.Contains(RedisReplayStore.KeyPrefix + upstream.Requests[1].Headers["X-Webhook-Event-Key"], await second.CommandAsync("KEYS", "*"),
+            StringComparison.Ordinal);
 
         (await gateway.SendAsync(Hook.Event("meanwhile"))).AssertDuplicate();
         using var client = new HttpClient { BaseAddress = gateway.Admin };
-        using var forgotten = await client.PostAsync(new Uri($"/api/replay/hook/forget?key={upstream.Requests[1].Headers["X-Webhook-Event-Key"]}", UriKind.Relative), null);
+        using var forgotten = await client.PostAsync(new Uri($"/api/replay/hook/forget?key={upstream.Requests[1].Headers["X-Webhook-Event-Key"]}",
+            UriKind.Relative), null);
         Assert.Equal(HttpStatusCode.OK, forgotten.StatusCode);
         (await gateway.SendAsync(Hook.Event("meanwhile"))).AssertDelivered();
     }

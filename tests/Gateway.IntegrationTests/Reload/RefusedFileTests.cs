@@ -10,7 +10,9 @@ using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Reload;
 
-/// <summary>A file that is refused once moved the state directory, changed live lists, opened Redis and made counters: F6. Nothing may differ after it.</summary>
+/// <summary>
+/// A file that is refused once moved the state directory, changed live lists, opened Redis and made counters: F6. Nothing may differ after it.
+/// </summary>
 public sealed class RefusedFileTests
 {
     private const string Good = """
@@ -60,7 +62,8 @@ public sealed class RefusedFileTests
         var before = Lists(gateway);
         var pools = gateway.Host.Services.GetRequiredService<ResourcePools>();
         var loaded = await gateway.Host.Services.GetRequiredService<RoutesLoader>().LoadAsync(
-            System.Text.Encoding.UTF8.GetBytes(gateway.Fill(Bad.Replace("2GiB", "2MiB", StringComparison.Ordinal))), CompileMode.WithSecrets, CancellationToken.None);
+            System.Text.Encoding.UTF8.GetBytes(gateway.Fill(Bad.Replace("2GiB", "2MiB", StringComparison.Ordinal))), CompileMode.WithSecrets,
+            CancellationToken.None);
 
         pools.Acquire(loaded.Compiled!);
         Assert.NotEqual(before, Lists(gateway));
@@ -75,7 +78,8 @@ public sealed class RefusedFileTests
         (await gateway.SendAsync(Hook.Event("after"))).AssertDelivered();
     }
 
-    private static Task<TestGateway> StartAsync(TestUpstream upstream, RedisServer redis, RedisServer other) => TestGateway.StartAsync(Good, upstream.Address, new Dictionary<string, string>(Hook.SecretsWith(redis))
+    private static Task<TestGateway> StartAsync(TestUpstream upstream, RedisServer redis, RedisServer other) =>
+        TestGateway.StartAsync(Good, upstream.Address, new Dictionary<string, string>(Hook.SecretsWith(redis))
     {
         ["redis2"] = other.ConnectionString,
         ["secret2"] = "another-secret-of-thirty-two-bytes",
@@ -84,7 +88,8 @@ public sealed class RefusedFileTests
     });
 
     private static string Lists(TestGateway gateway) => string.Join('\n', gateway.Host.Services.GetRequiredService<AddressListPool>().Feeds
-        .SelectMany(static feed => feed.Lists.Select(list => $"{list.Name} every {feed.Refresh} alarm {feed.AlarmAfter} with {list.PrefixCount} of {list.LoadedAt is not null}")));
+        .SelectMany(static feed =>
+            feed.Lists.Select(list => $"{list.Name} every {feed.Refresh} alarm {feed.AlarmAfter} with {list.PrefixCount} of {list.LoadedAt is not null}")));
 
     /// <summary>What the gateway keeps outside of revisions, one line each, so that a difference names itself.</summary>
     private static async Task<string> ReadAsync(TestGateway gateway, RedisServer other)
@@ -98,9 +103,11 @@ public sealed class RefusedFileTests
         // Names and tags of every series that is about a route, a secret or a list; the values of those that nobody but a reload changes.
         var series = scrape.Split('\n').Where(static line => line.StartsWith("webhookedge_", StringComparison.Ordinal)
             && !line.Contains("configuration", StringComparison.Ordinal)
-            && (line.Contains("route=", StringComparison.Ordinal) || line.Contains("list=", StringComparison.Ordinal) || line.Contains("secret=", StringComparison.Ordinal)))
+            && (line.Contains("route=", StringComparison.Ordinal) || line.Contains("list=", StringComparison.Ordinal)
+                || line.Contains("secret=", StringComparison.Ordinal)))
             .Select(static line => line[..line.LastIndexOf(' ')]).Order(StringComparer.Ordinal);
-        var connected = (await other.CommandAsync("INFO", "clients"))!.Split('\n').Single(static line => line.StartsWith("connected_clients:", StringComparison.Ordinal)).Trim();
+        var connected = (await other.CommandAsync("INFO", "clients"))!.Split('\n')
+            .Single(static line => line.StartsWith("connected_clients:", StringComparison.Ordinal)).Trim();
         return string.Join('\n',
         [
             $"revision {services.GetRequiredService<SnapshotProvider>().Current.RevisionId}",

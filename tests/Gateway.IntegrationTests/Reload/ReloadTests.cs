@@ -23,7 +23,8 @@ public sealed class ReloadTests
                 """;
         }
 
-        await using var gateway = await TestGateway.StartAsync(Revision(0), secrets: new Dictionary<string, string> { ["even"] = Hook.Secret, ["odd"] = Hook.Secret }, placeholders: placeholders);
+        await using var gateway = await TestGateway.StartAsync(Revision(0),
+            secrets: new Dictionary<string, string> { ["even"] = Hook.Secret, ["odd"] = Hook.Secret }, placeholders: placeholders);
         var stop = false;
         var answers = new ConcurrentBag<RawResponse>();
         var sent = 0;
@@ -50,7 +51,8 @@ public sealed class ReloadTests
         Assert.True(even.Requests.Count > 50 && odd.Requests.Count > 50, "both kinds had traffic");
         foreach (var (upstream, kind) in new[] { (even, "even"), (odd, "odd") })
         {
-            Assert.All(upstream.Requests, r => Assert.Equal((kind, $"file:{gateway.Directory}/{kind}"), (r.Headers["X-Revision"], r.Headers["X-Webhook-Key-Id"])));
+            Assert.All(upstream.Requests,
+                r => Assert.Equal((kind, $"file:{gateway.Directory}/{kind}"), (r.Headers["X-Revision"], r.Headers["X-Webhook-Key-Id"])));
         }
     }
 
@@ -155,7 +157,8 @@ public sealed class ReloadTests
     public static TheoryData<string, string, string> AgainstYarp => new()
     {
         { """ "transforms": [{ "Bogus": "x" }] """, "", "routes.hook" },
-        { """ "cluster": "app" """, """ "clusters": { "app": { "LoadBalancingPolicy": "Bogus", "Destinations": { "a": { "Address": "http://127.0.0.1:9" } } } } """, "clusters.app" },
+        { """ "cluster": "app" """,
+            """ "clusters": { "app": { "LoadBalancingPolicy": "Bogus", "Destinations": { "a": { "Address": "http://127.0.0.1:9" } } } } """, "clusters.app" },
         { """ "cluster": "app" """, """ "clusters": { "app": { "Destinations": { "a": { "Address": "http://127.0.0.1:9" } }, "HealthCheck": { "Active": { "Enabled": true, "Interval": "soon" } } } } """, "clusters.app" },
     };
 
@@ -177,7 +180,8 @@ public sealed class ReloadTests
     public async Task A_connection_string_that_is_none_is_a_problem_and_not_a_crash()
     {
         await using var upstream = TestUpstream.Start();
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, new Dictionary<string, string>(Hook.Secrets) { ["redis"] = "127.0.0.1:6379,passwort=hush-hush-1" });
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address,
+            new Dictionary<string, string>(Hook.Secrets) { ["redis"] = "127.0.0.1:6379,passwort=hush-hush-1" });
 
         Assert.False(await gateway.ReloadAsync(Hook.Routes(file: Hook.WithRedis)));
 

@@ -76,7 +76,8 @@ public sealed class WatcherTests : IAsyncDisposable
         _mount.Link("secret", "..data/secret");
         _mount.Link("routes.json", "..data/routes.json");
         await using var gateway = await TestGateway.StartAsync(
-            Hook.Routes().Replace("{dir}", "{mount}", StringComparison.Ordinal), _upstream.Address, time: _clock, placeholders: new Dictionary<string, string> { ["{mount}"] = _mount.Path });
+            Hook.Routes().Replace("{dir}", "{mount}", StringComparison.Ordinal), _upstream.Address, time: _clock,
+            placeholders: new Dictionary<string, string> { ["{mount}"] = _mount.Path });
         var text = await File.ReadAllTextAsync(gateway.RoutesPath);
         _mount.Write("..v1/routes.json", text);
         File.Delete(gateway.RoutesPath);
@@ -132,7 +133,8 @@ public sealed class WatcherTests : IAsyncDisposable
         await RefusedAsync(gateway);
         (await gateway.SendAsync(Hook.Event("two"))).AssertDelivered();
         gateway.WriteSecret("secret", "\n");
-        await AdvanceUntilAsync(() => gateway.Reloader.Status.Problems.Any(static p => p.Message.Contains("empty", StringComparison.Ordinal)), "the empty secret is refused");
+        await AdvanceUntilAsync(() => gateway.Reloader.Status.Problems.Any(static p => p.Message.Contains("empty", StringComparison.Ordinal)),
+            "the empty secret is refused");
         (await gateway.SendAsync(Hook.Event("three"))).AssertDelivered();
         gateway.WriteSecret("secret", "the-secret-after-the-rotation-000\n");
         await TakenAsync(gateway);

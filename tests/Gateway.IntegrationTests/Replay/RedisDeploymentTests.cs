@@ -45,7 +45,8 @@ public sealed class RedisDeploymentTests : IDisposable
         await using var replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1 " + Text(master.Port));
         await UntilAsync(async () => (await master.CommandAsync("ROLE"))!.Contains(Text(replica.Port), StringComparison.Ordinal), "the replica to follow");
         await using var sentinel = await RedisServer.StartSentinelAsync(master);
-        await UntilAsync(async () => (await sentinel.CommandAsync("SENTINEL", "REPLICAS", "mymaster"))!.Contains(Text(replica.Port), StringComparison.Ordinal), "the Sentinel to know the replica");
+        await UntilAsync(async () => (await sentinel.CommandAsync("SENTINEL", "REPLICAS", "mymaster"))!.Contains(Text(replica.Port), StringComparison.Ordinal),
+            "the Sentinel to know the replica");
         await using var store = Open($"redis://127.0.0.1:{Text(sentinel.Port)}?serviceName=mymaster");
         await store.CommitAsync(Key(1), 200, TimeSpan.FromHours(1));
         Assert.NotNull(await master.CommandAsync("GET", RedisReplayStore.KeyPrefix + Key(1)));
@@ -84,7 +85,8 @@ public sealed class RedisDeploymentTests : IDisposable
             foreach (var node in nodes)
             {
                 // Each learns of the others by itself.
-                await UntilAsync(async () => (await node.CommandAsync("CLUSTER", "INFO"))!.Contains("cluster_state:ok", StringComparison.Ordinal), "the cluster to be up");
+                await UntilAsync(async () => (await node.CommandAsync("CLUSTER", "INFO"))!.Contains("cluster_state:ok", StringComparison.Ordinal),
+                    "the cluster to be up");
             }
 
             await LiveThroughAsync(store);
@@ -100,10 +102,12 @@ public sealed class RedisDeploymentTests : IDisposable
             var held = new List<string[]>();
             foreach (var node in nodes)
             {
-                held.Add([.. (await node.CommandAsync("KEYS", RedisReplayStore.KeyPrefix + "*"))!.Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries)]);
+                held.Add([.. (await node.CommandAsync("KEYS", RedisReplayStore.KeyPrefix + "*"))!.Split((char[])[' ', '\n', '\r'],
+                    StringSplitOptions.RemoveEmptyEntries)]);
             }
 
-            Assert.Equal(keys.Select(static key => RedisReplayStore.KeyPrefix + key).Order(StringComparer.Ordinal), held.SelectMany(static of => of).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+            Assert.Equal(keys.Select(static key => RedisReplayStore.KeyPrefix + key).Order(StringComparer.Ordinal),
+                held.SelectMany(static of => of).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
             Assert.All(held, static of => Assert.NotEmpty(of));
         }
         finally
@@ -121,13 +125,15 @@ public sealed class RedisDeploymentTests : IDisposable
     [InlineData("rediss://127.0.0.1:{port}?cacert={dir}/ca.pem&cert={dir}/client.pem&key={dir}/client.key&sslHost=redis.example.com", null)]
     [InlineData("rediss://127.0.0.1:{port}?cert={dir}/client.pem&key={dir}/client.key", "RemoteCertificateChainErrors")]
     [InlineData("rediss://127.0.0.1:{port}?cacert={dir}/other.pem&cert={dir}/client.pem&key={dir}/client.key", "RemoteCertificateChainErrors")]
-    [InlineData("rediss://127.0.0.1:{port}?cacert={dir}/ca.pem&cert={dir}/client.pem&key={dir}/client.key&sslHost=elsewhere.example.com", "RemoteCertificateNameMismatch")]
+    [InlineData("rediss://127.0.0.1:{port}?cacert={dir}/ca.pem&cert={dir}/client.pem&key={dir}/client.key&sslHost=elsewhere.example.com",
+        "RemoteCertificateNameMismatch")]
     public async Task Tls_with_a_private_authority_and_certificates_on_both_sides(string address, string? fault)
     {
         MakeCertificates();
         var tls = RedisServer.FreePort();
         await using var redis = await RedisServer.StartAsync(
-            "--tls-port", Text(tls), "--tls-cert-file", _folder.PathOf("server.pem"), "--tls-key-file", _folder.PathOf("server.key"), "--tls-ca-cert-file", _folder.PathOf("ca.pem"), "--tls-auth-clients", "yes");
+            "--tls-port", Text(tls), "--tls-cert-file", _folder.PathOf("server.pem"), "--tls-key-file", _folder.PathOf("server.key"), "--tls-ca-cert-file",
+            _folder.PathOf("ca.pem"), "--tls-auth-clients", "yes");
         await using var store = Open(address.Replace("{port}", Text(tls), StringComparison.Ordinal).Replace("{dir}", _folder.Path, StringComparison.Ordinal));
 
         if (fault is null)
@@ -137,7 +143,8 @@ public sealed class RedisDeploymentTests : IDisposable
         else
         {
             Assert.Contains(fault, (await _log.WaitForEventAsync(3006)).Text, StringComparison.Ordinal);
-            Assert.Contains("certificate is refused", (await Assert.ThrowsAsync<ReplayStoreException>(async () => await store.ClaimAsync(Key(1), 1, s_lease))).Message, StringComparison.Ordinal);
+            Assert.Contains("certificate is refused",
+                (await Assert.ThrowsAsync<ReplayStoreException>(async () => await store.ClaimAsync(Key(1), 1, s_lease))).Message, StringComparison.Ordinal);
         }
     }
 
@@ -212,7 +219,8 @@ public sealed class RedisDeploymentTests : IDisposable
     private static X509Certificate2 Authority(string name, ECDsa key, DateTimeOffset now)
     {
         var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false,
+            pathLengthConstraint: 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
         return request.CreateSelfSigned(now.AddHours(-2), now.AddDays(2));
     }

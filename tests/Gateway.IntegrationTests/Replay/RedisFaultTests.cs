@@ -56,7 +56,8 @@ public sealed class RedisFaultTests : IAsyncLifetime
     {
         var claims = await Task.WhenAll(Enumerable.Range(0, 20).Select(n => _gateway.ClaimAsync(Name("x", n))));
         await _redis.KillAsync();
-        await Task.WhenAll(claims.Select((claim, n) => claim.Delivery.Claim!.SettleAsync(n % 2 == 0 ? ReplayBench.Accepted : ReplayBench.Failed).AsTask())).WaitAsync(s_patience);
+        await Task.WhenAll(claims.Select((claim, n) => claim.Delivery.Claim!.SettleAsync(n % 2 == 0 ? ReplayBench.Accepted : ReplayBench.Failed).AsTask()))
+            .WaitAsync(s_patience);
 
         for (var n = 0; n < 20; n++)
         {
@@ -88,7 +89,8 @@ public sealed class RedisFaultTests : IAsyncLifetime
         await using var one = await OpenAsync();
         await using var other = await OpenAsync();
 
-        await Task.WhenAll(Enumerable.Range(0, 50).SelectMany(n => new[] { DeliverAsync(one, Name("x", n)), DeliverAsync(other, Name("x", n)) })).WaitAsync(s_patience);
+        await Task.WhenAll(Enumerable.Range(0, 50).SelectMany(n => new[] { DeliverAsync(one, Name("x", n)), DeliverAsync(other, Name("x", n)) }))
+            .WaitAsync(s_patience);
 
         Assert.Equal(50, _delivered.Count);
         Assert.All(_delivered.Values, times => Assert.Equal(1, times));
@@ -220,7 +222,8 @@ public sealed class RedisFaultTests : IAsyncLifetime
         _ => Task.CompletedTask,
     };
 
-    private RedisReplayStore Open(TimeSpan? deadline = null) => RedisReplayStore.Open(_redis.ConnectionString, TimeProvider.System, NullLogger.Instance, deadline);
+    private RedisReplayStore Open(TimeSpan? deadline = null) =>
+        RedisReplayStore.Open(_redis.ConnectionString, TimeProvider.System, NullLogger.Instance, deadline);
 
     /// <summary>
     /// An instance that has reached its Redis. Unless told otherwise it waits long for answers: what two instances promise together they

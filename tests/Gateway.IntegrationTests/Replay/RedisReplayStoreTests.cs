@@ -51,7 +51,8 @@ public sealed class RedisReplayStoreTests : IAsyncLifetime
     {
         await using var other = await OpenAsync();
 
-        var answers = await Task.WhenAll(Enumerable.Range(1, 100).Select(owner => (owner % 2 == 0 ? _store : other).ClaimAsync(Key(1), (ulong)owner, s_lease).AsTask()));
+        var answers = await Task.WhenAll(Enumerable.Range(1, 100)
+            .Select(owner => (owner % 2 == 0 ? _store : other).ClaimAsync(Key(1), (ulong)owner, s_lease).AsTask()));
 
         var winner = Array.FindIndex(answers, answer => answer.State == ClaimState.Claimed);
         Assert.Single(answers, answer => answer.State == ClaimState.Claimed);
@@ -251,10 +252,12 @@ public sealed class RedisReplayStoreTests : IAsyncLifetime
     public async Task A_user_of_the_access_list_needs_our_keys_and_a_few_commands()
     {
         // As the README has it.
-        await _redis.CommandAsync("ACL", "SETUSER", "webhookedge", "on", ">s3cret", "resetkeys", "~wh:1:*", "resetchannels", "-@all", "+set", "+get", "+setex", "+psetex", "+del", "+unlink", "+eval", "+evalsha", "+ping", "+echo", "+info");
+        await _redis.CommandAsync("ACL", "SETUSER", "webhookedge", "on", ">s3cret", "resetkeys", "~wh:1:*", "resetchannels", "-@all", "+set", "+get", "+setex",
+            "+psetex", "+del", "+unlink", "+eval", "+evalsha", "+ping", "+echo", "+info");
         await _redis.CommandAsync("ACL", "LOG", "RESET");
         var log = new LogCapture();
-        await using var store = RedisReplayStore.Open(WithPort("redis://webhookedge:s3cret@127.0.0.1:{port}"), TimeProvider.System, log.CreateLogger("redis"), s_patience);
+        await using var store = RedisReplayStore.Open(WithPort("redis://webhookedge:s3cret@127.0.0.1:{port}"), TimeProvider.System, log.CreateLogger("redis"),
+            s_patience);
 
         Assert.Equal(ClaimState.Claimed, (await store.ClaimAsync(Key(1), 1, s_lease)).State);
         Assert.True(await store.ReleaseAsync(Key(1), 1));
@@ -275,7 +278,8 @@ public sealed class RedisReplayStoreTests : IAsyncLifetime
         await _redis.CommandAsync("ACL", "SETUSER", "webhookedge", "on", ">s3cret", "~*", "&*", "+@all", "-info", "-config");
         var log = new LogCapture();
 
-        await using var store = RedisReplayStore.Open(WithPort("redis://webhookedge:s3cret@127.0.0.1:{port}"), TimeProvider.System, log.CreateLogger("redis"), s_patience);
+        await using var store = RedisReplayStore.Open(WithPort("redis://webhookedge:s3cret@127.0.0.1:{port}"), TimeProvider.System, log.CreateLogger("redis"),
+            s_patience);
 
         Assert.Contains("NOPERM", (await log.WaitForEventAsync(3010)).Text, StringComparison.Ordinal);
         Assert.Equal(ClaimState.Claimed, (await store.ClaimAsync(Key(1), 1, s_lease)).State);

@@ -108,7 +108,8 @@ public class Answer_table : SiteTests
 
     [Fact]
     public async Task An_address_outside_the_list_is_403() =>
-        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("{}", "/address").WithHeader("X-Forwarded-For", "198.51.100.7")), 403, "address-not-allowed", route: "address");
+        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("{}", "/address").WithHeader("X-Forwarded-For", "198.51.100.7")), 403,
+            "address-not-allowed", route: "address");
 
     [Theory]
     [InlineData("not-an-address")]
@@ -116,7 +117,8 @@ public class Answer_table : SiteTests
     [InlineData("0306.51.100.7")]
     [InlineData("198.51.100.7,")]
     public async Task A_client_address_that_cannot_be_established_is_403(string forwardedFor) =>
-        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("{}", "/address").WithHeader("X-Forwarded-For", forwardedFor)), 403, "address-unknown", route: "address");
+        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("{}", "/address").WithHeader("X-Forwarded-For", forwardedFor)), 403, "address-unknown",
+            route: "address");
 
     [Fact]
     public async Task An_address_list_that_was_never_loaded_is_503() =>
@@ -132,7 +134,8 @@ public class Answer_table : SiteTests
 
     [Fact]
     public async Task A_wrong_signature_is_401() =>
-        await Site.IsRefusedAsync(() => Site.SendAsync(RawRequest.Post("/hook", "{}").WithHeader("X-Signature", new string('0', 64))), 401, "signature-mismatch");
+        await Site.IsRefusedAsync(() => Site.SendAsync(RawRequest.Post("/hook", "{}").WithHeader("X-Signature", new string('0', 64))), 401,
+            "signature-mismatch");
 
     [Theory]
     [InlineData(-301)]
@@ -142,7 +145,8 @@ public class Answer_table : SiteTests
 
     [Fact]
     public async Task A_wrong_credential_is_401() =>
-        await Site.IsRefusedAsync(() => Site.SendAsync(RawRequest.Post("/token", "{}").WithHeader("X-Token", "wrong")), 401, "credential-mismatch", route: "token");
+        await Site.IsRefusedAsync(() => Site.SendAsync(RawRequest.Post("/token", "{}").WithHeader("X-Token", "wrong")), 401, "credential-mismatch",
+            route: "token");
 
     [Fact]
     public async Task A_spent_budget_of_an_address_is_429()
@@ -150,7 +154,8 @@ public class Answer_table : SiteTests
         var from = IPAddress.Parse("127.0.3.1");
         Assert.Equal(200, (await Site.SendAsync(Site.Signed("address budget 1", "/scarce-address"), from)).Status);
 
-        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("address budget 2", "/scarce-address"), from), 429, "too-many-from-address", retryAfter: true, route: "scarce-address");
+        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("address budget 2", "/scarce-address"), from), 429, "too-many-from-address",
+            retryAfter: true, route: "scarce-address");
     }
 
     [Fact]
@@ -158,7 +163,8 @@ public class Answer_table : SiteTests
     {
         Assert.Equal(200, (await Site.SendAsync(Site.Signed("route budget 1", "/scarce-route"))).Status);
 
-        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("route budget 2", "/scarce-route")), 429, "too-many-for-route", retryAfter: true, route: "scarce-route");
+        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("route budget 2", "/scarce-route")), 429, "too-many-for-route", retryAfter: true,
+            route: "scarce-route");
     }
 
     [Fact]
@@ -259,7 +265,8 @@ public class Answer_table : SiteTests
     {
         Site.Upstream.RespondNext(UpstreamAnswer.Never);
 
-        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("no answer", "/slow")), 504, "upstream-timeout", retryAfter: true, reachesUpstream: true, route: "slow");
+        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("no answer", "/slow")), 504, "upstream-timeout", retryAfter: true, reachesUpstream: true,
+            route: "slow");
     }
 
     [Fact]
@@ -307,7 +314,8 @@ public class Answer_table : SiteTests
     [Fact]
     public async Task A_route_may_answer_with_another_status()
     {
-        await Site.IsRefusedAsync(() => Site.SendAsync(RawRequest.Post("/overrides", "{}").WithHeader("X-Signature", new string('0', 64))), 403, "signature-mismatch", route: "overrides");
+        await Site.IsRefusedAsync(() => Site.SendAsync(RawRequest.Post("/overrides", "{}").WithHeader("X-Signature", new string('0', 64))), 403,
+            "signature-mismatch", route: "overrides");
         await Site.IsRefusedAsync(() => Site.SendAsync(RawRequest.Get("/overrides")), 404, "method-refused", route: "overrides");
         await Site.IsRefusedAsync(() => Site.SendAsync(RawRequest.Post("/overrides", "{}")), 401, "signature-missing", route: "overrides");
     }
@@ -374,7 +382,8 @@ public class Answer_table : SiteTests
         await Site.SendAsync(Site.Signed(body, "/hook?token=in-the-query"));
         await Site.SendAsync(Site.Signed(body, "/hook?token=in-the-query"));
 
-        foreach (var text in new[] { body, new string('7', 64), "a-guess-at-the-token", Site.Sign(Encoding.UTF8.GetBytes(body)), Site.SigningSecret, Site.Token, "in-the-query" })
+        foreach (var text in new[] { body, new string('7', 64), "a-guess-at-the-token", Site.Sign(Encoding.UTF8.GetBytes(body)), Site.SigningSecret,
+            Site.Token, "in-the-query" })
         {
             Assert.DoesNotContain(text, Site.Gateway.Logs.Everything, StringComparison.Ordinal);
         }

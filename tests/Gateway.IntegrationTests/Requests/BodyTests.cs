@@ -6,7 +6,9 @@ using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Requests;
 
-/// <summary>Bodies of every size and framing reach the app byte for byte, with an exact Content-Length; what is over the cap does not reach it at all.</summary>
+/// <summary>
+/// Bodies of every size and framing reach the app byte for byte, with an exact Content-Length; what is over the cap does not reach it at all.
+/// </summary>
 public class Bodies : SiteTests
 {
     private const int Cap = 1024 * 1024;
@@ -163,7 +165,8 @@ public class Bodies : SiteTests
         {
             "declared" => Site.Signed(Site.Bytes(1_100_000)).ToBytes(),
             "counted" => Site.Signed(Site.Bytes(1_100_000)).Chunked(70_000).ToBytes(),
-            _ => [.. Encoding.Latin1.GetBytes("POST /hook HTTP/1.1\r\nHost: localhost\r\nX-Signature: " + new string('0', 64) + "\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcdeXX\r\n")],
+            _ => [.. Encoding.Latin1.GetBytes("POST /hook HTTP/1.1\r\nHost: localhost\r\nX-Signature: " + new string('0', 64)
+                + "\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcdeXX\r\n")],
         };
         var sending = client.SendAsync(request);
         var answer = await client.ReadResponseAsync();

@@ -64,7 +64,8 @@ public class Encodings : SiteTests
     public async Task The_signature_is_over_the_encoded_bytes()
     {
         var body = Compressed("signed before it was compressed");
-        var request = RawRequest.Post("/encoded", body).WithHeader("Content-Encoding", "gzip").WithHeader("X-Signature", Site.Sign("signed before it was compressed"u8));
+        var request = RawRequest.Post("/encoded", body).WithHeader("Content-Encoding", "gzip")
+            .WithHeader("X-Signature", Site.Sign("signed before it was compressed"u8));
 
         await Site.IsRefusedAsync(() => Site.SendAsync(request), 401, "signature-mismatch", route: "encoded");
     }
@@ -73,7 +74,8 @@ public class Encodings : SiteTests
     [InlineData("deflate")]
     [InlineData("gzip, deflate")]
     public async Task A_coding_that_the_route_does_not_name_is_refused_there_too(string encoding) =>
-        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("{}", "/encoded").WithHeader("Content-Encoding", encoding)), 415, "encoding-refused", route: "encoded");
+        await Site.IsRefusedAsync(() => Site.SendAsync(Site.Signed("{}", "/encoded").WithHeader("Content-Encoding", encoding)), 415, "encoding-refused",
+            route: "encoded");
 
     [Fact]
     public async Task A_copy_of_an_encoded_event_is_a_duplicate()

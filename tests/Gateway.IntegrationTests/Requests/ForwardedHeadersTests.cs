@@ -8,7 +8,8 @@ public class Forwarded_headers : SiteTests
 {
     private static readonly string[] Ours =
     [
-        "X-Webhook-Route", "X-Webhook-Provider", "X-Webhook-Trust", "X-Webhook-Key-Id", "X-Webhook-Event-Key", "X-Webhook-Replay-Store", "X-Request-Id", "Idempotency-Key",
+        "X-Webhook-Route", "X-Webhook-Provider", "X-Webhook-Trust", "X-Webhook-Key-Id", "X-Webhook-Event-Key", "X-Webhook-Replay-Store", "X-Request-Id",
+        "Idempotency-Key",
         "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
     ];
 
@@ -36,17 +37,24 @@ public class Forwarded_headers : SiteTests
 
     public static TheoryData<string> ClientIpHeaders =>
     [
-        "Forwarded", "X-Real-IP", "X_Real_IP", "X-Client-IP", "Client-IP", "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "True-Client-IP",
-        "CF-Connecting-IP", "Fastly-Client-IP", "X-Original-Forwarded-For", "X-Forwarded", "Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Original-URL", "X-Rewrite-URL",
+        "Forwarded", "X-Real-IP", "X_Real_IP", "X-Client-IP", "Client-IP", "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr",
+        "True-Client-IP",
+        "CF-Connecting-IP", "Fastly-Client-IP", "X-Original-Forwarded-For", "X-Forwarded", "Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Prefix",
+        "X-Original-URL", "X-Rewrite-URL",
         "X-HTTP-Method-Override",
 
         // What common frameworks and platforms believe when a gateway says it: the client, the user, another path or step.
-        "X-Envoy-External-Address", "X-Envoy-Internal", "CF-Connecting-IPv6", "Fly-Client-IP", "X-Azure-ClientIP", "X-Appengine-User-IP", "X-ClientIP", "X-ProxyUser-Ip", "X-Host", "X-Original-Host",
-        "X-Original-For", "X-Original-URI", "X-Script-Name", "X-Accel-Redirect", "X-Middleware-Subrequest", "X-Authenticated-User", "X-WEBAUTH-USER", "X_WebAuth_Email", "X-User", "SSL-Client-Verify", "SSL_CLIENT_S_DN",
-        "X-SSL-Client-S-DN", "X-MS-CLIENT-PRINCIPAL", "X-MS-CLIENT-PRINCIPAL-NAME", "X-Goog-Authenticated-User-Email", "Cf-Access-Authenticated-User-Email", "Cf-Access-Jwt-Assertion", "X-Amzn-Oidc-Identity",
-        "X-Amzn-Mtls-Clientcert", "Remote-Groups", "Remote-Email", "Remote-Name", "Remote_User", "X-Consumer-Username", "X-Consumer-Custom-ID", "X-Grafana-User", "Client-Cert", "Client-Cert-Chain",
+        "X-Envoy-External-Address", "X-Envoy-Internal", "CF-Connecting-IPv6", "Fly-Client-IP", "X-Azure-ClientIP", "X-Appengine-User-IP", "X-ClientIP",
+            "X-ProxyUser-Ip", "X-Host", "X-Original-Host",
+        "X-Original-For", "X-Original-URI", "X-Script-Name", "X-Accel-Redirect", "X-Middleware-Subrequest", "X-Authenticated-User", "X-WEBAUTH-USER",
+        "X_WebAuth_Email", "X-User", "SSL-Client-Verify", "SSL_CLIENT_S_DN",
+        "X-SSL-Client-S-DN", "X-MS-CLIENT-PRINCIPAL", "X-MS-CLIENT-PRINCIPAL-NAME", "X-Goog-Authenticated-User-Email", "Cf-Access-Authenticated-User-Email",
+        "Cf-Access-Jwt-Assertion", "X-Amzn-Oidc-Identity",
+        "X-Amzn-Mtls-Clientcert", "Remote-Groups", "Remote-Email", "Remote-Name", "Remote_User", "X-Consumer-Username", "X-Consumer-Custom-ID",
+        "X-Grafana-User", "Client-Cert", "Client-Cert-Chain",
         "X-Auth-Request-Groups", "X-Remote-Group", "Impersonate-User", "Tailscale-User-Login", "X-Forwarded-User", "X-Forwarded-Client-Cert",
-        "Ali-CDN-Real-IP", "Akamai-Client-IP", "CDN-Src-IP", "X-Auth-Email", "Logon-User", "LOGON_USER", "Eppn", "X-Shib-User", "SSL-Cert", "X-TLS-Client-Cert", "X-Override-URL", "X-Proxy-URL",
+        "Ali-CDN-Real-IP", "Akamai-Client-IP", "CDN-Src-IP", "X-Auth-Email", "Logon-User", "LOGON_USER", "Eppn", "X-Shib-User", "SSL-Cert",
+        "X-TLS-Client-Cert", "X-Override-URL", "X-Proxy-URL",
     ];
 
     [Theory]
@@ -77,7 +85,8 @@ public class Forwarded_headers : SiteTests
     [InlineData("keep-alive, Content-Type, X-Signature, X-Kept, Content-Length, Host")]
     public async Task Connection_cannot_name_away_what_the_gateway_sets_or_the_sender_signed(string connection)
     {
-        var request = Site.Signed($"connection {connection}").WithHeader("Content-Type", "application/json").WithHeader("X-Kept", "yes").WithHeader("Connection", connection);
+        var request = Site.Signed($"connection {connection}").WithHeader("Content-Type", "application/json").WithHeader("X-Kept", "yes")
+            .WithHeader("Connection", connection);
 
         Assert.Equal(200, (await Site.SendAsync(request)).Status);
 
@@ -163,7 +172,8 @@ public class Forwarded_headers : SiteTests
     [Fact]
     public async Task A_copy_of_the_credential_under_an_alias_is_taken_off_too()
     {
-        var request = RawRequest.Post("/token", "alias of a credential").WithHeader("X-Api_Key", Site.Token).WithHeader("X-Api-Key", Site.Token).WithHeader("X_Api_Key", Site.Token);
+        var request = RawRequest.Post("/token", "alias of a credential").WithHeader("X-Api_Key", Site.Token).WithHeader("X-Api-Key", Site.Token)
+            .WithHeader("X_Api_Key", Site.Token);
 
         Assert.Equal(200, (await Site.SendAsync(request)).Status);
         Assert.DoesNotContain(Site.Token, Site.Upstream.Requests[^1].HeadText, StringComparison.Ordinal);
@@ -229,7 +239,8 @@ public class Forwarded_headers : SiteTests
     [Fact]
     public async Task A_header_about_the_user_reaches_the_app_of_a_route_that_names_it()
     {
-        var request = Site.Signed("named", "/named").WithHeader("X-User", "somebody").WithHeader("X_Remote_User", "else").WithHeader("Remote-User", "not named").WithHeader("X-Webhook-Trust", "forged");
+        var request = Site.Signed("named", "/named").WithHeader("X-User", "somebody").WithHeader("X_Remote_User", "else").WithHeader("Remote-User", "not named")
+            .WithHeader("X-Webhook-Trust", "forged");
 
         Assert.Equal(200, (await Site.SendAsync(request)).Status);
 
@@ -241,19 +252,22 @@ public class Forwarded_headers : SiteTests
     [Fact]
     public async Task A_content_header_comes_through_a_route_with_transforms_too()
     {
-        var request = Site.Signed("content", "/transformed").WithHeader("Content-Type", "application/json; charset=\"utf-8\"").WithHeader("Content-Language", "de, en");
+        var request = Site.Signed("content", "/transformed").WithHeader("Content-Type", "application/json; charset=\"utf-8\"")
+            .WithHeader("Content-Language", "de, en");
 
         Assert.Equal(200, (await Site.SendAsync(request)).Status);
 
         var got = Site.Upstream.Requests[^1];
-        Assert.Equal(("application/json; charset=\"utf-8\"", "de, en", "7"), (got.Headers["Content-Type"], got.Headers["Content-Language"], got.Headers["Content-Length"]));
+        Assert.Equal(("application/json; charset=\"utf-8\"", "de, en", "7"),
+            (got.Headers["Content-Type"], got.Headers["Content-Language"], got.Headers["Content-Length"]));
         Assert.Equal("content", got.BodyText);
     }
 
     [Fact]
     public async Task A_list_of_wanted_headers_asks_for_none_that_means_one_connection_or_frames_a_body()
     {
-        var request = Site.Signed("wanted", "/wanted").Chunked(3).WithHeader("Content-Type", "text/plain").WithHeader("X-Kept", "yes").WithHeader("X-Other", "no").WithHeader("TE", "trailers").WithHeader("Expect", "100-continue");
+        var request = Site.Signed("wanted", "/wanted").Chunked(3).WithHeader("Content-Type", "text/plain").WithHeader("X-Kept", "yes")
+            .WithHeader("X-Other", "no").WithHeader("TE", "trailers").WithHeader("Expect", "100-continue");
 
         Assert.Equal(200, (await Site.SendAsync(request)).Status);
 

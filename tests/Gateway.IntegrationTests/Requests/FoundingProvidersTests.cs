@@ -15,7 +15,8 @@ public class Founding_providers : SiteTests
     private static readonly string[] Stripped = ["Authorization", "secret", "X-IDWise-Key"];
 
     /// <summary>One documented way to send: the path, the sender's address, the sample and the headers that prove it.</summary>
-    internal sealed record Sample(string Name, string Address, byte[] Body, (string Name, string Value)[] Proof, string Trust, string? Provider, bool SignsBody, string KeyId)
+    internal sealed record Sample(string Name, string Address, byte[] Body, (string Name, string Value)[] Proof, string Trust, string? Provider,
+        bool SignsBody, string KeyId)
     {
         public RawRequest Request => WithProof(Proof);
 
@@ -29,12 +30,18 @@ public class Founding_providers : SiteTests
 
     internal static Dictionary<string, Sample> Samples { get; } = new Sample[]
     {
-        new("real-id", RealIdAddress, ProviderSamples.RealIdCheck, [("X-Real-ID-Signature", Site.Sign(ProviderSamples.RealIdCheck))], "verified", "real-id", true, "signing"),
-        new("real-id-privacy", RealIdAddress, ProviderSamples.RealIdPrivacy, [("x-real-id-signature", Site.Sign(ProviderSamples.RealIdPrivacy))], "verified", "real-id", true, "signing"),
-        new("verisync", VerisyncAddress, ProviderSamples.Verisync, [("verisync-signature", Site.Sign(ProviderSamples.Verisync))], "verified", "verisync", true, "signing"),
-        new("cr3-signature", "192.0.2.1", ProviderSamples.Cr3dentials, [("x-webhook-signature", Site.Sign(ProviderSamples.Cr3dentials))], "verified", "cr3dentials", true, "signing"),
-        new("cr3-rotated", "192.0.2.1", ProviderSamples.Cr3dentialsTest, [("x-webhook-signature", Site.Sign(ProviderSamples.Cr3dentialsTest, Site.OlderSecret))], "verified", "cr3dentials", true, "older"),
-        new("cr3-both", "192.0.2.1", ProviderSamples.Cr3dentials, [("x-webhook-signature", Site.Sign(ProviderSamples.Cr3dentials)), ("secret", Site.Token)], "verified", "cr3dentials", true, "signing"),
+        new("real-id", RealIdAddress, ProviderSamples.RealIdCheck, [("X-Real-ID-Signature", Site.Sign(ProviderSamples.RealIdCheck))], "verified", "real-id",
+            true, "signing"),
+        new("real-id-privacy", RealIdAddress, ProviderSamples.RealIdPrivacy, [("x-real-id-signature", Site.Sign(ProviderSamples.RealIdPrivacy))], "verified",
+            "real-id", true, "signing"),
+        new("verisync", VerisyncAddress, ProviderSamples.Verisync, [("verisync-signature", Site.Sign(ProviderSamples.Verisync))], "verified", "verisync", true,
+            "signing"),
+        new("cr3-signature", "192.0.2.1", ProviderSamples.Cr3dentials, [("x-webhook-signature", Site.Sign(ProviderSamples.Cr3dentials))], "verified",
+            "cr3dentials", true, "signing"),
+        new("cr3-rotated", "192.0.2.1", ProviderSamples.Cr3dentialsTest,
+            [("x-webhook-signature", Site.Sign(ProviderSamples.Cr3dentialsTest, Site.OlderSecret))], "verified", "cr3dentials", true, "older"),
+        new("cr3-both", "192.0.2.1", ProviderSamples.Cr3dentials, [("x-webhook-signature", Site.Sign(ProviderSamples.Cr3dentials)), ("secret", Site.Token)],
+            "verified", "cr3dentials", true, "signing"),
         new("cr3-header", "192.0.2.1", ProviderSamples.Cr3dentials, [("secret", Site.Token)], "authenticated", "cr3dentials", false, "token"),
         new("idwise-basic", "203.0.113.9", ProviderSamples.IdWise, [("Authorization", Basic)], "authenticated", "idwise", false, "user"),
         new("idwise-bearer", "203.0.113.9", ProviderSamples.IdWise, [("Authorization", "Bearer " + Site.Token)], "authenticated", "idwise", false, "token"),
@@ -221,7 +228,8 @@ public class Founding_providers : SiteTests
         var body = Encoding.UTF8.GetBytes($$"""{"event":"{{word}}"}""");
         var header = name == "real-id" ? "X-Real-ID-Signature" : "verisync-signature";
 
-        var answer = await Site.SendAsync(RawRequest.Post($"/hooks/{name}", body).WithHeader("X-Forwarded-For", forwardedFor).WithHeader(header, Site.Sign(body)));
+        var answer = await Site.SendAsync(RawRequest.Post($"/hooks/{name}", body).WithHeader("X-Forwarded-For", forwardedFor)
+            .WithHeader(header, Site.Sign(body)));
 
         Assert.Equal(200, answer.Status);
     }
@@ -235,7 +243,8 @@ public class Founding_providers : SiteTests
             foreach (var other in Samples.Values.Where(other => !other.Proof.Any(p => sample.Proof.Contains(p))))
             {
                 var crossed = other.Request with { Target = $"/hooks/{name}", Headers = other.Request.Headers.SetItem(0, ("X-Forwarded-For", sample.Address)) };
-                if (other.Proof.Select(p => p.Name.ToUpperInvariant()).Intersect(sample.Proof.Select(p => p.Name.ToUpperInvariant())).Any() && other.SignsBody && sample.SignsBody)
+                if (other.Proof.Select(p => p.Name.ToUpperInvariant()).Intersect(sample.Proof.Select(p => p.Name.ToUpperInvariant())).Any() && other.SignsBody
+                    && sample.SignsBody)
                 {
                     continue;
                 }
@@ -306,7 +315,8 @@ public class Founding_providers : SiteTests
 
     /// <summary>Every position of a short body; of a long one the beginning, the end, and a walk through the middle.</summary>
     private static IEnumerable<int> Positions(int length) =>
-        length <= 1024 ? Enumerable.Range(0, length) : Enumerable.Range(0, length).Where(at => at < 64 || at >= length - 64 || at % 37 == 0 || at is >= 4090 and < 4102);
+        length <= 1024 ? Enumerable.Range(0, length)
+        : Enumerable.Range(0, length).Where(at => at < 64 || at >= length - 64 || at % 37 == 0 || at is >= 4090 and < 4102);
 
     private static IEnumerable<char> Others(char c, bool caseMatters)
     {

@@ -4,21 +4,26 @@ using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Requests;
 
-/// <summary>The Host header's own text is what counts, over HTTP/1.1 and as <c>:authority</c>: never a decoded form, which nobody sent and some texts do not have.</summary>
+/// <summary>
+/// The Host header's own text is what counts, over HTTP/1.1 and as <c>:authority</c>: never a decoded form, which nobody sent and some texts do not have.
+/// </summary>
 public sealed class Host_names : SiteTests
 {
     private const string Verify = """ "verify": [{ "scheme": { "kind": "hmac", "header": "X-Signature" }, "secrets": ["file:{dir}/signing"] }], "replay": "off", "upstream": "{upstream}" """;
 
     private static readonly string[] Endpoints =
-        ["--urls", "", "--Kestrel:Endpoints:one:Url", "http://127.0.0.1:0", "--Kestrel:Endpoints:two:Url", "http://127.0.0.1:0", "--Kestrel:Endpoints:two:Protocols", "Http2"];
+        ["--urls", "", "--Kestrel:Endpoints:one:Url", "http://127.0.0.1:0", "--Kestrel:Endpoints:two:Url", "http://127.0.0.1:0",
+            "--Kestrel:Endpoints:two:Protocols", "Http2"];
 
     private IPEndPoint Http2 => new(IPAddress.Loopback, Site.Gateway.Host.Addresses[1].Port);
 
     public static TheoryData<string> Valid => new(
-        "localhost", "xn--.example", "xn--a", "xn--\u0061\u0062\u0063.xn--", "XN--.EXAMPLE:8080", "xn--mnchen-3ya.example", "my_gateway", "10.0.0.1:8080", "[::1]:8080", "[2001:db8::1]", "hooks.example.com.", "-a-.b", "a:65535", "a:0");
+        "localhost", "xn--.example", "xn--a", "xn--\u0061\u0062\u0063.xn--", "XN--.EXAMPLE:8080", "xn--mnchen-3ya.example", "my_gateway", "10.0.0.1:8080",
+        "[::1]:8080", "[2001:db8::1]", "hooks.example.com.", "-a-.b", "a:65535", "a:0");
 
     public static TheoryData<string> Invalid => new(
-        "a..b", ".", ".a", "a.:x", "a%20b", "a%2e", "a$b", "a@b", "a,b", "(a)", "a=b", "a;b", "a~b", "a!b", "[::1", "[::1]a", "[1:2]", "[12345::1]", "[::1.2.3.4.5]", "a:65536", "a:999999", "a:123456", "a:", ":80", "a:b", "a:8 0",
+        "a..b", ".", ".a", "a.:x", "a%20b", "a%2e", "a$b", "a@b", "a,b", "(a)", "a=b", "a;b", "a~b", "a!b", "[::1", "[::1]a", "[1:2]", "[12345::1]",
+        "[::1.2.3.4.5]", "a:65536", "a:999999", "a:123456", "a:", ":80", "a:b", "a:8 0",
         new string('a', 64) + ".example", string.Join('.', Enumerable.Repeat(new string('a', 50), 6)));
 
     [Theory]
@@ -119,7 +124,8 @@ public sealed class Host_names : SiteTests
     [Fact]
     public async Task One_that_cannot_be_decoded_is_served_even_if_the_host_logs_each_request()
     {
-        await using var site = await Site.WithOneRouteAsync(""" "replay": { "key": ["body"] } """, arguments: ["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics", "Information"]);
+        await using var site = await Site.WithOneRouteAsync(""" "replay": { "key": ["body"] } """,
+            arguments: ["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics", "Information"]);
 
         Assert.Equal(200, (await site.SendAsync(Site.Signed("{}") with { Host = "xn--.example" })).Status);
         Assert.DoesNotContain(site.Gateway.Logs.Entries, static line => line.Level >= LogLevel.Warning);

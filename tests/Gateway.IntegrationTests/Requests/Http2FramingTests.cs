@@ -45,7 +45,8 @@ public sealed class Http2_framing : SiteTests
         var seen = Site.Seen;
         await using var client = await RawHttp2Client.ConnectAsync(Site.Gateway.EndPoint);
 
-        Assert.Contains((await client.ExchangeAsync(RawHttp2Client.Post("/hook", ("x-signature", Site.Sign("{}"u8)), (name, "1")), "{}"u8.ToArray())).Status, new[] { 0, 400 });
+        Assert.Contains((await client.ExchangeAsync(RawHttp2Client.Post("/hook", ("x-signature", Site.Sign("{}"u8)), (name, "1")), "{}"u8.ToArray())).Status,
+            new[] { 0, 400 });
         Assert.Equal(seen, Site.Seen);
         await Site.IsIdleAsync();
     }
@@ -55,7 +56,8 @@ public sealed class Http2_framing : SiteTests
     {
         await using var client = await RawHttp2Client.ConnectAsync(Site.Gateway.EndPoint);
 
-        Assert.Equal(200, (await client.ExchangeAsync(RawHttp2Client.Post("/hook", ("x-signature", Site.Sign("{}"u8)), ("content-length", "2")), "{}"u8.ToArray())).Status);
+        Assert.Equal(200,
+            (await client.ExchangeAsync(RawHttp2Client.Post("/hook", ("x-signature", Site.Sign("{}"u8)), ("content-length", "2")), "{}"u8.ToArray())).Status);
         Assert.Equal("{}", Site.Upstream.Requests[^1].BodyText);
     }
 

@@ -130,7 +130,8 @@ public sealed class Http2_over_TLS : SiteTests, IDisposable
         }
 
         Assert.InRange(_connections - connections, 0, 1);
-        Assert.Equal(bodies.Select(Convert.ToBase64String).Order(StringComparer.Ordinal), Site.Upstream.Requests.Skip(before).Select(static r => Convert.ToBase64String(r.Body)).Order(StringComparer.Ordinal));
+        Assert.Equal(bodies.Select(Convert.ToBase64String).Order(StringComparer.Ordinal),
+            Site.Upstream.Requests.Skip(before).Select(static r => Convert.ToBase64String(r.Body)).Order(StringComparer.Ordinal));
         await Site.IsIdleAsync();
     }
 
@@ -163,7 +164,8 @@ public sealed class Http2_over_TLS : SiteTests, IDisposable
 
     private async Task<HttpResponseMessage> SendAsync(byte[] body, string signature, string path, bool declared)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Site.Gateway.Address.ToString().TrimEnd('/') + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        using var request = new HttpRequestMessage(HttpMethod.Post,
+            new Uri(Site.Gateway.Address.ToString().TrimEnd('/') + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
         request.Version = HttpVersion.Version20;
         request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
         request.Content = declared ? new ByteArrayContent(body) : new StreamContent(new LengthlessStream(body));

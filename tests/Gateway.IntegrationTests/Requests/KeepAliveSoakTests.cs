@@ -25,7 +25,8 @@ public class Keep_alive
         // The app says which request it got, by what stood in the body and in a header.
         site.Upstream.Respond(request => UpstreamAnswer.Status(IdOf(request) % 5 == 0 ? 500 : 200, $"{IdOf(request)}", ("X-Id", request.Headers["X-Id"]!)));
 
-        var sent = await Deadline.WaitAsync(Task.WhenAll(Enumerable.Range(0, Connections).Select(c => RunAsync(site, c))), "all connections", TimeSpan.FromSeconds(60));
+        var sent = await Deadline.WaitAsync(Task.WhenAll(Enumerable.Range(0, Connections).Select(c => RunAsync(site, c))), "all connections",
+            TimeSpan.FromSeconds(60));
 
         var forwarded = sent.SelectMany(ids => ids).ToHashSet();
         var arrived = site.Upstream.Requests;

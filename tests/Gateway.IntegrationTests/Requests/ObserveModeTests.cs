@@ -3,7 +3,9 @@ using WebhookEdge.TestKit;
 
 namespace WebhookEdge.IntegrationTests.Requests;
 
-/// <summary>Observe mode lets a request through, says so to the app and to the operator, and touches no key or budget on behalf of who proved nothing.</summary>
+/// <summary>
+/// Observe mode lets a request through, says so to the app and to the operator, and touches no key or budget on behalf of who proved nothing.
+/// </summary>
 public class Observe_mode : SiteTests
 {
     private static readonly string Wrong = new('0', 64);
@@ -21,7 +23,8 @@ public class Observe_mode : SiteTests
         var lines = Site.Gateway.Logs.WithEvent(1102).Count;
         var request = RawRequest.Post(path, "observed").WithHeader("X-Webhook-Trust", "verified").WithHeader("X-Token", Site.Token);
 
-        var answer = await Site.SendAsync(route.StartsWith("address", StringComparison.Ordinal) ? request.WithHeader("X-Signature", Site.Sign("observed"u8)) : request);
+        var answer = await Site.SendAsync(route.StartsWith("address", StringComparison.Ordinal) ? request.WithHeader("X-Signature", Site.Sign("observed"u8))
+            : request);
 
         Assert.Equal(200, answer.Status);
         var got = Site.Upstream.Requests[^1];
@@ -36,7 +39,8 @@ public class Observe_mode : SiteTests
         var entry = Assert.Single(Site.Gateway.Journal.Newest(Site.Gateway.Journal.Newest().Count - entries));
         Assert.True(entry.Observed);
         Assert.Equal(reason, Verdicts.RejectReasons.Describe(entry.Reason).Slug);
-        await Deadline.UntilAsync(() => Site.Gateway.Metrics.Of("webhookedge.requests", ("route", route), ("outcome", "accepted")).Count > 0, "the request is counted as forwarded");
+        await Deadline.UntilAsync(() => Site.Gateway.Metrics.Of("webhookedge.requests", ("route", route), ("outcome", "accepted")).Count > 0,
+            "the request is counted as forwarded");
         Assert.Empty(Site.Gateway.Metrics.Of("webhookedge.requests", ("route", route), ("outcome", "refused")));
     }
 
@@ -52,7 +56,9 @@ public class Observe_mode : SiteTests
         var copy = await Site.SendAsync(Site.Signed("the event", "/route"));
 
         Assert.False(real.Headers.Contains("X-Webhook-Duplicate"));
-        Assert.Equal("verified", Site.Upstream.Requests.Last(request => request.Target == "/route" && request.BodyText == "the event" && request.Headers["X-Webhook-Trust"] == "verified").Headers["X-Webhook-Trust"]);
+        Assert.Equal("verified",
+            Site.Upstream.Requests.Last(request => request.Target == "/route" && request.BodyText == "the event"
+            && request.Headers["X-Webhook-Trust"] == "verified").Headers["X-Webhook-Trust"]);
 
         // The whole route observes, its replay check too: a copy is noted and forwarded.
         Assert.False(copy.Headers.Contains("X-Webhook-Duplicate"));

@@ -10,7 +10,8 @@ public class Offered_upgrade : SiteTests
 {
     private static Dictionary<string, (string Name, string Value)[]> Offers { get; } = new()
     {
-        ["HTTP/2, as Java's client"] = [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA")],
+        ["HTTP/2, as Java's client"] = [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"),
+            ("HTTP2-Settings", "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA")],
         ["TLS, as Apache's client"] = [("Upgrade", "TLS/1.2"), ("Connection", "Upgrade")],
         ["TLS of two versions"] = [("Connection", "upgrade"), ("Upgrade", "TLS/1.3, TLS/1.2")],
         ["several in two lines"] = [("Connection", "Upgrade"), ("Upgrade", "h2c"), ("Upgrade", "HTTP/2.0,\tTLS/1.2")],
@@ -45,7 +46,8 @@ public class Offered_upgrade : SiteTests
         await using var client = await Site.Gateway.ConnectAsync();
 
         // In one segment, so that the server has the second request at hand when it might take it for the body of the first.
-        await client.SendAsync((byte[])[.. With(empty, offer).ToBytes(), .. With(empty with { Framed = false }, offer).ToBytes(), .. Site.Signed($"{offer}, behind").ToBytes()]);
+        await client.SendAsync((byte[])[.. With(empty, offer).ToBytes(), .. With(empty with { Framed = false }, offer).ToBytes(),
+            .. Site.Signed($"{offer}, behind").ToBytes()]);
 
         Assert.Equal(200, (await client.ReadResponseAsync()).Status);
         Assert.Equal(200, (await client.ReadResponseAsync()).Status);
@@ -60,7 +62,8 @@ public class Offered_upgrade : SiteTests
     {
         foreach (var offer in Offers.Keys)
         {
-            await Site.IsRefusedAsync(() => Site.SendAsync(With(RawRequest.Post("/hook", "{}").WithHeader("X-Signature", new('0', 64)), offer)), 401, "signature-mismatch");
+            await Site.IsRefusedAsync(() => Site.SendAsync(With(RawRequest.Post("/hook", "{}").WithHeader("X-Signature", new('0', 64)), offer)), 401,
+                "signature-mismatch");
         }
     }
 
@@ -77,7 +80,8 @@ public class Offered_upgrade : SiteTests
         }
         """);
 
-    private static RawRequest With(RawRequest request, string offer) => Offers[offer].Aggregate(request, static (r, line) => r.WithHeader(line.Name, line.Value));
+    private static RawRequest With(RawRequest request, string offer) =>
+        Offers[offer].Aggregate(request, static (r, line) => r.WithHeader(line.Name, line.Value));
 
     private static void IsPlain(RecordedRequest request)
     {

@@ -15,7 +15,8 @@ internal static class ProviderSamples
 
     /// <summary>The sample of the provider's curl example, as it is printed there: with line breaks.</summary>
     public static byte[] Cr3dentialsTest { get; } = Utf8(
-        "{\n\"type\": \"verification.completed\",\n\"status\": \"success\",\n\"data\": {\n\"verificationId\": \"test_123\",\n\"sessionId\": 123,\n\"status\": \"VERIFIED\"\n}\n}");
+        "{\n\"type\": \"verification.completed\",\n\"status\": \"success\",\n\"data\": {\n\"verificationId\": \"test_123\",\n\"sessionId\": "
+        + "123,\n\"status\": \"VERIFIED\"\n}\n}");
 
     public static byte[] IdWise { get; } = Utf8("""{"eventType":"Finished Journey","journeyId":"65a1f0c2e4b0","referenceNo":"ref-17","eventId":"evt-000017"}""");
 

@@ -200,7 +200,8 @@ public class Raw_target : SiteTests
         var body = "the url is signed"u8.ToArray();
         foreach (var (target, host) in new[] { ("/url?a=1", "localhost"), ("http://localhost/url?a=1", "localhost") })
         {
-            var request = RawRequest.Post(target, body).WithHeader("X-Signature", Site.Sign([.. "https://hooks.example.com/url?a=1"u8, .. body])) with { Host = host };
+            var request = RawRequest.Post(target, body)
+                .WithHeader("X-Signature", Site.Sign([.. "https://hooks.example.com/url?a=1"u8, .. body])) with { Host = host };
             Assert.Equal(200, (await Site.SendAsync(request)).Status);
         }
     }

@@ -28,7 +28,8 @@ public sealed class Senders_url
     {
         await using var site = await Site.WithOneRouteAsync(edge: edge);
 
-        Assert.Equal(200, (await site.SendAsync(Site.Signed("{}").WithHeader("X-Forwarded-Proto", proto).WithHeader("X-Forwarded-Host", "evil.example"))).Status);
+        Assert.Equal(200,
+            (await site.SendAsync(Site.Signed("{}").WithHeader("X-Forwarded-Proto", proto).WithHeader("X-Forwarded-Host", "evil.example"))).Status);
 
         var got = Assert.Single(site.Upstream.Requests).Headers;
         Assert.Equal(expected, got["X-Forwarded-Proto"]);
@@ -40,7 +41,9 @@ public sealed class Senders_url
     {
         await using var site = await Site.WithOneRouteAsync(edge: ForwardedFor);
 
-        Assert.Equal(200, (await site.SendAsync(Site.Signed("{}").WithHeader("X-Forwarded-Proto", "http").WithHeader("X_Forwarded_Proto", "http").WithHeader("X-Forwarded-Proto", "https"))).Status);
+        Assert.Equal(200,
+            (await site.SendAsync(Site.Signed("{}").WithHeader("X-Forwarded-Proto", "http").WithHeader("X_Forwarded_Proto", "http")
+            .WithHeader("X-Forwarded-Proto", "https"))).Status);
 
         Assert.Equal("https", Assert.Single(site.Upstream.Requests).Headers["X-Forwarded-Proto"]);
     }

@@ -64,7 +64,8 @@ internal sealed class Site : IAsyncDisposable
         var upstream = TestUpstream.Start();
         try
         {
-            var secrets = new Dictionary<string, string>(files ?? new Dictionary<string, string>()) { ["signing"] = SigningSecret, ["older"] = OlderSecret, ["token"] = Token, ["user"] = User };
+            var secrets = new Dictionary<string, string>(files ?? new Dictionary<string, string>()) { ["signing"] = SigningSecret, ["older"] = OlderSecret,
+                ["token"] = Token, ["user"] = User };
             var site = new Site(await TestGateway.StartAsync(routes, upstream.Address, secrets, time, arguments, placeholders, services), upstream);
             if (ready)
             {
@@ -82,17 +83,20 @@ internal sealed class Site : IAsyncDisposable
 
     /// <param name="more">Further keys of the route, as JSON without a comma in front.</param>
     /// <param name="edge">Keys of <c>edge</c>.</param>
-    public static Task<Site> WithOneRouteAsync(string more = "", string edge = "", TimeProvider? time = null, IReadOnlyList<string>? arguments = null, Action<IServiceCollection>? services = null) =>
+    public static Task<Site> WithOneRouteAsync(string more = "", string edge = "", TimeProvider? time = null, IReadOnlyList<string>? arguments = null,
+        Action<IServiceCollection>? services = null) =>
         StartAsync(OneRouteText(more, edge), time, arguments, services: services);
 
     public static string OneRouteText(string more = "", string edge = "") =>
         OneRoute.Replace("{edge}", edge, StringComparison.Ordinal).Replace("{more}", more.Length == 0 ? "" : $", {more}", StringComparison.Ordinal);
 
     /// <summary>Lower-case hex of the HMAC-SHA256, as the founding providers write it.</summary>
-    public static string Sign(ReadOnlySpan<byte> body, string secret = SigningSecret) => Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), body));
+    public static string Sign(ReadOnlySpan<byte> body, string secret = SigningSecret) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), body));
 
     /// <summary>A validly signed request for the one route.</summary>
-    public static RawRequest Signed(ReadOnlyMemory<byte> body, string target = "/hook") => RawRequest.Post(target, body).WithHeader("X-Signature", Sign(body.Span));
+    public static RawRequest Signed(ReadOnlyMemory<byte> body, string target = "/hook") =>
+        RawRequest.Post(target, body).WithHeader("X-Signature", Sign(body.Span));
 
     public static RawRequest Signed(string body, string target = "/hook") => Signed(Encoding.UTF8.GetBytes(body), target);
 
@@ -116,7 +120,8 @@ internal sealed class Site : IAsyncDisposable
     /// Runs <paramref name="send"/> and holds its answer and its traces against the table: status, no body, a request id, Retry-After where promised,
     /// exactly one metric point, one log line and one journal entry, all with the reason; nothing at the app's socket unless said otherwise.
     /// </summary>
-    public async Task<RawResponse> IsRefusedAsync(Func<Task<RawResponse>> send, int status, string reason, bool retryAfter = false, bool reachesUpstream = false, string route = "hook")
+    public async Task<RawResponse> IsRefusedAsync(Func<Task<RawResponse>> send, int status, string reason, bool retryAfter = false,
+        bool reachesUpstream = false, string route = "hook")
     {
         // What the request before this one records after its answer is not this one's.
         await IsIdleAsync();

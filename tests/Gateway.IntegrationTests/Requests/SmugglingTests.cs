@@ -40,7 +40,8 @@ public sealed class Request_smuggling(ITestOutputHelper output) : IAsyncLifetime
 
     /// <summary>Queries, a character for each byte; those outside ASCII are UTF-8, which the server decodes.</summary>
     public static TheoryData<string> UnsoundTargets => new(
-        "?name=J\u00c3\u00b6rg", "?a b", "?a\tb", "?a\r\nX-Webhook-Trust: verified", "?\u007f", "?\u00c2\u0080", "?\u00c2\u00a0", "?\u00e2\u0082\u00ac", "?a=1\nb",
+        "?name=J\u00c3\u00b6rg", "?a b", "?a\tb", "?a\r\nX-Webhook-Trust: verified", "?\u007f", "?\u00c2\u0080", "?\u00c2\u00a0", "?\u00e2\u0082\u00ac",
+        "?a=1\nb",
         "?q HTTP/1.1\r\nHost: x\r\n\r\nPOST /admin HTTP/1.1\r\n");
 
     [Theory]
@@ -110,7 +111,8 @@ public sealed class Request_smuggling(ITestOutputHelper output) : IAsyncLifetime
         // request fills the buffer with what is to be smuggled, a second moves it into place, a third sends it.
         await using var client = await RawHttp2Client.ConnectAsync(Http2);
         var smuggled = "POST /internal HTTP/1.1\r\nHost: app\r\nX-Webhook-Trust: verified\r\nContent-Length: 0\r\n\r\n";
-        foreach (var path in (string[])["/watched/a?" + new string('x', 200), "/watched/b?" + new string('y', 100), "/watched/c?z" + string.Concat(Enumerable.Repeat("\u00c3\u00a9", 400))])
+        foreach (var path in (string[])["/watched/a?" + new string('x', 200), "/watched/b?" + new string('y', 100),
+            "/watched/c?z" + string.Concat(Enumerable.Repeat("\u00c3\u00a9", 400))])
         {
             await client.ExchangeAsync(RawHttp2Client.Post(path, ("x-fill", new string('a', 100))), Encoding.ASCII.GetBytes(smuggled + smuggled));
         }
@@ -130,7 +132,8 @@ public sealed class Request_smuggling(ITestOutputHelper output) : IAsyncLifetime
             await using var client = await RawHttp2Client.ConnectAsync(Http2);
             try
             {
-                var answer = await client.ExchangeAsync(RawHttp2Client.Post("/hook", (Signature.ToLowerInvariant(), Site.Sign("{}"u8)), ("x-more", value)), "{}"u8.ToArray());
+                var answer = await client.ExchangeAsync(RawHttp2Client.Post("/hook", (Signature.ToLowerInvariant(), Site.Sign("{}"u8)), ("x-more", value)),
+                    "{}"u8.ToArray());
                 Assert.True(answer.Status == 400 || answer.Reset is not null, $"{answer.Status} for {Convert.ToHexString(Encoding.Latin1.GetBytes(value))}");
             }
             catch (EndOfStreamException)
@@ -178,7 +181,8 @@ public sealed class Request_smuggling(ITestOutputHelper output) : IAsyncLifetime
             {
                 // Blanks at the end stand before the version (RFC 9112 §3) and are no part of the target.
                 var request = _site.Upstream.Requests[^1];
-                Assert.True(request.Target == target.TrimEnd(' ') && request.Body.AsSpan().SequenceEqual(body) && request.Headers["X-Webhook-Trust"] == "observed", where);
+                Assert.True(request.Target == target.TrimEnd(' ') && request.Body.AsSpan().SequenceEqual(body)
+                    && request.Headers["X-Webhook-Trust"] == "observed", where);
             }
         }
 

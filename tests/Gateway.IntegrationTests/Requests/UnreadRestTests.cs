@@ -25,7 +25,8 @@ public sealed class Unread_rest : SiteTests
         await using var client = await Site.Gateway.ConnectAsync();
         var before = Site.Seen;
         await client.SendAsync(Encoding.ASCII.GetBytes(
-            $"POST /hook HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\nX-Signature: {Site.Sign("{}"u8)}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"));
+            $"POST /hook HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\nX-Signature: {Site.Sign("{}"u8)}\r\nTransfer-Encoding: "
+            + $"chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"));
 
         Assert.Equal(400, (await client.ReadResponseAsync()).Status);
         await client.ReadToCloseAsync();

@@ -124,7 +124,8 @@ public class Answers_of_the_app : SiteTests
         {
             Site.Upstream.RespondNext(scripted);
             var answer = await client.ExchangeAsync(Site.Signed(what));
-            var length = what.StartsWith("empty", StringComparison.Ordinal) ? 0 : what.StartsWith("after", StringComparison.Ordinal) ? 100 : what == "small chunks" ? 5000 : bytes.Length;
+            var length = what.StartsWith("empty", StringComparison.Ordinal) ? 0 : what.StartsWith("after", StringComparison.Ordinal) ? 100
+                : what == "small chunks" ? 5000 : bytes.Length;
             Assert.Equal((what, 200, length), (what, answer.Status, answer.Body.Length));
             Assert.True(answer.Body.AsSpan().SequenceEqual(bytes.AsSpan(0, length)), what);
         }
@@ -138,7 +139,8 @@ public class Answers_of_the_app : SiteTests
     public async Task A_redirect_is_not_passed_on_and_not_followed(int status)
     {
         var requests = Site.Upstream.Requests.Count;
-        Site.Upstream.RespondNext(UpstreamAnswer.Status(status, "go there", ("Location", Site.Upstream.Address + "/elsewhere"), ("Set-Cookie", "a=1"), ("Content-Type", "text/html")));
+        Site.Upstream.RespondNext(UpstreamAnswer.Status(status, "go there", ("Location", Site.Upstream.Address + "/elsewhere"), ("Set-Cookie", "a=1"),
+            ("Content-Type", "text/html")));
 
         var answer = await Site.SendAsync(Site.Signed($"redirect {status}"));
 
@@ -197,7 +199,8 @@ public class Answers_of_the_app : SiteTests
     [Fact]
     public async Task A_reason_phrase_with_control_characters_is_not_passed_on()
     {
-        Site.Upstream.RespondNext(UpstreamAnswer.Raw("HTTP/1.1 200 Fine\u0007\u001b[31m\r\nContent-Length: 0\r\n\r\n"), UpstreamAnswer.Raw("HTTP/1.1 200 Fine by me\r\nContent-Length: 0\r\n\r\n"));
+        Site.Upstream.RespondNext(UpstreamAnswer.Raw("HTTP/1.1 200 Fine\u0007\u001b[31m\r\nContent-Length: 0\r\n\r\n"),
+            UpstreamAnswer.Raw("HTTP/1.1 200 Fine by me\r\nContent-Length: 0\r\n\r\n"));
 
         var odd = await Site.SendAsync(Site.Signed("odd"));
         var plain = await Site.SendAsync(Site.Signed("plain"));

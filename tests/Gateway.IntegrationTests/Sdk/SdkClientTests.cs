@@ -15,7 +15,8 @@ public sealed class SdkClientTests(SdkProcess process) : IClassFixture<SdkProces
 
     /// <summary>SDKs that must take part.</summary>
     private static readonly string[] Expected =
-        ["stripe", "svix", "standardwebhooks", "liveblocks", "octokit", "slack", "shopify", "square", "workos", "razorpay", "sanity", "line", "paddle", "adyen-platform", "adyen-payments", "twilio", "sendgrid", "discord"];
+        ["stripe", "svix", "standardwebhooks", "liveblocks", "octokit", "slack", "shopify", "square", "workos", "razorpay", "sanity", "line", "paddle",
+            "adyen-platform", "adyen-payments", "twilio", "sendgrid", "discord"];
 
     [SdkFact]
     public async Task What_a_senders_sdk_signs_arrives_and_a_changed_byte_of_it_does_not()
@@ -36,7 +37,8 @@ public sealed class SdkClientTests(SdkProcess process) : IClassFixture<SdkProces
             pairs.Zip(requests).ToDictionary(pair => pair.First.Preset, pair => pair.Second.Secret));
         foreach (var ((client, preset), request) in pairs.Zip(requests))
         {
-            var changed = await SendAsync(gateway, preset, request with { Body = request.Body.Replace('Z', 'X').Replace("1130", "9999", StringComparison.Ordinal) });
+            var changed = await SendAsync(gateway, preset,
+                request with { Body = request.Body.Replace('Z', 'X').Replace("1130", "9999", StringComparison.Ordinal) });
             var accepted = await SendAsync(gateway, preset, request);
 
             Assert.True(changed.Status == 401, $"{client}: a changed body was answered {changed.Status}");

@@ -45,7 +45,8 @@ public sealed class RefusalFloodTests
     [Fact]
     public async Task Observed_requests_and_forwarded_ones_are_not_mixed_up_with_them()
     {
-        await using var site = await Site.WithOneRouteAsync("\"mode\": \"observe\"", arguments: ["--urls", "http://127.0.0.1:0", "--Logging:RefusalsPerSecond", "2"], time: new TestClock());
+        await using var site = await Site.WithOneRouteAsync("\"mode\": \"observe\"",
+            arguments: ["--urls", "http://127.0.0.1:0", "--Logging:RefusalsPerSecond", "2"], time: new TestClock());
         await using var client = await site.Gateway.ConnectAsync();
         for (var i = 0; i < 5; i++)
         {
@@ -68,7 +69,9 @@ public sealed class RefusalFloodTests
         await client.SendAsync(bytes);
         Assert.Equal(400, (await client.ReadResponseAsync()).Status);
 
-        await Deadline.UntilAsync(() => site.Gateway.Metrics.Sum("webhookedge.requests", ("route", "none"), ("reason", "request-malformed"), ("outcome", "refused")) == 1, "the request is counted");
+        await Deadline.UntilAsync(() =>
+            site.Gateway.Metrics.Sum("webhookedge.requests", ("route", "none"), ("reason", "request-malformed"), ("outcome", "refused")) == 1,
+            "the request is counted");
         Assert.Single(site.Gateway.Metrics.Of("webhookedge.requests"));
     }
 
@@ -76,7 +79,8 @@ public sealed class RefusalFloodTests
     public async Task A_head_or_a_line_that_is_too_long_is_counted_too()
     {
         await using var site = await Site.WithOneRouteAsync();
-        foreach (var (request, status) in new[] { ($"GET /{new string('x', 9000)} HTTP/1.1\r\nHost: a\r\n\r\n", 414), ($"POST /hook HTTP/1.1\r\nHost: a\r\nX-Long: {new string('x', 40_000)}\r\n\r\n", 431) })
+        foreach (var (request, status) in new[] { ($"GET /{new string('x', 9000)} HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+            ($"POST /hook HTTP/1.1\r\nHost: a\r\nX-Long: {new string('x', 40_000)}\r\n\r\n", 431) })
         {
             await using var client = await site.Gateway.ConnectAsync();
             await client.SendAsync(request);

@@ -39,7 +39,8 @@ public sealed class StartupCliTests : IDisposable
         var (code, output) = await CliProcess.RunAsync(_folder.Path, Container, ["serve", "--config", "routes.json", .. Anywhere]);
         Assert.Equal(1, code);
         var problems = Lines(output).Where(static line => line.GetProperty("EventId").GetInt32() is 5103 or 5107)
-            .Select(static line => $"{(line.GetProperty("EventId").GetInt32() == 5103 ? "warning" : "error")}: {line.GetProperty("State").GetProperty("Problem").GetString()}");
+            .Select(static line =>
+                $"{(line.GetProperty("EventId").GetInt32() == 5103 ? "warning" : "error")}: {line.GetProperty("State").GetProperty("Problem").GetString()}");
         Assert.Equal(said.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[..^1], problems);
     }
 
@@ -61,7 +62,8 @@ public sealed class StartupCliTests : IDisposable
     {
         WriteHook();
         await using var gateway = CliProcess.Start(_folder.Path, Container, ["serve", "--config", "routes.json", .. Anywhere]);
-        await Deadline.UntilAsync(() => gateway.Output.Contains("\"EventId\":5106", StringComparison.Ordinal), "the summary is printed", TimeSpan.FromSeconds(30));
+        await Deadline.UntilAsync(() => gateway.Output.Contains("\"EventId\":5106", StringComparison.Ordinal), "the summary is printed",
+            TimeSpan.FromSeconds(30));
         await gateway.SignalAsync("TERM");
         Assert.Equal(0, await gateway.ExitAsync());
 
@@ -80,10 +82,13 @@ public sealed class StartupCliTests : IDisposable
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
 
-        var (code, output) = await CliProcess.RunAsync(_folder.Path, Container, ["serve", "--config", "routes.json", "--urls", $"http://{taken.LocalEndpoint}", "--Admin:Url", "http://127.0.0.1:0"]);
+        var (code, output) = await CliProcess.RunAsync(_folder.Path, Container,
+            ["serve", "--config", "routes.json", "--urls", $"http://{taken.LocalEndpoint}", "--Admin:Url", "http://127.0.0.1:0"]);
 
         Assert.Equal(1, code);
-        Assert.Contains(Lines(output), static line => line.GetProperty("EventId").GetInt32() == 5108 && line.GetProperty("State").GetProperty("Fault").GetString()!.Contains("in use", StringComparison.Ordinal));
+        Assert.Contains(Lines(output),
+            static line => line.GetProperty("EventId").GetInt32() == 5108
+            && line.GetProperty("State").GetProperty("Fault").GetString()!.Contains("in use", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -94,7 +99,8 @@ public sealed class StartupCliTests : IDisposable
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
 
-        var (code, output) = await CliProcess.RunAsync(_folder.Path, null, ["serve", "--dry-run", "--config", "routes.json", "--urls", $"http://{taken.LocalEndpoint}"]);
+        var (code, output) = await CliProcess.RunAsync(_folder.Path, null,
+            ["serve", "--dry-run", "--config", "routes.json", "--urls", $"http://{taken.LocalEndpoint}"]);
 
         Assert.True(code == 0, output);
         Assert.Contains("Route hook: POST /hook", output, StringComparison.Ordinal);
@@ -124,16 +130,19 @@ public sealed class StartupCliTests : IDisposable
     public async Task A_dry_run_finds_what_validate_cannot_know()
     {
         _folder.Write("redis", "127.0.0.1:9,password=hush-hush");
-        WriteHook(""" "allow": ["office"] """, """ "edge": { "redis": "file:{dir}/redis" }, "addressSets": { "office": { "json": { "url": "file:{dir}/nowhere.json", "pointer": "/ips" } } } """);
+        WriteHook(""" "allow": ["office"] """,
+            """ "edge": { "redis": "file:{dir}/redis" }, "addressSets": { "office": { "json": { "url": "file:{dir}/nowhere.json", "pointer": "/ips" } } } """);
         Assert.Equal(0, (await CliProcess.RunAsync(_folder.Path, null, "validate", "routes.json")).Code);
 
         var (code, output) = await CliProcess.RunAsync(
-            _folder.Path, new Dictionary<string, string> { ["Kestrel__Endpoints__Https__Url"] = "https://127.0.0.1:0", ["Kestrel__Endpoints__Https__Certificate__Path"] = "/nowhere/tls.pem" }, "serve", "--dry-run", "--config", "routes.json");
+            _folder.Path, new Dictionary<string, string> { ["Kestrel__Endpoints__Https__Url"] = "https://127.0.0.1:0",
+                ["Kestrel__Endpoints__Https__Certificate__Path"] = "/nowhere/tls.pem" }, "serve", "--dry-run", "--config", "routes.json");
 
         Assert.Equal(1, code);
         Assert.Contains("error: edge.redis: Redis does not answer: connection refused", output, StringComparison.Ordinal);
         Assert.Contains("error: address list json:file:", output, StringComparison.Ordinal);
-        Assert.Matches("error: Kestrel:Endpoints:Https:Certificate: .*/nowhere/tls.pem.*; name the files with Kestrel__Endpoints__Https__Certificate__Path", output);
+        Assert.Matches("error: Kestrel:Endpoints:Https:Certificate: .*/nowhere/tls.pem.*; name the files with Kestrel__Endpoints__Https__Certificate__Path",
+            output);
         Assert.Contains("routes.json: 3 errors", output, StringComparison.Ordinal);
         Assert.DoesNotContain("hush-hush", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
@@ -150,17 +159,21 @@ public sealed class StartupCliTests : IDisposable
             Assert.Equal((1, $"webhookedge: {Fault}\n"), await CliProcess.RunAsync(_folder.Path, many, [.. words, "--config", "routes.json", .. Anywhere]));
         }
 
-        var (code, output) = await CliProcess.RunAsync(_folder.Path, new Dictionary<string, string>(many.Concat(Container)), ["serve", "--config", "routes.json", .. Anywhere]);
+        var (code, output) = await CliProcess.RunAsync(_folder.Path, new Dictionary<string, string>(many.Concat(Container)),
+            ["serve", "--config", "routes.json", .. Anywhere]);
         Assert.Equal((1, Fault), (code, Assert.Single(Lines(output)).GetProperty("State").GetProperty("Fault").GetString()));
     }
 
     public void Dispose() => _folder.Dispose();
 
-    private static List<JsonElement> Lines(string output) => [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonElement.Parse(line))];
+    private static List<JsonElement> Lines(string output) =>
+        [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonElement.Parse(line))];
 
     private void WriteHook(string route = "", string file = "")
     {
         _folder.Write("secret", Hook.Secret);
-        _folder.Write("routes.json", Hook.Routes(route, file).Replace("{dir}", _folder.Path, StringComparison.Ordinal).Replace("{upstream}", "http://127.0.0.1:9", StringComparison.Ordinal));
+        _folder.Write("routes.json",
+            Hook.Routes(route, file).Replace("{dir}", _folder.Path, StringComparison.Ordinal)
+            .Replace("{upstream}", "http://127.0.0.1:9", StringComparison.Ordinal));
     }
 }

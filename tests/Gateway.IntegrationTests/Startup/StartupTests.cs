@@ -33,15 +33,19 @@ public sealed class StartupTests
         var logs = site.Gateway.Logs;
 
         var summary = Assert.Single(logs.WithEvent(5105));
-        Assert.Equal((3, "forwardedFor past 127.0.0.0/8", "this process alone", logs.WithEvent(5103).Count), (summary["Routes"], summary["ClientAddress"], summary["Store"], summary["Warnings"]));
+        Assert.Equal((3, "forwardedFor past 127.0.0.0/8", "this process alone", logs.WithEvent(5103).Count),
+            (summary["Routes"], summary["ClientAddress"], summary["Store"], summary["Warnings"]));
         var routes = logs.WithEvent(5106);
         Assert.Equal(["zeta", "alpha", "plain"], routes.Select(line => line["Route"]));
         Assert.Equal("kyc http://127.0.0.1:9/in, http://127.0.0.1:10/", routes[0]["Upstream"]);
         Assert.Equal(
-            $"Route zeta: POST /zeta to kyc http://127.0.0.1:9/in, http://127.0.0.1:10/; provider cr3dentials; checks cr3dentials (file:{site.Gateway.Directory}/signing, file:{site.Gateway.Directory}/older); "
-            + "from any; replay body for 3d; limits body 1MiB, answer within 8.5s; sender gives up after 5 attempts, switches off after 5 failures in a row; mode enforce",
+            $"Route zeta: POST /zeta to kyc http://127.0.0.1:9/in, http://127.0.0.1:10/; provider cr3dentials; checks cr3dentials "
+            + $"(file:{site.Gateway.Directory}/signing, file:{site.Gateway.Directory}/older); "
+            + "from any; replay body for 3d; limits body 1MiB, answer within 8.5s; sender gives up after 5 attempts, switches off after 5 failures in a "
+            + "row; mode enforce",
             routes[0].Text);
-        Assert.Equal(("POST,PUT /alpha/{**rest}", "127.0.0.1", "off", "observe (verify[0], rateLimit)"), (routes[1]["Match"], routes[1]["Addresses"], routes[1]["Replay"], routes[1]["Mode"]));
+        Assert.Equal(("POST,PUT /alpha/{**rest}", "127.0.0.1", "off", "observe (verify[0], rateLimit)"),
+            (routes[1]["Match"], routes[1]["Addresses"], routes[1]["Replay"], routes[1]["Mode"]));
         Assert.Equal($"token X-Token (file:{site.Gateway.Directory}/token)", routes[1]["Checks"]);
         Assert.Equal("body 64KiB, answer within 8.5s, 5 per 1s in all", routes[1]["Limits"]);
         foreach (var secret in (string[])[Site.SigningSecret, Site.OlderSecret, Site.Token])
@@ -57,14 +61,16 @@ public sealed class StartupTests
 
         Assert.Equal(
             [("zeta", null), ("alpha", "verify[0], rateLimit"), ("plain", "every check")],
-            new[] { "zeta", "alpha", "plain" }.Select(route => (route, (string?)site.Gateway.Logs.WithEvent(5104).SingleOrDefault(line => (string?)line["Route"] == route)?["Checks"])));
+            new[] { "zeta", "alpha", "plain" }.Select(route =>
+                (route, (string?)site.Gateway.Logs.WithEvent(5104).SingleOrDefault(line => (string?)line["Route"] == route)?["Checks"])));
         Assert.All(site.Gateway.Logs.WithEvent(5104), line => Assert.Equal(LogLevel.Warning, line.Level));
         Assert.Equal([1, 1, 0], new[] { "alpha", "plain", "zeta" }.Select(route => site.Gateway.Metrics.Observe("webhookedge.observing", ("route", route))));
 
         using var client = new HttpClient();
         var ready = await client.GetFromJsonAsync<JsonElement>(new Uri(site.Gateway.Admin, "/readyz"));
         Assert.True(ready.GetProperty("ready").GetBoolean());
-        Assert.Equal("""[{"route":"alpha","checks":["verify[0]","rateLimit"]},{"route":"plain","checks":["every check"]}]""", ready.GetProperty("observing").GetRawText());
+        Assert.Equal("""[{"route":"alpha","checks":["verify[0]","rateLimit"]},{"route":"plain","checks":["every check"]}]""",
+            ready.GetProperty("observing").GetRawText());
 
         Assert.True(await site.Gateway.ReloadAsync(Routes.Replace("\"mode\": \"observe\", \"verify\"", "\"verify\"", StringComparison.Ordinal)));
 
@@ -77,7 +83,8 @@ public sealed class StartupTests
     public async Task A_reload_tells_which_routes_it_adds_removes_and_changes()
     {
         await using var site = await Site.StartAsync(Routes);
-        var text = Routes.Replace("\"plain\": { \"path\": \"/plain\"", "\"plainer\": { \"path\": \"/plainer\"", StringComparison.Ordinal).Replace("64KiB", "65KiB", StringComparison.Ordinal);
+        var text = Routes.Replace("\"plain\": { \"path\": \"/plain\"", "\"plainer\": { \"path\": \"/plainer\"", StringComparison.Ordinal)
+            .Replace("64KiB", "65KiB", StringComparison.Ordinal);
 
         Assert.True(await site.Gateway.ReloadAsync(text));
 

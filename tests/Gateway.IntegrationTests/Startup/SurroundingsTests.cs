@@ -31,19 +31,22 @@ public sealed class SurroundingsTests : IDisposable
     public async Task A_certificate_out_of_its_time_is_told_in_one_line_and_served_with(int fromDay, int toDay, LogLevel level, string fault)
     {
         await using var gateway = await TestGateway.StartAsync(
-            Hook.Routes(), secrets: Hook.Secrets, time: new TestClock(), arguments: ["--urls", "http://127.0.0.1:0", .. TestCertificate.Default(_folder, Now.AddDays(fromDay), Now.AddDays(toDay))]);
+            Hook.Routes(), secrets: Hook.Secrets, time: new TestClock(),
+            arguments: ["--urls", "http://127.0.0.1:0", .. TestCertificate.Default(_folder, Now.AddDays(fromDay), Now.AddDays(toDay))]);
 
         var line = Assert.Single(gateway.Logs.Entries, static line => line.Text.Contains("Kestrel:Certificates:Default", StringComparison.Ordinal));
         Assert.Equal(level, line.Level);
         Assert.Contains($"{_folder.Path}/tls.pem {fault}", line.Text, StringComparison.Ordinal);
-        Assert.Equal(Now.AddDays(toDay).ToUnixTimeSeconds(), gateway.Metrics.Observe("webhookedge.certificate.expires_timestamp", ("certificate", "Kestrel:Certificates:Default")));
+        Assert.Equal(Now.AddDays(toDay).ToUnixTimeSeconds(),
+            gateway.Metrics.Observe("webhookedge.certificate.expires_timestamp", ("certificate", "Kestrel:Certificates:Default")));
     }
 
     [Fact]
     public async Task A_good_certificate_is_told_by_the_metric_alone_which_follows_the_file()
     {
         await using var gateway = await TestGateway.StartAsync(
-            Hook.Routes(), secrets: Hook.Secrets, time: new TestClock(), arguments: ["--urls", "http://127.0.0.1:0", .. TestCertificate.Default(_folder, Now.AddDays(-1), Now.AddDays(90))]);
+            Hook.Routes(), secrets: Hook.Secrets, time: new TestClock(),
+            arguments: ["--urls", "http://127.0.0.1:0", .. TestCertificate.Default(_folder, Now.AddDays(-1), Now.AddDays(90))]);
         Assert.DoesNotContain(gateway.Logs.Entries, static line => line.Text.Contains("Kestrel:Certificates:Default", StringComparison.Ordinal));
         Assert.Equal(Now.AddDays(90).ToUnixTimeSeconds(), Ends());
 
@@ -66,7 +69,8 @@ public sealed class SurroundingsTests : IDisposable
         Versions("one", 90);
         Versions("two", 180);
         _folder.Link("..data", "one");
-        string[] arguments = ["--urls", "https://127.0.0.1:0", "--Kestrel:Certificates:Default:Path", Link("tls.pem"), "--Kestrel:Certificates:Default:KeyPath", Link("tls.key")];
+        string[] arguments = ["--urls", "https://127.0.0.1:0", "--Kestrel:Certificates:Default:Path", Link("tls.pem"),
+            "--Kestrel:Certificates:Default:KeyPath", Link("tls.key")];
         await using var gateway = await TestGateway.StartAsync(Hook.Routes(), secrets: Hook.Secrets, time: new TestClock(), arguments: arguments);
         Assert.Equal(Now.AddDays(90).ToUnixTimeSeconds(), Ends());
 
@@ -111,7 +115,8 @@ public sealed class SurroundingsTests : IDisposable
                     return;
                 }
 
-                Assert.True(TimeProvider.System.GetElapsedTime(started) < Deadline.Default, $"the certificate of {days} days is not served, but one that ends on {served:u}");
+                Assert.True(TimeProvider.System.GetElapsedTime(started) < Deadline.Default,
+                    $"the certificate of {days} days is not served, but one that ends on {served:u}");
             }
         }
     }
@@ -122,21 +127,26 @@ public sealed class SurroundingsTests : IDisposable
         WriteHook(""" "edge": { "stateDirectory": "/proc/nowhere/state" } """);
         var now = TimeProvider.System.GetUtcNow();
         var good = TestCertificate.Default(_folder, now.AddDays(-10), now.AddDays(90));
-        var (wrongPem, lonelyPem) = (_folder.Write("wrong.pem", await File.ReadAllTextAsync(good[1])), _folder.Write("lonely.pem", await File.ReadAllTextAsync(good[1])));
+        var (wrongPem, lonelyPem) = (_folder.Write("wrong.pem", await File.ReadAllTextAsync(good[1])),
+            _folder.Write("lonely.pem", await File.ReadAllTextAsync(good[1])));
         var expired = TestCertificate.Default(_folder, now.AddDays(-10), now.AddDays(-1));
 
         var (code, output) = await CliProcess.RunAsync(
             _folder.Path, null,
             [
                 "serve", "--dry-run", "--config", "routes.json", .. Anywhere, .. expired,
-                "--Kestrel:Endpoints:Wrong:Url=https://127.0.0.1:0", $"--Kestrel:Endpoints:Wrong:Certificate:Path={wrongPem}", $"--Kestrel:Endpoints:Wrong:Certificate:KeyPath={expired[3]}",
+                "--Kestrel:Endpoints:Wrong:Url=https://127.0.0.1:0", $"--Kestrel:Endpoints:Wrong:Certificate:Path={wrongPem}",
+                $"--Kestrel:Endpoints:Wrong:Certificate:KeyPath={expired[3]}",
                 "--Kestrel:Endpoints:Sni:Url=https://127.0.0.1:0", $"--Kestrel:Endpoints:Sni:Sni:a.example:Certificate:Path={lonelyPem}",
             ]);
 
         Assert.Equal(1, code);
-        Assert.Contains($"error: Kestrel:Certificates:Default: the certificate in {_folder.Path}/tls.pem expired on {now.AddDays(-1).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}", output, StringComparison.Ordinal);
-        Assert.Contains($"error: Kestrel:Endpoints:Wrong:Certificate: the private key in {_folder.Path}/tls.key does not belong to the certificate in {_folder.Path}/wrong.pem; name the pair that belongs together", output, StringComparison.Ordinal);
-        Assert.Contains($"error: Kestrel:Endpoints:Sni:Sni:a.example:Certificate: {_folder.Path}/lonely.pem is a certificate without its private key; name the key with", output, StringComparison.Ordinal);
+        Assert.Contains($"error: Kestrel:Certificates:Default: the certificate in {_folder.Path}/tls.pem expired on "
+            + $"{now.AddDays(-1).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}", output, StringComparison.Ordinal);
+        Assert.Contains($"error: Kestrel:Endpoints:Wrong:Certificate: the private key in {_folder.Path}/tls.key does not belong to the certificate in "
+            + $"{_folder.Path}/wrong.pem; name the pair that belongs together", output, StringComparison.Ordinal);
+        Assert.Contains($"error: Kestrel:Endpoints:Sni:Sni:a.example:Certificate: {_folder.Path}/lonely.pem is a certificate without its private key; name "
+            + "the key with", output, StringComparison.Ordinal);
         Assert.Contains("error: edge.stateDirectory: nothing can be kept in /proc/nowhere/state: ", output, StringComparison.Ordinal);
         Assert.Contains("routes.json: 4 errors", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
@@ -179,9 +189,12 @@ public sealed class SurroundingsTests : IDisposable
     [Fact]
     public async Task A_state_directory_that_cannot_be_is_told_at_start_and_served_with()
     {
-        await using var gateway = await TestGateway.StartAsync(Hook.Routes(file: """ "edge": { "stateDirectory": "/proc/nowhere/state" } """), secrets: Hook.Secrets);
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(file: """ "edge": { "stateDirectory": "/proc/nowhere/state" } """),
+            secrets: Hook.Secrets);
 
-        Assert.Contains(gateway.Logs.WithEvent(5103), static line => line.Text.Contains("edge.stateDirectory: nothing can be kept in /proc/nowhere/state: ", StringComparison.Ordinal) && line.Text.Contains("name a directory", StringComparison.Ordinal));
+        Assert.Contains(gateway.Logs.WithEvent(5103),
+            static line => line.Text.Contains("edge.stateDirectory: nothing can be kept in /proc/nowhere/state: ", StringComparison.Ordinal)
+            && line.Text.Contains("name a directory", StringComparison.Ordinal));
         var folder = Path.Combine(_folder.Path, "to", "be", "made");
         await using var good = await TestGateway.StartAsync(Hook.Routes(file: $$""" "edge": { "stateDirectory": "{{folder}}" } """), secrets: Hook.Secrets);
         Assert.DoesNotContain(good.Logs.WithEvent(5103), static line => line.Text.Contains("stateDirectory", StringComparison.Ordinal));
@@ -195,10 +208,15 @@ public sealed class SurroundingsTests : IDisposable
 
         var (code, output) = await CliProcess.RunAsync(_folder.Path, null, "serve", "--confg", "x.json");
 
-        Assert.Equal((1, "webhookedge: unknown option \"--confg\"; did you mean \"--config\"? Settings of ASP.NET Core are written --Section:Key=value (Admin, Kestrel, Logging, Metrics), or go after \"--\"\n"), (code, output));
+        Assert.Equal((1,
+            "webhookedge: unknown option \"--confg\"; did you mean \"--config\"? Settings of ASP.NET Core are written --Section:Key=value (Admin, Kestrel, "
+            + "Logging, Metrics), or go after \"--\"\n"), (code, output));
     }
 
-    /// <summary>Registered by YARP for the session affinity that is not offered: it would warn three times and write keys to the home directory. The empty folder that registering makes stays.</summary>
+    /// <summary>
+    /// Registered by YARP for the session affinity that is not offered: it would warn three times and write keys to the home directory. The empty folder that
+    /// registering makes stays.
+    /// </summary>
     [Fact]
     public async Task Nothing_protects_data_that_nobody_has()
     {
@@ -206,8 +224,10 @@ public sealed class SurroundingsTests : IDisposable
         var home = Path.Combine(_folder.Path, "home");
         Directory.CreateDirectory(home);
         await using var gateway = CliProcess.Start(
-            _folder.Path, new Dictionary<string, string> { ["DOTNET_RUNNING_IN_CONTAINER"] = "true", ["HOME"] = home }, ["serve", "--config", "routes.json", "--urls", "http://127.0.0.1:0", "--Admin:Url", "http://127.0.0.1:0"]);
-        await Deadline.UntilAsync(() => gateway.Output.Contains("\"EventId\":5106", StringComparison.Ordinal), "the summary is printed", TimeSpan.FromSeconds(30));
+            _folder.Path, new Dictionary<string, string> { ["DOTNET_RUNNING_IN_CONTAINER"] = "true", ["HOME"] = home },
+            ["serve", "--config", "routes.json", "--urls", "http://127.0.0.1:0", "--Admin:Url", "http://127.0.0.1:0"]);
+        await Deadline.UntilAsync(() => gateway.Output.Contains("\"EventId\":5106", StringComparison.Ordinal), "the summary is printed",
+            TimeSpan.FromSeconds(30));
 
         Assert.DoesNotContain("DataProtection", gateway.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("\"LogLevel\":\"Warning\"", gateway.Output, StringComparison.Ordinal);
@@ -221,6 +241,8 @@ public sealed class SurroundingsTests : IDisposable
     private void WriteHook(string file = "")
     {
         _folder.Write("secret", Hook.Secret);
-        _folder.Write("routes.json", Hook.Routes(""" "replay": { "key": ["body"] } """, file).Replace("{dir}", _folder.Path, StringComparison.Ordinal).Replace("{upstream}", "http://127.0.0.1:9", StringComparison.Ordinal));
+        _folder.Write("routes.json",
+            Hook.Routes(""" "replay": { "key": ["body"] } """, file).Replace("{dir}", _folder.Path, StringComparison.Ordinal)
+            .Replace("{upstream}", "http://127.0.0.1:9", StringComparison.Ordinal));
     }
 }

@@ -61,7 +61,8 @@ public sealed class HandshakesAndVerifiersTests
         Assert.Equal(405, (await gateway.SendAsync(RawRequest.Get("/meta"))).Status);
         Assert.Equal(405, (await gateway.SendAsync(RawRequest.Get("/slack"))).Status);
         Assert.Equal(405, (await gateway.SendAsync(RawRequest.Get("/twilio?challenge=a"))).Status);
-        Assert.Equal(400, (await gateway.SendAsync(RawRequest.Get("/meta?hub.mode=subscribe&hub.verify_token=the-verify-token&hub.challenge=%3Cscript%3E"))).Status);
+        Assert.Equal(400,
+            (await gateway.SendAsync(RawRequest.Get("/meta?hub.mode=subscribe&hub.verify_token=the-verify-token&hub.challenge=%3Cscript%3E"))).Status);
         Assert.Empty(upstream.Requests);
     }
 
@@ -87,7 +88,8 @@ public sealed class HandshakesAndVerifiersTests
         await using var upstream = TestUpstream.Start();
         await using var gateway = await StartAsync(upstream);
 #pragma warning disable CA5350 // What Twilio does.
-        var signature = Convert.ToBase64String(HMACSHA1.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes("https://hooks.example.com/twilio?a=1" + "Body" + "hi there" + "From" + "+1")));
+        var signature = Convert.ToBase64String(HMACSHA1.HashData(Encoding.UTF8.GetBytes(Secret),
+            Encoding.UTF8.GetBytes("https://hooks.example.com/twilio?a=1" + "Body" + "hi there" + "From" + "+1")));
 #pragma warning restore CA5350
         var form = Form("/twilio?a=1", "From=%2B1&Body=hi+there", signature);
 
@@ -113,7 +115,8 @@ public sealed class HandshakesAndVerifiersTests
         var pong = await gateway.SendAsync(SignedByDiscord("""{"type":1,"id":"1"}"""));
         Assert.Equal((200, """{"type":1}"""), (pong.Status, pong.BodyText));
         Assert.Equal(200, (await gateway.SendAsync(SignedByDiscord("""{"type":2,"id":"1"}"""))).Status);
-        Assert.Equal(401, (await gateway.SendAsync(SignedByDiscord("""{"type":1,"id":"1"}""") with { Body = Encoding.UTF8.GetBytes("""{"type":1,"id":"2"}""") })).Status);
+        Assert.Equal(401,
+            (await gateway.SendAsync(SignedByDiscord("""{"type":1,"id":"1"}""") with { Body = Encoding.UTF8.GetBytes("""{"type":1,"id":"2"}""") })).Status);
         Assert.Single(upstream.Requests);
     }
 
@@ -129,7 +132,9 @@ public sealed class HandshakesAndVerifiersTests
         Assert.All(answers, answer => Assert.Equal(200, answer.Status));
         Assert.Equal(200, (await gateway.SendAsync(publisher.Message("id-confirm", confirmation: true))).Status);
         Assert.Equal(401, (await gateway.SendAsync(publisher.Message("id-other", topic: "arn:aws:sns:us-west-2:999999999999:Theirs"))).Status);
-        Assert.Equal(401, (await gateway.SendAsync(publisher.Message("id-host", certificate: "https://sns.us-west-2.amazonaws.com.evil.example/SimpleNotificationService-ab.pem"))).Status);
+        Assert.Equal(401,
+            (await gateway.SendAsync(publisher.Message("id-host",
+            certificate: "https://sns.us-west-2.amazonaws.com.evil.example/SimpleNotificationService-ab.pem"))).Status);
         Assert.Equal("true", (await gateway.SendAsync(publisher.Message("id-1"))).Headers["X-Webhook-Duplicate"]);
         Assert.Equal([Publisher.Certificate], publisher.Asked);
         Assert.Equal(9, upstream.Requests.Count);
@@ -192,20 +197,25 @@ public sealed class HandshakesAndVerifiersTests
     private static Task<TestGateway> StartAsync(TestUpstream upstream, HttpMessageHandler? publisher = null, string routes = Routes) => TestGateway.StartAsync(
         routes,
         upstream.Address,
-        new Dictionary<string, string> { ["secret"] = Secret, ["token"] = "the-verify-token", ["topic"] = Publisher.Topic, ["ed25519"] = Convert.ToHexStringLower(Ed25519.PublicKeyOf(Seed)) },
-        services: publisher is null ? null : services => services.AddSingleton(s => new RemoteKeys(new HttpMessageInvoker(publisher, disposeHandler: false), TimeProvider.System, s.GetRequiredService<ILogger<RemoteKeys>>())));
+        new Dictionary<string, string> { ["secret"] = Secret, ["token"] = "the-verify-token", ["topic"] = Publisher.Topic,
+            ["ed25519"] = Convert.ToHexStringLower(Ed25519.PublicKeyOf(Seed)) },
+        services: publisher is null ? null : services =>
+            services.AddSingleton(s =>
+            new RemoteKeys(new HttpMessageInvoker(publisher, disposeHandler: false), TimeProvider.System, s.GetRequiredService<ILogger<RemoteKeys>>())));
 
     private static byte[] Seed => SHA256.HashData("a seed for tests"u8);
 
     private static RawRequest Signed(string preset, string target, string body)
     {
-        var headers = RequestSigner.Sign(Presets.Find(preset)!.Scheme, Encoding.UTF8.GetBytes(Secret), "POST", "", Encoding.UTF8.GetBytes(body), TimeProvider.System.GetUtcNow());
+        var headers = RequestSigner.Sign(Presets.Find(preset)!.Scheme, Encoding.UTF8.GetBytes(Secret), "POST", "", Encoding.UTF8.GetBytes(body),
+            TimeProvider.System.GetUtcNow());
         return headers.Aggregate(RawRequest.Post(target, body), static (request, header) => request.WithHeader(header.Key, header.Value));
     }
 
     private static RawRequest SignedByDiscord(string body)
     {
-        var headers = RequestSigner.Sign(Presets.Find("discord")!.Scheme, Encoding.ASCII.GetBytes(Convert.ToHexStringLower(Seed)), "POST", "", Encoding.UTF8.GetBytes(body), TimeProvider.System.GetUtcNow());
+        var headers = RequestSigner.Sign(Presets.Find("discord")!.Scheme, Encoding.ASCII.GetBytes(Convert.ToHexStringLower(Seed)), "POST", "",
+            Encoding.UTF8.GetBytes(body), TimeProvider.System.GetUtcNow());
         return headers.Aggregate(RawRequest.Post("/discord", body), static (request, header) => request.WithHeader(header.Key, header.Value));
     }
 
@@ -230,10 +240,12 @@ public sealed class HandshakesAndVerifiersTests
         public RawRequest Message(string id, string topic = Topic, string certificate = Certificate, bool confirmation = false)
         {
             var time = TimeProvider.System.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
-            var fields = new Dictionary<string, string> { ["Message"] = "hello\nworld", ["MessageId"] = id, ["Timestamp"] = time, ["TopicArn"] = topic, ["Type"] = "Notification" };
+            var fields = new Dictionary<string, string> { ["Message"] = "hello\nworld", ["MessageId"] = id, ["Timestamp"] = time, ["TopicArn"] = topic,
+                ["Type"] = "Notification" };
             if (confirmation)
             {
-                (fields["Type"], fields["Token"], fields["SubscribeURL"]) = ("SubscriptionConfirmation", "t", "https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription");
+                (fields["Type"], fields["Token"], fields["SubscribeURL"]) = ("SubscriptionConfirmation", "t",
+                    "https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription");
             }
 
             var text = string.Concat(fields.OrderBy(static f => f.Key, StringComparer.Ordinal).Select(static f => $"{f.Key}\n{f.Value}\n"));
@@ -256,7 +268,8 @@ public sealed class HandshakesAndVerifiersTests
 
         private static string MakeCertificate(RSA key)
         {
-            var request = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=sns.amazonaws.com", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+            var request = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=sns.amazonaws.com", key, HashAlgorithmName.SHA256,
+                RSASignaturePadding.Pkcs1);
             var now = TimeProvider.System.GetUtcNow();
             using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(30));
             return certificate.ExportCertificatePem();

@@ -31,9 +31,11 @@ public sealed class RouteHealthTests
         var attempts = new AttemptReading("r", "cr3dentials", 5, null, 0, 0, 0, 0, 0, 5);
 
         Assert.Equal("green", RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts }).Colour);
-        Assert.Equal(("red", "1 event one failed attempt from being given up"), First(RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts with { NearLimit = 1 } })));
+        Assert.Equal(("red", "1 event one failed attempt from being given up"),
+            First(RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts with { NearLimit = 1 } })));
         Assert.Equal("green", RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts with { InARow = 3 } }).Colour);
-        Assert.Equal(("red", "4 failures in a row: the sender switches the webhook off after 5"), First(RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts with { InARow = 4 } })));
+        Assert.Equal(("red", "4 failures in a row: the sender switches the webhook off after 5"),
+            First(RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts with { InARow = 4 } })));
         Assert.Equal("green", RouteHealth.Judge(new() { Accepted = 1, Attempts = attempts with { InARow = 40, SwitchesOffAfter = null } }).Colour);
 
         static (string, string) First(HealthView health) => (health.Colour, health.Why[0]);

@@ -53,7 +53,8 @@ public sealed class AddressListPoolTests : IDisposable
     {
         // A listener that held a lock while it asked the gauges, and a refresh that was measured under the feed's lock, once waited for each other for ever.
         var asked = new ConcurrentQueue<bool>();
-        _listener.SetMeasurementEventCallback<long>((_, _, _, _) => asked.Enqueue(Task.Run(() => _pool.All.Count(static list => list.Age is null)).Wait(TimeSpan.FromSeconds(10))));
+        _listener.SetMeasurementEventCallback<long>((_, _, _, _) =>
+            asked.Enqueue(Task.Run(() => _pool.All.Count(static list => list.Age is null)).Wait(TimeSpan.FromSeconds(10))));
         _publisher.Answer(AwsFixture.Json());
         Aws("us-east-1");
 
@@ -433,7 +434,9 @@ public sealed class AddressListPoolTests : IDisposable
         await Refresh();
 
         Assert.True(east.IsStale);
-        Assert.Contains(_log.Lines, line => line.Level == LogLevel.Error && line.Text.Contains("aws:us-east-1", StringComparison.Ordinal) && line.Text.Contains("alarm limit", StringComparison.Ordinal));
+        Assert.Contains(_log.Lines,
+            line => line.Level == LogLevel.Error && line.Text.Contains("aws:us-east-1", StringComparison.Ordinal)
+            && line.Text.Contains("alarm limit", StringComparison.Ordinal));
         Assert.True(Holds(east, "3.80.0.1"));
     }
 
@@ -804,7 +807,8 @@ public sealed class AddressListPoolTests : IDisposable
 
     private sealed class Publisher : HttpMessageHandler
     {
-        private Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> _answer = (_, _) => Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound));
+        private Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> _answer = (_, _) =>
+            Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound));
         private TaskCompletionSource _next = new();
         private int _requests;
 

@@ -19,7 +19,8 @@ public sealed class AwsIpRangesTests(ITestOutputHelper output)
         Assert.Equal<string>(["AMAZON", "CLOUDFRONT", "EC2", "S3"], ranges.Services);
         Assert.Equal(["3.80.0.0/12", "52.0.0.0/15", "52.216.0.0/15", "2600:1f18::/33"], Texts(ranges.Select(["us-east-1"], [])));
         Assert.Equal(["3.80.0.0/12", "52.0.0.0/15", "2600:1f18::/33"], Texts(ranges.Select(["us-east-1"], ["EC2"])));
-        Assert.Equal(["3.80.0.0/12", "13.40.0.0/14", "52.0.0.0/15", "52.216.0.0/15", "2600:1f18::/33", "2a05:d01c::/36"], Texts(ranges.Select(["us-east-1", "eu-west-2"], ["EC2", "S3"])));
+        Assert.Equal(["3.80.0.0/12", "13.40.0.0/14", "52.0.0.0/15", "52.216.0.0/15", "2600:1f18::/33", "2a05:d01c::/36"],
+            Texts(ranges.Select(["us-east-1", "eu-west-2"], ["EC2", "S3"])));
         Assert.Empty(ranges.Select(["us-east-1"], ["CLOUDFRONT"]));
     }
 
@@ -29,7 +30,8 @@ public sealed class AwsIpRangesTests(ITestOutputHelper output)
         var ranges = Parse(AwsFixture.Json());
 
         Assert.Equal(["unknown region 'us-est-1'; did you mean 'us-east-1'?"], ranges.Unknown(["us-est-1", "us-east-1"], ["EC2"]));
-        Assert.Equal(["unknown region 'US-EAST-1'; did you mean 'us-east-1'?", "unknown service 'ec2'; did you mean 'EC2'?"], ranges.Unknown(["US-EAST-1"], ["ec2"]));
+        Assert.Equal(["unknown region 'US-EAST-1'; did you mean 'us-east-1'?", "unknown service 'ec2'; did you mean 'EC2'?"],
+            ranges.Unknown(["US-EAST-1"], ["ec2"]));
         Assert.Equal(["unknown region 'mars'; AWS publishes GLOBAL, eu-west-2, us-east-1, us-west-2"], ranges.Unknown(["mars"], []));
     }
 
@@ -46,12 +48,18 @@ public sealed class AwsIpRangesTests(ITestOutputHelper output)
     [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[]}""", "ipv6_prefixes is missing")]
     [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[7],"ipv6_prefixes":[]}""", "prefixes[0]")]
     [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"3.4.12.4/32","service":"EC2"}],"ipv6_prefixes":[]}""", "prefixes[0] lacks")]
-    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"3.4.12.4/32","region":"us\neast","service":"EC2"}],"ipv6_prefixes":[]}""", "prefixes[0] lacks")]
-    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"0.0.0.0/0","region":"r","service":"EC2"}],"ipv6_prefixes":[]}""", "wider than /8")]
-    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"2.0.0.0/7","region":"r","service":"EC2"}],"ipv6_prefixes":[]}""", "wider than /8")]
-    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"3.4.12.4/24","region":"r","service":"EC2"}],"ipv6_prefixes":[]}""", "prefixes[0]: ")]
-    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"03.4.12.4/32","region":"r","service":"EC2"}],"ipv6_prefixes":[]}""", "leading zeros")]
-    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[],"ipv6_prefixes":[{"ipv6_prefix":"2600::/19","region":"r","service":"EC2"}]}""", "wider than /20")]
+    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"3.4.12.4/32","region":"us\neast","service":"EC2"}],"ipv6_prefixes":[]}""",
+        "prefixes[0] lacks")]
+    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"0.0.0.0/0","region":"r","service":"EC2"}],"ipv6_prefixes":[]}""",
+        "wider than /8")]
+    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"2.0.0.0/7","region":"r","service":"EC2"}],"ipv6_prefixes":[]}""",
+        "wider than /8")]
+    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"3.4.12.4/24","region":"r","service":"EC2"}],"ipv6_prefixes":[]}""",
+        "prefixes[0]: ")]
+    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[{"ip_prefix":"03.4.12.4/32","region":"r","service":"EC2"}],"ipv6_prefixes":[]}""",
+        "leading zeros")]
+    [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[],"ipv6_prefixes":[{"ipv6_prefix":"2600::/19","region":"r","service":"EC2"}]}""",
+        "wider than /20")]
     [InlineData("""{"syncToken":"1","createDate":"x","prefixes":[],"ipv6_prefixes":[{"ipv6_prefix":"::/0","region":"r","service":"EC2"}]}""", "wider than /20")]
     public void Refuses_a_document_with_anything_unsound_in_it(string json, string fault)
     {
@@ -67,7 +75,8 @@ public sealed class AwsIpRangesTests(ITestOutputHelper output)
         Assert.Equal("prefixes[32]", Assert.Single(ranges.LeftOut).Fault[..12]);
         Assert.True(ranges.TrySelect(new(["us-east-1"], ["AMAZON"], null), out var east, out var fault), fault);
         Assert.Equal((24, 1), (east.Networks.Count, east.LeftOut));
-        Assert.StartsWith("1 of 25 entries are no sound networks and were left out; the first: prefixes[32]: '44.193.0.1/24' has bits set", east.Note, StringComparison.Ordinal);
+        Assert.StartsWith("1 of 25 entries are no sound networks and were left out; the first: prefixes[32]: '44.193.0.1/24' has bits set", east.Note,
+            StringComparison.Ordinal);
 
         // Where it belongs is known, so that nobody else need worry.
         Assert.True(ranges.TrySelect(new(["eu-west-2"], ["AMAZON"], null), out var london, out _));
@@ -89,7 +98,8 @@ public sealed class AwsIpRangesTests(ITestOutputHelper output)
         Assert.Contains("wider than /8", fault, StringComparison.Ordinal);
 
         static string Entry(string network, string region) => $$"""{ "ip_prefix": "{{network}}", "region": "{{region}}", "service": "AMAZON" }""";
-        static byte[] Document(string[] entries) => Encoding.UTF8.GetBytes($$"""{ "syncToken": "1", "createDate": "x", "prefixes": [{{string.Join(',', entries)}}], "ipv6_prefixes": [] }""");
+        static byte[] Document(string[] entries) =>
+            Encoding.UTF8.GetBytes($$"""{ "syncToken": "1", "createDate": "x", "prefixes": [{{string.Join(',', entries)}}], "ipv6_prefixes": [] }""");
     }
 
     [Fact]
@@ -196,7 +206,9 @@ internal static class AwsFixture
         ("2600:9000::/28", "GLOBAL", "AMAZON CLOUDFRONT"),
     ];
 
-    /// <summary>AWS' document with the fixture's networks, without those in <paramref name="without"/> and with <paramref name="with"/> (us-east-1, AMAZON).</summary>
+    /// <summary>
+    /// AWS' document with the fixture's networks, without those in <paramref name="without"/> and with <paramref name="with"/> (us-east-1, AMAZON).
+    /// </summary>
     public static byte[] Json(long syncToken = 1_787_000_000, string[]? without = null, string[]? with = null)
     {
         var entries = Networks.Concat((with ?? []).Select(network => (Network: network, Region: "us-east-1", Services: "AMAZON")))

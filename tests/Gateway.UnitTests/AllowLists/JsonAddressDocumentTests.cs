@@ -95,7 +95,8 @@ public sealed class JsonAddressDocumentTests
         var cut = Cut("/slip", out var fault);
 
         Assert.Equal((9, 1, ""), (cut!.Networks.Count, cut.LeftOut, fault));
-        Assert.Contains("1 of 10 entries are no sound networks and were left out; the first: '/slip': '192.0.2.77/24' has bits set", cut.Note, StringComparison.Ordinal);
+        Assert.Contains("1 of 10 entries are no sound networks and were left out; the first: '/slip': '192.0.2.77/24' has bits set", cut.Note,
+            StringComparison.Ordinal);
     }
 
     [Theory]

@@ -30,7 +30,8 @@ public sealed class AllocationTests
     public void Accepting_and_refusing_allocate_nothing(string name)
     {
         var spec = Presets.Find(name)?.Scheme ?? Other(name);
-        var secrets = spec.Kind == "basic" ? new[] { "user:old-password", "user:password" } : ["whsec_plJ3nmyCDGBKInavdOK15jsl", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"];
+        var secrets = spec.Kind == "basic" ? new[] { "user:old-password", "user:password" }
+            : ["whsec_plJ3nmyCDGBKInavdOK15jsl", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"];
         var harness = SchemeHarness.Create(spec, secrets);
         var bytes = Encoding.UTF8.GetBytes(Body);
         var headers = harness.Sign(Body, secret: 1, id: "msg_1", signedHeaders: new() { ["X-Topic"] = "orders" });
@@ -99,9 +100,13 @@ public sealed class AllocationTests
     {
         "bearer" => new() { Kind = "bearer" },
         "token" => new() { Kind = "token", Header = new(["secret"]) },
-        "two-headers" => new() { Header = new(["box-signature-primary", "box-signature-secondary"]), Encoding = MacEncoding.Base64, Signed = "{body}{timestamp}", Timestamp = new() { From = "header:box-delivery-timestamp", Unit = TimeUnit.Iso } },
+        "two-headers" =>
+            new() { Header = new(["box-signature-primary", "box-signature-secondary"]), Encoding = MacEncoding.Base64, Signed = "{body}{timestamp}",
+            Timestamp = new() { From = "header:box-delivery-timestamp", Unit = TimeUnit.Iso } },
         "numbered" => new() { Header = new(["X-DocuSign-Signature-{n}"]), Encoding = MacEncoding.Base64 },
-        "everything" => new() { Header = new(["X-HubSpot-Signature-v3"]), Encoding = MacEncoding.Base64, Signed = "{method}{url}{body}{timestamp}:{header:X-Topic}", Timestamp = new() { From = "header:X-HubSpot-Request-Timestamp", Unit = TimeUnit.Milliseconds } },
+        "everything" =>
+            new() { Header = new(["X-HubSpot-Signature-v3"]), Encoding = MacEncoding.Base64, Signed = "{method}{url}{body}{timestamp}:{header:X-Topic}",
+            Timestamp = new() { From = "header:X-HubSpot-Request-Timestamp", Unit = TimeUnit.Milliseconds } },
         "time-in-body" => new() { Header = new(["Linear-Signature"]), Timestamp = new() { From = "json:/sent" } },
         _ => new() { Kind = "digest", Header = new(["Signature"]), Signed = "{body}{secret}", Key = new() { Derive = KeyDerivation.Sha256Hex } },
     };

@@ -18,7 +18,8 @@ public sealed class CredentialCheckTests
     [Fact]
     public void What_the_signer_sends_is_accepted()
     {
-        foreach (var (spec, secret) in new[] { (Basic, "user:pass:word"), (Bearer, Secret), (Token, Secret), (Token with { Prefix = "Token " }, Secret), (Token, "pässwörd-with-ümläuts") })
+        foreach (var (spec, secret) in new[] { (Basic, "user:pass:word"), (Bearer, Secret), (Token, Secret), (Token with { Prefix = "Token " }, Secret),
+            (Token, "pässwörd-with-ümläuts") })
         {
             var harness = SchemeHarness.Create(spec, secret);
             var delivery = SchemeHarness.Deliver(harness.Sign());
@@ -65,7 +66,8 @@ public sealed class CredentialCheckTests
         Refused(RejectReason.CredentialMismatch, harness.Decide([]));
         Refused(RejectReason.CredentialMismatch, harness.Decide([new(name, "")]));
         Refused(RejectReason.CredentialMismatch, harness.Decide(SchemeHarness.Deliver([KeyValuePair.Create(name, new StringValues([value, value]))], default(System.Buffers.ReadOnlySequence<byte>))));
-        Refused(RejectReason.CredentialMismatch, harness.Decide(SchemeHarness.Deliver([KeyValuePair.Create(name, new StringValues([value, ""]))], default(System.Buffers.ReadOnlySequence<byte>))));
+        Refused(RejectReason.CredentialMismatch,
+            harness.Decide(SchemeHarness.Deliver([KeyValuePair.Create(name, new StringValues([value, ""]))], default(System.Buffers.ReadOnlySequence<byte>))));
     }
 
     [Theory]

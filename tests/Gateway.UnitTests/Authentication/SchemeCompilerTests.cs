@@ -206,7 +206,8 @@ public sealed class SchemeCompilerTests
     [Fact]
     public void The_proof_names_key_id_and_time()
     {
-        var harness = SchemeHarness.Create(Presets.Find("standard-webhooks")!.Scheme, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_plJ3nmyCDGBKInavdOK15jsl");
+        var harness = SchemeHarness.Create(Presets.Find("standard-webhooks")!.Scheme, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_plJ3nmyCDGBKInavdOK15jsl");
         var delivery = SchemeHarness.Deliver(harness.Sign(secret: 1, id: "msg_1"));
 
         Assert.True(harness.Decide(delivery).Passed);
@@ -229,7 +230,9 @@ public sealed class SchemeCompilerTests
     public void Several_checks_of_a_route_do_not_disturb_each_other()
     {
         var standard = SchemeHarness.Create(Presets.Find("standard-webhooks")!.Scheme, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-        var others = Enumerable.Range(0, 6).Select(i => SchemeHarness.Create(new SchemeSpec { Header = new([$"X-S{i}"]), Entries = new() { Separator = ",", Key = $"v{i}" } }, $"the-secret-of-scheme-number-{i}")).ToList();
+        var others = Enumerable.Range(0, 6)
+            .Select(i => SchemeHarness.Create(new SchemeSpec { Header = new([$"X-S{i}"]), Entries = new() { Separator = ",", Key = $"v{i}" } },
+            $"the-secret-of-scheme-number-{i}")).ToList();
         var token = SchemeHarness.Create(Spec("""{"kind":"token","header":"secret"}"""));
         SchemeHarness[] all = [standard, .. others, token];
         var delivery = SchemeHarness.Deliver(all.SelectMany(harness => harness.Sign(id: "msg_1")));
@@ -265,7 +268,8 @@ public sealed class SchemeCompilerTests
     private static List<ConfigProblem> Secrets(string json, params string[] secrets)
     {
         var problems = new List<ConfigProblem>();
-        var compiled = SchemeCompiler.Compile(Spec(json), [.. secrets.Select((text, i) => new Secret($"env:S{i}", Encoding.UTF8.GetBytes(text)))], new(null, "/x", TimeProvider.System), problems, "v.scheme", "v.secrets");
+        var compiled = SchemeCompiler.Compile(Spec(json), [.. secrets.Select((text, i) => new Secret($"env:S{i}", Encoding.UTF8.GetBytes(text)))],
+            new(null, "/x", TimeProvider.System), problems, "v.scheme", "v.secrets");
 
         Assert.Equal(problems.TrueForAll(problem => problem.IsWarning), compiled is not null);
         return problems;

@@ -44,9 +44,11 @@ internal sealed class SchemeHarness
 
     public static SchemeHarness Create(SchemeSpec spec, params string[] secrets) => CreateAt(PublicUrl, Path, spec, secrets);
 
-    public static SchemeHarness CreateAt(string publicUrl, string path, SchemeSpec spec, params string[] secrets) => CreateWith(null, publicUrl, path, spec, secrets);
+    public static SchemeHarness CreateAt(string publicUrl, string path, SchemeSpec spec, params string[] secrets) =>
+        CreateWith(null, publicUrl, path, spec, secrets);
 
-    public static SchemeHarness CreateWith(WebhookEdge.Authentication.Verifiers.RemoteKeys? keys, string publicUrl, string path, SchemeSpec spec, params string[] secrets)
+    public static SchemeHarness CreateWith(WebhookEdge.Authentication.Verifiers.RemoteKeys? keys, string publicUrl, string path, SchemeSpec spec,
+        params string[] secrets)
     {
         var harness = Compile(keys, publicUrl, path, spec, secrets, out var problems);
         Assert.True(harness is not null, string.Join('\n', problems));
@@ -54,22 +56,26 @@ internal sealed class SchemeHarness
     }
 
     /// <summary>Null when scheme and secrets do not load.</summary>
-    public static SchemeHarness? TryCreateAt(string publicUrl, string path, SchemeSpec spec, params string[] secrets) => Compile(null, publicUrl, path, spec, secrets, out _);
+    public static SchemeHarness? TryCreateAt(string publicUrl, string path, SchemeSpec spec, params string[] secrets) =>
+        Compile(null, publicUrl, path, spec, secrets, out _);
 
-    private static SchemeHarness? Compile(WebhookEdge.Authentication.Verifiers.RemoteKeys? keys, string publicUrl, string path, SchemeSpec spec, string[] secrets, out List<ConfigProblem> problems)
+    private static SchemeHarness? Compile(WebhookEdge.Authentication.Verifiers.RemoteKeys? keys, string publicUrl, string path, SchemeSpec spec,
+        string[] secrets, out List<ConfigProblem> problems)
     {
         secrets = secrets.Length == 0 ? ["a-secret-of-thirty-two-characters"] : secrets;
         var time = new FixedTime { Value = Now };
         problems = [];
         var bytes = secrets.Select(Encoding.UTF8.GetBytes).ToArray();
-        var compiled = SchemeCompiler.Compile(spec, [.. bytes.Select((value, i) => new Secret($"env:SECRET_{i}", value))], new(publicUrl, path, time, keys), problems, "schemes.acme");
+        var compiled = SchemeCompiler.Compile(spec, [.. bytes.Select((value, i) => new Secret($"env:SECRET_{i}", value))], new(publicUrl, path, time, keys),
+            problems, "schemes.acme");
         return compiled is null ? null : new(compiled, spec, bytes, time);
     }
 
     public static List<ConfigProblem> Problems(SchemeSpec spec, string? publicUrl = "https://hooks.example.com") =>
         [.. SchemeCompiler.Validate(spec, new(publicUrl, Path, TimeProvider.System), "s")];
 
-    public static Delivery Deliver(IEnumerable<KeyValuePair<string, StringValues>> headers, ReadOnlySequence<byte> body, string method = "POST", string target = Path)
+    public static Delivery Deliver(IEnumerable<KeyValuePair<string, StringValues>> headers, ReadOnlySequence<byte> body, string method = "POST",
+        string target = Path)
     {
         var dictionary = new HeaderDictionary();
         foreach (var (name, value) in headers)
@@ -87,7 +93,8 @@ internal sealed class SchemeHarness
         Deliver(headers.Select(header => KeyValuePair.Create(header.Key, new StringValues(header.Value))), new(Encoding.UTF8.GetBytes(body)), method, target);
 
     /// <summary>What a sender with the first secret (or another) would send.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> Sign(string body = "{}", int secret = 0, DateTimeOffset? at = null, string? id = null, string target = Path, string method = "POST", Dictionary<string, string>? signedHeaders = null) =>
+    public IReadOnlyList<KeyValuePair<string, string>> Sign(string body = "{}", int secret = 0, DateTimeOffset? at = null, string? id = null,
+        string target = Path, string method = "POST", Dictionary<string, string>? signedHeaders = null) =>
         RequestSigner.Sign(Spec, Secrets[secret], method, PublicUrl + target, Encoding.UTF8.GetBytes(body), at ?? Clock, id, signedHeaders);
 
     /// <summary>Checks of signatures wait for nothing, so that a test may ask them synchronously and count what they allocate.</summary>
@@ -113,7 +120,8 @@ internal sealed class SchemeHarness
         return verdict;
     }
 
-    public Verdict Decide(IEnumerable<KeyValuePair<string, string>> headers, string body = "{}", string method = "POST", string target = Path) => Decide(Deliver(headers, body, method, target));
+    public Verdict Decide(IEnumerable<KeyValuePair<string, string>> headers, string body = "{}", string method = "POST", string target = Path) =>
+        Decide(Deliver(headers, body, method, target));
 
     private sealed class FixedTime : TimeProvider
     {

@@ -6,8 +6,8 @@ using WebhookEdge.Providers;
 namespace WebhookEdge.UnitTests.Authentication;
 
 /// <summary>
-/// One file of tests/corpus/signature-headers: <c>expect: ok</c> or a reason's slug, <c>preset: NAME</c>, an empty line, header lines as they are sent, an empty line, the
-/// body. Secrets are those of the preset's vector, the time is <see cref="Now"/>, the URL is <c>https://hooks.example.com/in/NAME</c>.
+/// One file of tests/corpus/signature-headers: <c>expect: ok</c> or a reason's slug, <c>preset: NAME</c>, an empty line, header lines as they are sent, an
+/// empty line, the body. Secrets are those of the preset's vector, the time is <see cref="Now"/>, the URL is <c>https://hooks.example.com/in/NAME</c>.
 /// </summary>
 internal sealed record SignatureHeaderCase(string Expect, string Preset, IReadOnlyList<KeyValuePair<string, string>> Headers, byte[] Body)
 {
@@ -18,7 +18,8 @@ internal sealed record SignatureHeaderCase(string Expect, string Preset, IReadOn
 
     private static readonly string Folder = System.IO.Path.Combine(RepositoryRoot.Path, "tests", "corpus", "signature-headers");
 
-    public static IReadOnlyList<string> Names { get; } = [.. Directory.GetFiles(Folder, "*.txt").Select(file => System.IO.Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal)];
+    public static IReadOnlyList<string> Names { get; } = [.. Directory.GetFiles(Folder, "*.txt")
+        .Select(file => System.IO.Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal)];
 
     public string Path => "/in/" + Preset;
 
@@ -33,7 +34,8 @@ internal sealed record SignatureHeaderCase(string Expect, string Preset, IReadOn
 
         // White space around a value is no part of it (RFC 9112 §5.1): what the HTTP server hands on has none.
         var headers = Section(ref text).Select(header => KeyValuePair.Create(header.Key, header.Value.Trim(' ', '\t'))).ToList();
-        return facts.Count == 2 ? new(facts["expect"], facts["preset"], headers, text.ToArray()) : throw new FormatException($"{name}: expect and preset, and nothing else");
+        return facts.Count == 2 ? new(facts["expect"], facts["preset"], headers, text.ToArray())
+            : throw new FormatException($"{name}: expect and preset, and nothing else");
     }
 
     /// <summary>Lines up to the first empty one, which is taken too.</summary>

@@ -25,11 +25,14 @@ public sealed class SignatureHeaderCorpusTests
         var harness = SchemeHarness.CreateAt(SignatureHeaderCase.PublicUrl, item.Path, item.Scheme, item.Secret);
         harness.Clock = DateTimeOffset.FromUnixTimeSeconds(SignatureHeaderCase.Now);
 
-        var lines = item.Headers.GroupBy(header => header.Key, StringComparer.OrdinalIgnoreCase).Select(group => KeyValuePair.Create(group.Key, new StringValues([.. group.Select(header => header.Value)])));
+        var lines = item.Headers.GroupBy(header => header.Key, StringComparer.OrdinalIgnoreCase)
+            .Select(group => KeyValuePair.Create(group.Key, new StringValues([.. group.Select(header => header.Value)])));
         var verdict = harness.Decide(SchemeHarness.Deliver(lines, new(item.Body), "POST", item.Path));
 
         Assert.Equal(item.Expect, verdict.Passed ? "ok" : verdict.Reason.Describe().Slug);
-        Assert.Equal(verdict.Passed, new NaiveOracle(item.Scheme, item.Secret, SignatureHeaderCase.PublicUrl + item.Path).Accepts(new(item.Headers, item.Body, "POST", item.Path, SignatureHeaderCase.Now)));
+        Assert.Equal(verdict.Passed,
+            new NaiveOracle(item.Scheme, item.Secret, SignatureHeaderCase.PublicUrl + item.Path)
+            .Accepts(new(item.Headers, item.Body, "POST", item.Path, SignatureHeaderCase.Now)));
     }
 
     [Fact]

@@ -22,7 +22,8 @@ public sealed class SignaturePropertyTests
         Prop.ForAll(Arb.From(Specs()), Arb.From(body), Arb.From(Gen.Choose(0, 10_000)), (spec, bytes, where) =>
         {
             var harness = SchemeHarness.Create(spec, SecretFor(spec));
-            var headers = RequestSigner.Sign(spec, harness.Secrets[0], "POST", SchemeHarness.PublicUrl + SchemeHarness.Path, bytes, SchemeHarness.Now, "id-1", new Dictionary<string, string> { ["X-Topic"] = "orders/created" });
+            var headers = RequestSigner.Sign(spec, harness.Secrets[0], "POST", SchemeHarness.PublicUrl + SchemeHarness.Path, bytes, SchemeHarness.Now, "id-1",
+                new Dictionary<string, string> { ["X-Topic"] = "orders/created" });
 
             var verdict = Decide(harness, headers, new(bytes));
             Assert.True(verdict.Passed, verdict.Detail);
@@ -54,7 +55,8 @@ public sealed class SignaturePropertyTests
     {
         var grammar = new SignatureHeader(MacEncoding.Hex, 4, "sha256=", null);
         var oracle = new Regex("^[ \t]*sha256=(?:[0-9a-f]{8}|[0-9A-F]{8})[ \t]*$(?!\n)", RegexOptions.CultureInvariant);
-        var text = Gen.ListOf(Gen.Elements("sha256=", "sha256", "=", "deadbeef", "DEAD", "beef", "0x", " ", "\t", ",", "\n", "zz", "é", "\0")).Select(parts => string.Concat(parts.Take(6)));
+        var text = Gen.ListOf(Gen.Elements("sha256=", "sha256", "=", "deadbeef", "DEAD", "beef", "0x", " ", "\t", ",", "\n", "zz", "é", "\0"))
+            .Select(parts => string.Concat(parts.Take(6)));
         var likely = Gen.Elements("sha256=deadbeef", " sha256=DEADbeef\t", "sha256=deadbeef ", "sha256=deadbeef\n", "sha256= deadbeef");
 
         Prop.ForAll(Arb.From(Gen.Frequency((4, text), (1, likely))), line =>
@@ -70,7 +72,8 @@ public sealed class SignaturePropertyTests
     public void A_list_of_entries_is_read_exactly_as_a_naive_strict_oracle_reads_it()
     {
         var grammar = new SignatureHeader(MacEncoding.Hex, 2, "", new(",", null, "=", "v1", "t"));
-        var entry = Gen.Elements("t=1", "t=2", "t=", "v1=beef", "v1=BEEF", "v1=bee", "v1=", "v0=x", "v1", "=beef", "", " v1=beef ", "\tt=1", "v1 =beef", "v1= beef", "x=y=z");
+        var entry = Gen.Elements("t=1", "t=2", "t=", "v1=beef", "v1=BEEF", "v1=bee", "v1=", "v0=x", "v1", "=beef", "", " v1=beef ", "\tt=1", "v1 =beef",
+            "v1= beef", "x=y=z");
         var lines = Gen.ListOf(entry).Select(entries => string.Join(',', entries));
 
         Prop.ForAll(Arb.From(lines), line =>
@@ -96,8 +99,10 @@ public sealed class SignaturePropertyTests
     public void No_header_text_makes_a_check_throw()
     {
         var harnesses = new[] { "github", "stripe", "slack", "standard-webhooks", "shopify", "idwise" }
-            .Select(name => SchemeHarness.Create(Presets.Find(name)!.Scheme, name == "idwise" ? "user:password" : "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).ToList();
-        var text = Gen.OneOf(ArbMap.Default.GeneratorFor<string>(), Gen.ListOf(Gen.Elements("v1", ",", "=", " ", "t", "17", "Basic ", "AAAA", "sha256=", "\ud800", "\0", "é")).Select(string.Concat));
+            .Select(name => SchemeHarness.Create(Presets.Find(name)!.Scheme, name == "idwise" ? "user:password" : "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+            .ToList();
+        var text = Gen.OneOf(ArbMap.Default.GeneratorFor<string>(),
+            Gen.ListOf(Gen.Elements("v1", ",", "=", " ", "t", "17", "Basic ", "AAAA", "sha256=", "\ud800", "\0", "é")).Select(string.Concat));
 
         Prop.ForAll(Arb.From(text), Arb.From(text), (first, second) =>
         {
@@ -137,7 +142,8 @@ public sealed class SignaturePropertyTests
             }
             else
             {
-                Assert.True(!Convert.TryFromBase64String(spelling, destination, out written) || Convert.ToBase64String(destination.AsSpan(0, written)) != spelling);
+                Assert.True(!Convert.TryFromBase64String(spelling, destination, out written)
+                    || Convert.ToBase64String(destination.AsSpan(0, written)) != spelling);
             }
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(2000));
     }
@@ -145,7 +151,8 @@ public sealed class SignaturePropertyTests
     [Fact]
     public void Iso_times_are_read_as_they_are_written()
     {
-        var times = Gen.Choose(0, int.MaxValue).SelectMany(seconds => Gen.Choose(0, 999).Select(ms => DateTimeOffset.UnixEpoch.AddSeconds(seconds).AddMilliseconds(ms)));
+        var times = Gen.Choose(0, int.MaxValue)
+            .SelectMany(seconds => Gen.Choose(0, 999).Select(ms => DateTimeOffset.UnixEpoch.AddSeconds(seconds).AddMilliseconds(ms)));
 
         Prop.ForAll(Arb.From(times), Arb.From(Gen.Choose(-14 * 60, 14 * 60)), (time, offset) =>
         {
@@ -164,7 +171,8 @@ public sealed class SignaturePropertyTests
             from encoding in Gen.Elements(Enum.GetValues<MacEncoding>())
             from shape in Gen.Elements(0, 1, 2, 3)
             from unit in Gen.Elements(Enum.GetValues<TimeUnit>())
-            from signed in Gen.Elements("{body}", "{timestamp}.{body}", "v0:{timestamp}:{body}", "{id}.{timestamp}.{body}", "{method}{url}{body}{timestamp}", "{body}{secret}", "ä{header:X-Topic}\n{body}")
+            from signed in Gen.Elements("{body}", "{timestamp}.{body}", "v0:{timestamp}:{body}", "{id}.{timestamp}.{body}", "{method}{url}{body}{timestamp}",
+                "{body}{secret}", "ä{header:X-Topic}\n{body}")
             from keyEncoding in Gen.Elements(Enum.GetValues<KeyEncoding>())
             from derive in Gen.Elements(Enum.GetValues<KeyDerivation>())
             let timed = signed.Contains("{timestamp}", StringComparison.Ordinal)
@@ -175,13 +183,15 @@ public sealed class SignaturePropertyTests
                 Encoding = encoding,
                 Header = new(["X-Signature"]),
                 Prefix = shape == 1 ? "v0=" : null,
-                Entries = shape switch { 2 => new() { Separator = ",", KeySeparator = "=", Key = "v1" }, 3 => new() { Separator = ";", KeySeparator = ":", Key = "h1", Group = " " }, _ => null },
+                Entries = shape switch { 2 => new() { Separator = ",", KeySeparator = "=", Key = "v1" },
+                    3 => new() { Separator = ";", KeySeparator = ":", Key = "h1", Group = " " }, _ => null },
                 Signed = kind == "digest" && !signed.Contains("{secret}", StringComparison.Ordinal) ? signed + "{secret}" : signed,
                 Timestamp = timed ? new() { From = shape == 2 || (shape == 3 && unit != TimeUnit.Iso) ? "entry:t" : "header:X-Time", Unit = unit } : null,
                 Id = signed.Contains("{id}", StringComparison.Ordinal) ? "header:X-Id" : null,
                 Key = new() { Encoding = keyEncoding, Derive = derive, Strip = "whsec_" },
             };
-        var credential = Gen.Elements(new SchemeSpec { Kind = "basic" }, new SchemeSpec { Kind = "bearer" }, new SchemeSpec { Kind = "token", Header = new(["X-Token"]), Prefix = "Token " });
+        var credential = Gen.Elements(new SchemeSpec { Kind = "basic" }, new SchemeSpec { Kind = "bearer" },
+            new SchemeSpec { Kind = "token", Header = new(["X-Token"]), Prefix = "Token " });
         return Gen.Frequency((9, signature), (1, credential));
     }
 

@@ -42,7 +42,8 @@ public sealed class StrictnessTests
     public void Two_lines_of_a_signature_timestamp_or_id_header_are_refused(string header, string which)
     {
         var harness = SchemeHarness.Create(which == "standard" ? Standard : Plain);
-        var headers = harness.Sign(Body).Select(pair => KeyValuePair.Create(pair.Key, pair.Key == header ? new StringValues([pair.Value, pair.Value]) : new StringValues(pair.Value)));
+        var headers = harness.Sign(Body)
+            .Select(pair => KeyValuePair.Create(pair.Key, pair.Key == header ? new StringValues([pair.Value, pair.Value]) : new StringValues(pair.Value)));
 
         Refused(RejectReason.SignatureMalformed, harness.Decide(SchemeHarness.Deliver(headers, new(Encoding.UTF8.GetBytes(Body)))));
     }
@@ -113,7 +114,8 @@ public sealed class StrictnessTests
     public void A_digest_of_another_length_is_refused()
     {
         var harness = SchemeHarness.Create(Plain);
-        var longer = RequestSigner.Sign(Plain with { Algorithm = MacAlgorithm.Sha512 }, harness.Secrets[0], "POST", "", Encoding.UTF8.GetBytes(Body), SchemeHarness.Now);
+        var longer = RequestSigner.Sign(Plain with { Algorithm = MacAlgorithm.Sha512 }, harness.Secrets[0], "POST", "", Encoding.UTF8.GetBytes(Body),
+            SchemeHarness.Now);
 
         Refused(RejectReason.SignatureMalformed, harness.Decide(longer, Body));
         Refused(RejectReason.SignatureMalformed, harness.Decide([new("X-Signature", Value(harness.Sign(Body))[..62])], Body));
@@ -166,7 +168,8 @@ public sealed class StrictnessTests
         var otherAlphabet = encoding == "base64" ? good.Replace('+', '-').Replace('/', '_') : good.Replace('-', '+').Replace('_', '/');
 
         Assert.True(harness.Decide([new("X-Signature", good)], body).Passed);
-        foreach (var bad in new[] { nonCanonical + padding, otherAlphabet, digits + "==", digits + "=" + padding + "=", good[..20] + " " + good[20..], good[..20] + "\n" + good[20..], good + "!!", good + "AAAA", "====" })
+        foreach (var bad in new[] { nonCanonical + padding, otherAlphabet, digits + "==", digits + "=" + padding + "=", good[..20] + " " + good[20..],
+            good[..20] + "\n" + good[20..], good + "!!", good + "AAAA", "====" })
         {
             Refused(RejectReason.SignatureMalformed, harness.Decide([new("X-Signature", bad)], body));
         }
@@ -334,7 +337,8 @@ public sealed class StrictnessTests
     [InlineData(100_000_000)]
     public void A_time_outside_the_window_is_refused_both_ways(int seconds)
     {
-        foreach (var spec in new[] { Timed, Standard, Standard with { Timestamp = new() { From = "header:webhook-timestamp", Unit = TimeUnit.Milliseconds } }, Standard with { Timestamp = new() { From = "header:webhook-timestamp", Unit = TimeUnit.Iso } } })
+        foreach (var spec in new[] { Timed, Standard, Standard with { Timestamp = new() { From = "header:webhook-timestamp", Unit = TimeUnit.Milliseconds } },
+            Standard with { Timestamp = new() { From = "header:webhook-timestamp", Unit = TimeUnit.Iso } } })
         {
             var harness = SchemeHarness.Create(spec);
 
@@ -370,7 +374,8 @@ public sealed class StrictnessTests
         var harness = SchemeHarness.Create(Timed with { Timestamp = new() { From = "entry:t", ToleranceSeconds = 0 } });
 
         Assert.True(harness.Decide(harness.Sign(Body, at: DateTimeOffset.UnixEpoch.AddSeconds(5)), Body).Passed);
-        Refused(RejectReason.SignatureMalformed, harness.Decide([new("X-Signature", Value(harness.Sign(Body)).Replace("t=", "t=x", StringComparison.Ordinal))], Body));
+        Refused(RejectReason.SignatureMalformed,
+            harness.Decide([new("X-Signature", Value(harness.Sign(Body)).Replace("t=", "t=x", StringComparison.Ordinal))], Body));
     }
 
     [Theory]
@@ -389,7 +394,8 @@ public sealed class StrictnessTests
         body = shift > 0 ? body[1..] : body[..^1];
 
         Assert.False(harness.Decide(headers, body.Length == 0 ? " " : body).Passed);
-        Assert.Contains(harness.Decide(SchemeHarness.Deliver(headers, body)).Reason, new[] { RejectReason.SignatureMalformed, RejectReason.TimestampOutsideWindow });
+        Assert.Contains(harness.Decide(SchemeHarness.Deliver(headers, body)).Reason,
+            new[] { RejectReason.SignatureMalformed, RejectReason.TimestampOutsideWindow });
     }
 
     [Theory]
@@ -530,7 +536,8 @@ public sealed class StrictnessTests
     [Fact]
     public void Numbered_headers_are_read_up_to_the_first_absent_one()
     {
-        var harness = SchemeHarness.Create(Plain with { Header = new(["X-DocuSign-Signature-{n}"]), Encoding = MacEncoding.Base64 }, "the-secret-of-the-second-header!");
+        var harness = SchemeHarness.Create(Plain with { Header = new(["X-DocuSign-Signature-{n}"]), Encoding = MacEncoding.Base64 },
+            "the-secret-of-the-second-header!");
         var good = harness.Sign(Body)[0].Value;
         var other = Convert.ToBase64String(new byte[32]);
 
@@ -592,7 +599,8 @@ public sealed class StrictnessTests
     {
         var unsigned = Plain with { Timestamp = new() { From = "header:X-Time" } };
 
-        Assert.Contains(SchemeHarness.Problems(unsigned), problem => problem is { Path: "s.timestamp", IsWarning: true } && problem.Message.Contains("not signed", StringComparison.Ordinal));
+        Assert.Contains(SchemeHarness.Problems(unsigned),
+            problem => problem is { Path: "s.timestamp", IsWarning: true } && problem.Message.Contains("not signed", StringComparison.Ordinal));
         Assert.Empty(SchemeHarness.Problems(unsigned with { Signed = "{timestamp}.{body}" }));
     }
 
@@ -600,7 +608,8 @@ public sealed class StrictnessTests
     public void An_empty_secret_does_not_load()
     {
         Assert.Null(SchemeHarness.TryCreateAt(SchemeHarness.PublicUrl, SchemeHarness.Path, Plain, ""));
-        Assert.Null(SchemeHarness.TryCreateAt(SchemeHarness.PublicUrl, SchemeHarness.Path, Plain with { Key = new() { Strip = "whsec_", Encoding = KeyEncoding.Base64 } }, "whsec_"));
+        Assert.Null(SchemeHarness.TryCreateAt(SchemeHarness.PublicUrl, SchemeHarness.Path,
+            Plain with { Key = new() { Strip = "whsec_", Encoding = KeyEncoding.Base64 } }, "whsec_"));
         Assert.NotNull(SchemeHarness.TryCreateAt(SchemeHarness.PublicUrl, SchemeHarness.Path, Plain, "x"));
     }
 

@@ -47,7 +47,8 @@ internal sealed record VendorVector
 
     public static string Folder { get; } = System.IO.Path.Combine(RepositoryRoot.Path, "tests", "corpus", "vendor-vectors");
 
-    public static IReadOnlyList<string> All { get; } = [.. Directory.GetFiles(Folder, "*.json").Select(file => System.IO.Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal)];
+    public static IReadOnlyList<string> All { get; } = [.. Directory.GetFiles(Folder, "*.json").Select(file => System.IO.Path.GetFileNameWithoutExtension(file))
+        .Order(StringComparer.Ordinal)];
 
     /// <summary>Path and query as sent; null = the path alone.</summary>
     public string? Target { get; init; }
@@ -55,7 +56,8 @@ internal sealed record VendorVector
     /// <summary>What the sender publishes under which URL: certificates, keys.</summary>
     public Dictionary<string, string>? Keys { get; init; }
 
-    public static VendorVector Load(string name) => JsonSerializer.Deserialize<VendorVector>(File.ReadAllBytes(System.IO.Path.Combine(Folder, name + ".json")), Options)!;
+    public static VendorVector Load(string name) =>
+        JsonSerializer.Deserialize<VendorVector>(File.ReadAllBytes(System.IO.Path.Combine(Folder, name + ".json")), Options)!;
 
     /// <summary>The preset a file is for: the longest name it begins with.</summary>
     public static string? PresetOf(string name)
@@ -72,7 +74,8 @@ internal sealed record VendorVector
     }
 
     /// <summary>The vectors of schemes that are data; a code verifier's own tests know what its examples need.</summary>
-    public static IEnumerable<string> OfData() => All.Where(name => (Load(name).SchemeOf(name).Kind ?? "hmac") is "hmac" or "digest" or "token" or "basic" or "bearer");
+    public static IEnumerable<string> OfData() =>
+        All.Where(name => (Load(name).SchemeOf(name).Kind ?? "hmac") is "hmac" or "digest" or "token" or "basic" or "bearer");
 
     public SchemeSpec SchemeOf(string name) => Scheme ?? Presets.Find(PresetOf(name)!)!.Scheme;
 

@@ -85,12 +85,14 @@ public sealed class VendorVectorTests
     {
         var vector = VendorVector.Load(name);
         var scheme = vector.SchemeOf(name);
-        var carriers = (scheme.Header?.Values ?? ["Authorization"]).Select(header => header.Replace("{n}", "1", StringComparison.Ordinal)).Where(vector.Headers.ContainsKey).ToList();
+        var carriers = (scheme.Header?.Values ?? ["Authorization"]).Select(header => header.Replace("{n}", "1", StringComparison.Ordinal))
+            .Where(vector.Headers.ContainsKey).ToList();
 
         // Where any of several signatures may match, only the one that counts is changed.
         if (carriers.Count > 1)
         {
-            var counts = carriers.Single(header => vector.Decide(name, headers: vector.Headers.Where(pair => pair.Key == header || !carriers.Contains(pair.Key))).Passed);
+            var counts = carriers.Single(header =>
+                vector.Decide(name, headers: vector.Headers.Where(pair => pair.Key == header || !carriers.Contains(pair.Key))).Passed);
             vector = vector with { Headers = vector.Headers.Where(pair => pair.Key == counts || !carriers.Contains(pair.Key)).ToDictionary() };
             carriers = [counts];
         }
@@ -115,7 +117,8 @@ public sealed class VendorVectorTests
                 Assert.False(Decide(text.Remove(i, 1)), $"{header} without {i}");
             }
 
-            bool Decide(string value) => vector.Decide(name, headers: new Dictionary<string, string>(vector.Headers, StringComparer.Ordinal) { [header] = value }).Passed;
+            bool Decide(string value) =>
+                vector.Decide(name, headers: new Dictionary<string, string>(vector.Headers, StringComparer.Ordinal) { [header] = value }).Passed;
         }
     }
 }

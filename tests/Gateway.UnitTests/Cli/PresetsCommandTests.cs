@@ -13,7 +13,8 @@ public sealed class PresetsCommandTests
         await using var gateway = new OfflineGateway();
         foreach (var preset in Presets.All.Values)
         {
-            var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(PresetsCommand.SampleRoutes(preset)), CompileMode.WithoutSecrets, CancellationToken.None);
+            var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(PresetsCommand.SampleRoutes(preset)), CompileMode.WithoutSecrets,
+                CancellationToken.None);
 
             Assert.True(loaded.Compiled is not null, $"{preset.Name}: {string.Join("; ", loaded.Problems)}");
         }

@@ -56,8 +56,10 @@ public sealed class VerbsTests
     {
         string[] files = ["README.md", "Dockerfile", "config/docker-compose.yml", "config/kubernetes/gateway.yml"];
         var text = string.Join('\n', files.Select(static file => File.ReadAllText(Path.Combine(RepositoryRoot.Path, file))));
-        var lines = Regex.Matches(text, @"dotnet run --project gateway -- (?<words>[^`\n#]+)", RegexOptions.ExplicitCapture).Select(static match => match.Groups["words"].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .Concat(Regex.Matches(text, @"\[(?<words>""(serve|webhookedge\.dll|healthcheck)""[^\]]*)\]", RegexOptions.ExplicitCapture).Select(static match => match.Groups["words"].Value.Split(',').Select(static word => word.Trim(' ', '"')).ToArray()))
+        var lines = Regex.Matches(text, @"dotnet run --project gateway -- (?<words>[^`\n#]+)", RegexOptions.ExplicitCapture)
+            .Select(static match => match.Groups["words"].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Concat(Regex.Matches(text, @"\[(?<words>""(serve|webhookedge\.dll|healthcheck)""[^\]]*)\]", RegexOptions.ExplicitCapture)
+                .Select(static match => match.Groups["words"].Value.Split(',').Select(static word => word.Trim(' ', '"')).ToArray()))
             .ToArray();
 
         Assert.True(lines.Length >= 8, $"only {lines.Length} command lines found");

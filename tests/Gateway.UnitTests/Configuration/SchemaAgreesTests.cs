@@ -12,8 +12,8 @@ using YamlDotNet.RepresentationModel;
 namespace WebhookEdge.UnitTests.Configuration;
 
 /// <summary>
-/// Editors judge by the schema, the gateway by its reader and validator. What the gateway takes the schema takes, and what can be seen in one value, without knowing
-/// the rest of the file, both refuse.
+/// Editors judge by the schema, the gateway by its reader and validator. What the gateway takes the schema takes, and what can be seen in one value, without
+/// knowing the rest of the file, both refuse.
 /// </summary>
 public sealed partial class SchemaAgreesTests
 {
@@ -21,14 +21,19 @@ public sealed partial class SchemaAgreesTests
 
     private static readonly Lazy<JsonSchema> s_schema = new(static () => JsonSchema.FromText(RoutesSchema.Generate()));
 
-    /// <summary>Faults that a schema cannot see: they lie between keys, or in what a parser has thrown away (keys written twice), or in the free text of clusters.</summary>
-    [GeneratedRegex("written twice|differs only in case|is no JSON|not valid Unicode|YARP|did you mean|hours:minutes:seconds|not a value of|^[0-9.]+[a-z]+ is out of range", RegexOptions.CultureInvariant)]
+    /// <summary>
+    /// Faults that a schema cannot see: they lie between keys, or in what a parser has thrown away (keys written twice), or in the free text of clusters.
+    /// </summary>
+    [GeneratedRegex("written twice|differs only in case|is no JSON|not valid Unicode|YARP|did you mean|hours:minutes:seconds|not a value of|^[0-9.]+[a-z]+ "
+        + "is out of range", RegexOptions.CultureInvariant)]
     private static partial Regex Unseen();
 
     /// <summary>Of what the validator says, that which is about one value: a schema that lets it pass has drifted.</summary>
     [GeneratedRegex(
-        "^unknown word|the list is empty|literal secrets|is not the name of an environment variable|is not a path$|^no path$|^no scheme$|^no budget$|cluster and upstream both|"
-        + "nowhere to forward to|more than one source|the set is empty|^no number of requests|^no length of time|^no largest age|^no place to read the time from|not a route id|^no routes$",
+        "^unknown word|the list is empty|literal secrets|is not the name of an environment variable|is not a path$|^no path$|^no scheme$|^no "
+        + "budget$|cluster and upstream both|"
+        + "nowhere to forward to|more than one source|the set is empty|^no number of requests|^no length of time|^no largest age|^no place to read the time "
+        + "from|not a route id|^no routes$",
         RegexOptions.CultureInvariant)]
     private static partial Regex Seen();
 
@@ -104,7 +109,8 @@ public sealed partial class SchemaAgreesTests
         }
 
         // A block that is a fragment of a file shows no routes.
-        return [.. Fence().Matches(text).Select(static m => m.Groups["text"].Value).Where(static block => block.Contains("\"routes\": {", StringComparison.Ordinal))];
+        return [.. Fence().Matches(text).Select(static m => m.Groups["text"].Value)
+            .Where(static block => block.Contains("\"routes\": {", StringComparison.Ordinal))];
     }
 
     [GeneratedRegex("^ *```jsonc?\\n(?<text>.*?)^ *```", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture)]

@@ -111,7 +111,8 @@ public sealed class AttemptWatchTests : IDisposable
     public void No_reason_that_a_stranger_can_bring_about_counts()
     {
         Route();
-        string[] afterProof = ["TooManyForRoute", "Duplicate", "DuplicateInFlight", "ReplayStoreDown", "UpstreamUnreachable", "UpstreamTimeout", "UpstreamFailed", "CheckFailed", "SenderHungUp"];
+        string[] afterProof = ["TooManyForRoute", "Duplicate", "DuplicateInFlight", "ReplayStoreDown", "UpstreamUnreachable", "UpstreamTimeout",
+            "UpstreamFailed", "CheckFailed", "SenderHungUp"];
         foreach (var reason in Enum.GetValues<RejectReason>().Where(reason => !afterProof.Contains(reason.ToString())))
         {
             Refused(Event("a"), reason, reason.Describe().Status);
@@ -270,7 +271,8 @@ public sealed class AttemptWatchTests : IDisposable
     private Delivery Event(string? key, TrustLevel trust = TrustLevel.Verified, RejectReason wouldRefuse = RejectReason.NotDecided, RoutePolicy? policy = null)
     {
         var delivery = new Delivery();
-        delivery.Open(policy ?? RoutePolicy.None with { RouteId = "r", Attempts = _route }, "POST", "/r", default, Delivery.EmptyHeaders, 0, PipeReader.Create(Stream.Null));
+        delivery.Open(policy ?? RoutePolicy.None with { RouteId = "r", Attempts = _route }, "POST", "/r", default, Delivery.EmptyHeaders, 0,
+            PipeReader.Create(Stream.Null));
         delivery.RaiseTrust(trust);
         delivery.WouldRefuse = wouldRefuse;
         if (key is not null)

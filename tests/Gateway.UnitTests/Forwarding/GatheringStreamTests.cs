@@ -130,7 +130,8 @@ public sealed class GatheringStreamTests : IAsyncDisposable
         var delivery = new Delivery();
         delivery.Open(RoutePolicy.None, "POST", "/", default, Delivery.EmptyHeaders, size, PipeReader.Create(ReadOnlySequence<byte>.Empty));
         delivery.HoldBody(Segments.Cut(body, Enumerable.Range(1, pieces - 1).Select(i => body.Length * i / pieces)));
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"{_upstream.Address}/{Guid.NewGuid():N}") { Content = new DeliveryContent(delivery), Version = new(1, 1) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"{_upstream.Address}/{Guid.NewGuid():N}") { Content = new DeliveryContent(delivery),
+            Version = new(1, 1) };
         request.Headers.TryAddWithoutValidation("X-Some", header);
 
         using var response = await client.SendAsync(request, CancellationToken.None);
@@ -167,7 +168,8 @@ public sealed class GatheringStreamTests : IAsyncDisposable
             return Fault is null ? socket.WriteAsync(buffer, cancellationToken) : ValueTask.FromException(Fault);
         }
 
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => socket.ReadAsync(buffer, cancellationToken);
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            socket.ReadAsync(buffer, cancellationToken);
 
         public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -13,10 +13,12 @@ public sealed class HeaderFamiliesTests
 
         Assert.Equal(names.Length, names.Distinct(StringComparer.OrdinalIgnoreCase).Count());
         Assert.All(names, static name => Assert.Equal(name, ForwardedHeaders.Normalise(name)));
-        Assert.All(HeaderFamilies.Rows, static row => Assert.True(row.Family != HeaderFamily.None && row.Source.Length > 0 && row.Names.Length + row.Beginnings.Length > 0));
+        Assert.All(HeaderFamilies.Rows,
+            static row => Assert.True(row.Family != HeaderFamily.None && row.Source.Length > 0 && row.Names.Length + row.Beginnings.Length > 0));
 
         // One letter would take every sender's headers away.
-        Assert.All(HeaderFamilies.Rows.SelectMany(static row => row.Beginnings), static beginning => Assert.True(beginning.Length >= 6 && char.IsAsciiLetter(beginning[0]), beginning));
+        Assert.All(HeaderFamilies.Rows.SelectMany(static row => row.Beginnings),
+            static beginning => Assert.True(beginning.Length >= 6 && char.IsAsciiLetter(beginning[0]), beginning));
     }
 
     [Fact]
@@ -55,15 +57,18 @@ public sealed class HeaderFamiliesTests
         var headers = Presets.All.SelectMany(static preset => Named(preset.Value.Scheme).Select(header => (preset.Key, header))).ToArray();
 
         Assert.InRange(headers.Length, 100, 10_000);
-        Assert.DoesNotContain(headers, static one => HeaderFamilies.Of(ForwardedHeaders.Normalise(one.header)) is not (HeaderFamily.None or HeaderFamily.Gateway));
+        Assert.DoesNotContain(headers,
+            static one => HeaderFamilies.Of(ForwardedHeaders.Normalise(one.header)) is not (HeaderFamily.None or HeaderFamily.Gateway));
     }
 
     [Fact]
     public void The_README_lists_exactly_what_is_removed()
     {
         var readme = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "README.md"));
-        var section = readme[readme.IndexOf("Removed from what the sender wrote", StringComparison.Ordinal)..readme.IndexOf("Everything else travels on as it was sent", StringComparison.Ordinal)];
-        var listed = System.Text.RegularExpressions.Regex.Matches(section[section.IndexOf("- the client", StringComparison.Ordinal)..], "`([^`]+)`").Select(static match => match.Groups[1].Value).Order(StringComparer.Ordinal);
+        var section = readme[readme.IndexOf("Removed from what the sender wrote", StringComparison.Ordinal)..readme.IndexOf(
+            "Everything else travels on as it was sent", StringComparison.Ordinal)];
+        var listed = System.Text.RegularExpressions.Regex.Matches(section[section.IndexOf("- the client", StringComparison.Ordinal)..], "`([^`]+)`")
+            .Select(static match => match.Groups[1].Value).Order(StringComparer.Ordinal);
 
         var removed = HeaderFamilies.Rows
             .Where(static row => HeaderFamilies.MayBeForwarded(row.Family))
@@ -74,5 +79,7 @@ public sealed class HeaderFamiliesTests
     }
 
     private static IEnumerable<string> Named(SchemeSpec? scheme) =>
-        (scheme?.Header?.Values ?? []).Concat(new[] { scheme?.Id, scheme?.Timestamp?.From }.Where(static source => source?.StartsWith("header:", StringComparison.Ordinal) == true).Select(static source => source![7..]));
+        (scheme?.Header?.Values ?? [])
+        .Concat(new[] { scheme?.Id, scheme?.Timestamp?.From }.Where(static source => source?.StartsWith("header:", StringComparison.Ordinal) == true)
+        .Select(static source => source![7..]));
 }

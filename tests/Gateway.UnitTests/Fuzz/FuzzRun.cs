@@ -15,8 +15,10 @@ internal sealed class FuzzRun
     private const int FixedSeed = 20_260_101;
 
     private static readonly string[] Tokens =
-        ["", ",", ";", " ", "\t", "=", "==", "v1=", "v0=", "v2=", "v1,", "t=", "ts=", "h1=", "sha256=", "sha1=", ".", ":", "+", "-", "_", "/", "0x", "0", "00", "1767225600", "1767225600000",
-         "2026-01-01T00:00:00Z", "é", "\u2028", "\0", "\ud800", "{", "}", "[", "]", "\"", "'", "\\", "null", "1e9", "-1", "%00", "..", "*", "any", "0.0.0.0/0", "::ffff:1.2.3.4", "//", "#", "~", "\r\n", "\uFEFF"];
+        ["", ",", ";", " ", "\t", "=", "==", "v1=", "v0=", "v2=", "v1,", "t=", "ts=", "h1=", "sha256=", "sha1=", ".", ":", "+", "-", "_", "/", "0x", "0", "00",
+            "1767225600", "1767225600000",
+         "2026-01-01T00:00:00Z", "é", "\u2028", "\0", "\ud800", "{", "}", "[", "]", "\"", "'", "\\", "null", "1e9", "-1", "%00", "..", "*", "any", "0.0.0.0/0",
+         "::ffff:1.2.3.4", "//", "#", "~", "\r\n", "\uFEFF"];
 
     private readonly ITestOutputHelper _output;
     private readonly long _until;
@@ -28,9 +30,11 @@ internal sealed class FuzzRun
     public FuzzRun(ITestOutputHelper output, double share)
     {
         _output = output;
-        var seconds = int.TryParse(Environment.GetEnvironmentVariable("FUZZ_SECONDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var written) ? written : 0;
+        var seconds = int.TryParse(Environment.GetEnvironmentVariable("FUZZ_SECONDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var written)
+            ? written : 0;
         _until = seconds == 0 ? 0 : Stopwatch.GetTimestamp() + (long)(seconds * share * Stopwatch.Frequency);
-        _seed = int.TryParse(Environment.GetEnvironmentVariable("FUZZ_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : seconds == 0 ? FixedSeed : Environment.TickCount & int.MaxValue;
+        _seed = int.TryParse(Environment.GetEnvironmentVariable("FUZZ_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed
+            : seconds == 0 ? FixedSeed : Environment.TickCount & int.MaxValue;
         Random = new(_seed);
     }
 

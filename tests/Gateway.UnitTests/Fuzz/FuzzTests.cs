@@ -43,7 +43,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
             var verdict = Decide(harness, request, new(request.Body));
 
             Assert.True(oracle.Accepts(request) == verdict.Passed, $"{run.Where}: {verdict}\n{Show(harness.Spec, request)}");
-            var cut = Decide(harness, request, Segments.Cut(request.Body, [.. Enumerable.Range(0, run.Random.Next(5)).Select(_ => run.Random.Next(request.Body.Length + 1))]));
+            var cut = Decide(harness, request,
+                Segments.Cut(request.Body, [.. Enumerable.Range(0, run.Random.Next(5)).Select(_ => run.Random.Next(request.Body.Length + 1))]));
             Assert.True(cut == verdict, $"{run.Where}: cut {cut}, whole {verdict}\n{Show(harness.Spec, request)}");
             accepted += verdict.Passed ? 1 : 0;
         }
@@ -59,7 +60,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
         string[] documents =
         [
             """{"id":"evt_1","data":{"id":2},"items":["x",{"id":true}],"a/b":null,"":1.50,"type":"Zo\u00eb"}""", """["a",{"0":1}]""", "3", "\"text\"",
-            """{"event":{"id":"\ud83d\ude00"},"id":[1,2,3],"type":"a\\\"b"}""", .. VendorVector.All.Select(name => VendorVector.Load(name).Body).Where(body => body.Length > 0).Distinct(),
+            """{"event":{"id":"\ud83d\ude00"},"id":[1,2,3],"type":"a\\\"b"}""",
+            .. VendorVector.All.Select(name => VendorVector.Load(name).Body).Where(body => body.Length > 0).Distinct(),
         ];
         var run = new FuzzRun(output, 0.15);
         while (run.Next())
@@ -75,7 +77,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
             var cut = Find(pointer, Segments.Cut(bytes, [.. Enumerable.Range(0, run.Random.Next(6)).Select(_ => run.Random.Next(bytes.Length + 1))]));
 
             Assert.True(whole == cut, $"{run.Where}: {pointer} whole {whole}, cut {cut} in {Encoding.UTF8.GetString(bytes)}");
-            Assert.True(whole == Model(pointer.Text, bytes), $"{run.Where}: {pointer} {whole}, by the model {Model(pointer.Text, bytes)} in {Encoding.UTF8.GetString(bytes)}");
+            Assert.True(whole == Model(pointer.Text, bytes),
+                $"{run.Where}: {pointer} {whole}, by the model {Model(pointer.Text, bytes)} in {Encoding.UTF8.GetString(bytes)}");
         }
     }
 
@@ -94,7 +97,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
             }
 
             var (file, problems) = RoutesSamples.Read(bytes);
-            Assert.True(file is not null || problems.Any(problem => !problem.IsWarning), $"{run.Where}: refused without a word\n{Encoding.UTF8.GetString(bytes)}");
+            Assert.True(file is not null || problems.Any(problem => !problem.IsWarning),
+                $"{run.Where}: refused without a word\n{Encoding.UTF8.GetString(bytes)}");
             Assert.True(file is null || problems.All(problem => problem.IsWarning), $"{run.Where}: read in spite of {string.Join('\n', problems)}");
             Assert.All(problems, problem => Assert.False(string.IsNullOrWhiteSpace(problem.Message)));
         }
@@ -103,7 +107,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
     [Fact]
     public void Any_address_list_is_sound_or_refused_with_a_fault()
     {
-        var files = Directory.GetFiles(Path.Combine(Corpus, "ip-ranges"), "*.json").Order(StringComparer.Ordinal).Select(file => IpRangesCorpusTests.Split(File.ReadAllBytes(file)).Json).ToList();
+        var files = Directory.GetFiles(Path.Combine(Corpus, "ip-ranges"), "*.json").Order(StringComparer.Ordinal)
+            .Select(file => IpRangesCorpusTests.Split(File.ReadAllBytes(file)).Json).ToList();
         Assert.NotEmpty(files);
         var run = new FuzzRun(output, 0.15);
         while (run.Next())
@@ -116,7 +121,9 @@ public sealed class FuzzTests(ITestOutputHelper output)
 
             if (AwsIpRanges.TryParse(bytes, out var ranges, out var fault))
             {
-                Assert.All(ranges!.Prefixes, prefix => Assert.True(prefix.Network.PrefixLength >= 8 && AddressParser.TryParseNetwork(prefix.Network.ToString(), out _, out _), $"{run.Where}: {prefix}"));
+                Assert.All(ranges!.Prefixes,
+                    prefix => Assert.True(prefix.Network.PrefixLength >= 8 && AddressParser.TryParseNetwork(prefix.Network.ToString(), out _, out _),
+                    $"{run.Where}: {prefix}"));
             }
             else
             {
@@ -125,7 +132,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
 
             if (JsonAddressDocument.TryParse(bytes, out var document, out fault) && JsonListPointer.TryParse("/prefixes/*/ip_prefix", out var pointer, out _))
             {
-                Assert.True(document!.TrySelect(new([], [], pointer), out var cut, out fault) ? cut.Networks.All(network => network.PrefixLength >= 8) : fault.Length > 0, run.Where);
+                Assert.True(document!.TrySelect(new([], [], pointer), out var cut, out fault) ? cut.Networks.All(network => network.PrefixLength >= 8)
+                    : fault.Length > 0, run.Where);
             }
             else
             {
@@ -140,13 +148,17 @@ public sealed class FuzzTests(ITestOutputHelper output)
         {
             var vector = VendorVector.Load(name);
             var scheme = vector.SchemeOf(name);
-            yield return (SchemeHarness.CreateAt(vector.PublicUrl, vector.Path, scheme, vector.Secret), new(scheme, vector.Secret, vector.PublicUrl + vector.Path), new([.. vector.Headers], Encoding.UTF8.GetBytes(vector.Body), vector.Method, vector.Path, vector.Now));
+            yield return (SchemeHarness.CreateAt(vector.PublicUrl, vector.Path, scheme, vector.Secret),
+                new(scheme, vector.Secret, vector.PublicUrl + vector.Path),
+                new([.. vector.Headers], Encoding.UTF8.GetBytes(vector.Body), vector.Method, vector.Path, vector.Now));
         }
 
         foreach (var name in SignatureHeaderCase.Names)
         {
             var item = SignatureHeaderCase.Load(name);
-            yield return (SchemeHarness.CreateAt(SignatureHeaderCase.PublicUrl, item.Path, item.Scheme, item.Secret), new(item.Scheme, item.Secret, SignatureHeaderCase.PublicUrl + item.Path), new(item.Headers, item.Body, "POST", item.Path, SignatureHeaderCase.Now));
+            yield return (SchemeHarness.CreateAt(SignatureHeaderCase.PublicUrl, item.Path, item.Scheme, item.Secret),
+                new(item.Scheme, item.Secret, SignatureHeaderCase.PublicUrl + item.Path),
+                new(item.Headers, item.Body, "POST", item.Path, SignatureHeaderCase.Now));
         }
     }
 
@@ -168,7 +180,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
                 break;
             case 4 when at >= 0 && request.Body.Length > 0:
                 // The border between a header and the body, moved by a byte.
-                headers[at] = new(headers[at].Key, run.Random.Next(2) == 0 ? headers[at].Value + (char)request.Body[0] : (char)request.Body[^1] + headers[at].Value);
+                headers[at] = new(headers[at].Key,
+                    run.Random.Next(2) == 0 ? headers[at].Value + (char)request.Body[0] : (char)request.Body[^1] + headers[at].Value);
                 return request with { Headers = headers, Body = run.Random.Next(2) == 0 ? request.Body[1..] : request.Body[..^1] };
             case 5 when at >= 0 && run.Pick(seeds).Request.Headers is { Count: > 0 } others:
                 headers[at] = new(headers[at].Key, run.Pick(others).Value);
@@ -187,20 +200,25 @@ public sealed class FuzzTests(ITestOutputHelper output)
         return request with { Headers = headers };
     }
 
-    /// <summary>The request with a signature that is right for what has become of it, where there is a place to put one: only strictness can refuse it now.</summary>
+    /// <summary>
+    /// The request with a signature that is right for what has become of it, where there is a place to put one: only strictness can refuse it now.
+    /// </summary>
     private static WireRequest SignAnew(NaiveOracle oracle, SchemeSpec scheme, WireRequest request)
     {
-        if (scheme.Kind is "token" or "basic" or "bearer" || oracle.Signatures(request, out _) is not [{ Length: > 0 } old, ..] || oracle.Sign(request) is not { } right)
+        if (scheme.Kind is "token" or "basic" or "bearer" || oracle.Signatures(request, out _) is not [{ Length: > 0 } old, ..]
+            || oracle.Sign(request) is not { } right)
         {
             return request;
         }
 
-        return request with { Headers = [.. request.Headers.Select(header => KeyValuePair.Create(header.Key, header.Value.Replace(old, right, StringComparison.Ordinal)))] };
+        return request with { Headers = [.. request.Headers.Select(header =>
+            KeyValuePair.Create(header.Key, header.Value.Replace(old, right, StringComparison.Ordinal)))] };
     }
 
     private static Verdict Decide(SchemeHarness harness, WireRequest request, ReadOnlySequence<byte> body) =>
         harness.Decide(SchemeHarness.Deliver(
-            request.Headers.GroupBy(header => header.Key, StringComparer.OrdinalIgnoreCase).Select(lines => KeyValuePair.Create(lines.Key, new StringValues([.. lines.Select(line => line.Value)]))),
+            request.Headers.GroupBy(header => header.Key, StringComparer.OrdinalIgnoreCase)
+            .Select(lines => KeyValuePair.Create(lines.Key, new StringValues([.. lines.Select(line => line.Value)]))),
             body,
             request.Method,
             request.Target));
@@ -223,7 +241,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
         {
             using var document = JsonDocument.Parse(json);
             var at = document.RootElement;
-            foreach (var segment in pointer.Length == 0 ? [] : pointer[1..].Split('/').Select(part => part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)))
+            foreach (var segment in pointer.Length == 0 ? []
+                : pointer[1..].Split('/').Select(part => part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)))
             {
                 if (at.ValueKind == JsonValueKind.Object)
                 {
@@ -235,7 +254,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
 
                     at = values[0].Value;
                 }
-                else if (at.ValueKind == JsonValueKind.Array && int.TryParse(segment, System.Globalization.NumberStyles.None, null, out var index) && index.ToString(System.Globalization.CultureInfo.InvariantCulture) == segment && index < at.GetArrayLength())
+                else if (at.ValueKind == JsonValueKind.Array && int.TryParse(segment, System.Globalization.NumberStyles.None, null, out var index)
+                    && index.ToString(System.Globalization.CultureInfo.InvariantCulture) == segment && index < at.GetArrayLength())
                 {
                     at = at[index];
                 }
@@ -262,6 +282,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
 
         static string Text(JsonElement at) => Encoding.UTF8.GetByteCount(at.GetRawText()) - 2 > 256 ? None : Scalar(JsonScalar.String, at.GetString()!);
 
-        static string Scalar(JsonScalar kind, string text) => Encoding.UTF8.GetByteCount(text) > 256 ? None : $"{kind} {Convert.ToHexString(Encoding.UTF8.GetBytes(text))}";
+        static string Scalar(JsonScalar kind, string text) =>
+            Encoding.UTF8.GetByteCount(text) > 256 ? None : $"{kind} {Convert.ToHexString(Encoding.UTF8.GetBytes(text))}";
     }
 }

@@ -11,7 +11,8 @@ public sealed class IpRangesCorpusTests
 
     private static readonly string Folder = Path.Combine(RepositoryRoot.Path, "tests", "corpus", "ip-ranges");
 
-    public static TheoryData<string> Cases() => [.. Directory.GetFiles(Folder, "*.json").Select(file => Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Cases() =>
+        [.. Directory.GetFiles(Folder, "*.json").Select(file => Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal)];
 
     [Fact]
     public void The_corpus_is_there() => Assert.True(Cases().Count >= AtLeast, $"{Cases().Count}");
@@ -37,6 +38,7 @@ public sealed class IpRangesCorpusTests
         const string Mark = "// expect: ";
         var end = Array.IndexOf(file, (byte)'\n');
         var first = Encoding.UTF8.GetString(file.AsSpan(0, end));
-        return first.StartsWith(Mark, StringComparison.Ordinal) ? (first[Mark.Length..], file[(end + 1)..]) : throw new FormatException("the first line says what to expect");
+        return first.StartsWith(Mark, StringComparison.Ordinal) ? (first[Mark.Length..], file[(end + 1)..])
+            : throw new FormatException("the first line says what to expect");
     }
 }

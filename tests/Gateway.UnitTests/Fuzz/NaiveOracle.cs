@@ -11,7 +11,8 @@ namespace WebhookEdge.UnitTests.Fuzz;
 /// <summary>A request on its way to a scheme: header lines in order, the body, and when it arrives.</summary>
 internal sealed record WireRequest(IReadOnlyList<KeyValuePair<string, string>> Headers, byte[] Body, string Method, string Target, long Now)
 {
-    public IReadOnlyList<string> Lines(string name) => [.. Headers.Where(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(header => header.Value)];
+    public IReadOnlyList<string> Lines(string name) =>
+        [.. Headers.Where(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(header => header.Value)];
 }
 
 /// <summary>
@@ -81,7 +82,8 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
             }
 
             var separator = list.Separator!;
-            foreach (var entry in (list.Group is null ? [text] : text.Split(list.Group)).SelectMany(group => group.Split(separator)).Select(part => part.Trim(' ', '\t')))
+            foreach (var entry in (list.Group is null ? [text] : text.Split(list.Group)).SelectMany(group => group.Split(separator))
+                .Select(part => part.Trim(' ', '\t')))
             {
                 var split = list.Key is null ? 0 : entry.IndexOf(list.KeySeparator ?? "=", StringComparison.Ordinal);
                 if (++entries > 32 || entry.Length == 0 || (list.Key is not null && split <= 0))
@@ -144,7 +146,8 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
                 "body" => request.Body,
                 "timestamp" => Encoding.UTF8.GetBytes(times[0]),
                 "method" => Encoding.UTF8.GetBytes(request.Method),
-                "url" => Encoding.UTF8.GetBytes(url + (request.Target.Contains('?', StringComparison.Ordinal) ? request.Target[request.Target.IndexOf('?', StringComparison.Ordinal)..] : "")),
+                "url" => Encoding.UTF8.GetBytes(url
+                    + (request.Target.Contains('?', StringComparison.Ordinal) ? request.Target[request.Target.IndexOf('?', StringComparison.Ordinal)..] : "")),
                 "secret" => Key(),
                 _ => throw new InvalidOperationException($"a placeholder {name}"),
             });
@@ -180,7 +183,8 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
             }
         }
 
-        if (scheme.Signed?.Contains("{id}", StringComparison.Ordinal) == true && (request.Lines(scheme.Id![7..]) is not [{ Length: <= 256 } id] || !Regex.IsMatch(id, $@"\A[{Plain}]+\z", Plainly)))
+        if (scheme.Signed?.Contains("{id}", StringComparison.Ordinal) == true
+            && (request.Lines(scheme.Id![7..]) is not [{ Length: <= 256 } id] || !Regex.IsMatch(id, $@"\A[{Plain}]+\z", Plainly)))
         {
             return false;
         }
@@ -192,7 +196,8 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
 
         if (scheme.Timestamp?.From is { } from && !from.StartsWith("json:", StringComparison.Ordinal))
         {
-            var time = from.StartsWith("header:", StringComparison.Ordinal) ? (request.Lines(from[7..]) is [var line] ? line : "") : times.FirstOrDefault() ?? "";
+            var time = from.StartsWith("header:", StringComparison.Ordinal) ? (request.Lines(from[7..]) is [var line] ? line : "") : times.FirstOrDefault()
+                ?? "";
             if (!IsNear(time, request.Now))
             {
                 return false;
@@ -212,7 +217,8 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
         try
         {
             using var document = JsonDocument.Parse(request.Body);
-            var values = document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.EnumerateObject().Where(property => property.NameEquals(from[6..])).ToList() : [];
+            var values = document.RootElement.ValueKind == JsonValueKind.Object
+                ? document.RootElement.EnumerateObject().Where(property => property.NameEquals(from[6..])).ToList() : [];
             return values is [{ Value.ValueKind: JsonValueKind.Number or JsonValueKind.String } only]
                 && IsNear(only.Value.ValueKind == JsonValueKind.String ? only.Value.GetString()! : only.Value.GetRawText(), request.Now);
         }
@@ -235,7 +241,8 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
             return line == scheme.Prefix + secret;
         }
 
-        var match = Regex.Match(line, scheme.Kind == "basic" ? @"\A[Bb][Aa][Ss][Ii][Cc] +(?<text>[^ \t,]+)\z" : @"\A[Bb][Ee][Aa][Rr][Ee][Rr] +(?<text>[^ \t,]+)\z", Plainly);
+        var match = Regex.Match(line,
+            scheme.Kind == "basic" ? @"\A[Bb][Aa][Ss][Ii][Cc] +(?<text>[^ \t,]+)\z" : @"\A[Bb][Ee][Aa][Rr][Ee][Rr] +(?<text>[^ \t,]+)\z", Plainly);
         return match.Success && match.Groups["text"].Value == (scheme.Kind == "basic" ? Convert.ToBase64String(Encoding.UTF8.GetBytes(secret)) : secret);
     }
 
@@ -260,7 +267,8 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
         return Regex.IsMatch(signature, $@"\A([0-9a-f]{{{bytes * 2}}}|[0-9A-F]{{{bytes * 2}}})\z", Plainly);
     }
 
-    private string Normal(string signature) => scheme.Encoding is MacEncoding.Base64 or MacEncoding.Base64Url ? signature.TrimEnd('=') : signature.ToLowerInvariant();
+    private string Normal(string signature) =>
+        scheme.Encoding is MacEncoding.Base64 or MacEncoding.Base64Url ? signature.TrimEnd('=') : signature.ToLowerInvariant();
 
     private bool IsNear(string text, long now)
     {
@@ -280,7 +288,8 @@ internal sealed class NaiveOracle(SchemeSpec scheme, string secret, string url)
             }
 
             var offset = ((Number("hours") * 60) + Number("minutes")) * (match.Groups["sign"].Value == "-" ? -1 : 1);
-            var fraction = match.Groups["fraction"].Success ? Math.Floor(decimal.Parse("0" + match.Groups["fraction"].Value, CultureInfo.InvariantCulture) * 1000) : 0;
+            var fraction = match.Groups["fraction"].Success
+                ? Math.Floor(decimal.Parse("0" + match.Groups["fraction"].Value, CultureInfo.InvariantCulture) * 1000) : 0;
             milliseconds = ((decimal)(date - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMillisecond) + fraction - (offset * 60_000m);
         }
         else if (!Regex.IsMatch(text, @"\A(0|[1-9][0-9]{0,14})\z", Plainly))

@@ -8,7 +8,8 @@ namespace WebhookEdge.UnitTests.Gate;
 
 public sealed class ClientAddressResolverTests
 {
-    private static readonly ClientAddressResolver Behind = ClientAddressResolver.ForwardedFor(CidrSet.Create([IPNetwork.Parse("10.0.0.0/8"), IPNetwork.Parse("fd00::/8")]));
+    private static readonly ClientAddressResolver Behind = ClientAddressResolver.ForwardedFor(
+        CidrSet.Create([IPNetwork.Parse("10.0.0.0/8"), IPNetwork.Parse("fd00::/8")]));
 
     [Theory]
     [InlineData("198.51.100.4", "198.51.100.4")]

@@ -55,7 +55,8 @@ public sealed class RawTargetTests
     [InlineData("/tg/./b", "PathRefused")]
     [InlineData("/tg/a|b", "PathRefused")]
     [InlineData("/TG/a", "PathRefused")]
-    public void A_prefix_takes_what_a_path_may_hold_without_escapes_and_parameters(string target, string expected) => Assert.Equal(expected, Word(RawTarget.Judge(Prefix, "POST", target)));
+    public void A_prefix_takes_what_a_path_may_hold_without_escapes_and_parameters(string target, string expected) =>
+        Assert.Equal(expected, Word(RawTarget.Judge(Prefix, "POST", target)));
 
     [Fact]
     public void CONNECT_and_another_host_are_malformed_and_no_matter_of_the_path()

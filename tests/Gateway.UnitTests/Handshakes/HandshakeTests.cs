@@ -18,13 +18,15 @@ public sealed class HandshakeTests
 
     [Fact]
     public void The_catalogue_knows_the_senders_that_pose_a_challenge() =>
-        Assert.Equal(["adobe-io", "adobe-sign", "braintree", "discord", "dropbox", "ebay", "meta", "monday", "msgraph", "okta", "slack", "twitch", "x", "xero", "zoom"], HandshakeKinds.All.Keys.Order());
+        Assert.Equal(["adobe-io", "adobe-sign", "braintree", "discord", "dropbox", "ebay", "meta", "monday", "msgraph", "okta", "slack", "twitch", "x", "xero",
+            "zoom"], HandshakeKinds.All.Keys.Order());
 
     [Fact]
     public void Meta_is_answered_when_the_verify_token_is_the_configured_one()
     {
         Assert.Equal("1158201444", Text(Ask("meta", "GET", "/in?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=meatyhamhock")));
-        foreach (var wrong in new[] { "&hub.verify_token=guessed", "&hub.verify_token=", "", "&hub.verify_token=meatyhamhock&hub.verify_token=meatyhamhock", "&hub.verify_token=Meatyhamhock" })
+        foreach (var wrong in new[] { "&hub.verify_token=guessed", "&hub.verify_token=", "", "&hub.verify_token=meatyhamhock&hub.verify_token=meatyhamhock",
+            "&hub.verify_token=Meatyhamhock" })
         {
             Assert.Equal(RejectReason.CredentialMismatch, Ask("meta", "GET", "/in?hub.mode=subscribe&hub.challenge=1158201444" + wrong).Reason);
         }
@@ -96,12 +98,15 @@ public sealed class HandshakeTests
         Assert.Equal(204, Ask("discord", "POST", "/in", """{"type":0,"application_id":"1"}""").Answer!.Status);
         Assert.True(Ask("discord", "POST", "/in", """{"type":1,"event":{"type":"APPLICATION_AUTHORIZED"}}""").Passed);
         Assert.True(Ask("discord", "POST", "/in", """{"type":2}""").Passed);
-        Assert.Equal("pogchamp-kappa-360noscope-vohiyo", Text(Ask("twitch", "POST", "/in", """{"challenge":"pogchamp-kappa-360noscope-vohiyo","subscription":{}}""", headers: ("Twitch-Eventsub-Message-Type", "webhook_callback_verification"))));
+        Assert.Equal("pogchamp-kappa-360noscope-vohiyo",
+            Text(Ask("twitch", "POST", "/in", """{"challenge":"pogchamp-kappa-360noscope-vohiyo","subscription":{}}""",
+            headers: ("Twitch-Eventsub-Message-Type", "webhook_callback_verification"))));
         Assert.True(Ask("twitch", "POST", "/in", """{"event":{}}""", headers: ("Twitch-Eventsub-Message-Type", "webhook_callback_verification")).Passed);
         Assert.Equal(200, Ask("xero", "POST", "/in", """{"events":[],"firstEventSequence":0}""").Answer!.Status);
         Assert.True(Ask("xero", "POST", "/in", """{"events":[{}]}""").Passed);
         var mac = Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.ASCII.GetBytes(Secret), "qgg8vlvZRS6UYooatFL8Aw"u8));
-        Assert.Equal($$"""{"plainToken":"qgg8vlvZRS6UYooatFL8Aw","encryptedToken":"{{mac}}"}""", Text(Ask("zoom", "POST", "/in", """{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}""")));
+        Assert.Equal($$"""{"plainToken":"qgg8vlvZRS6UYooatFL8Aw","encryptedToken":"{{mac}}"}""",
+            Text(Ask("zoom", "POST", "/in", """{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}""")));
     }
 
     [Theory]
@@ -127,7 +132,8 @@ public sealed class HandshakeTests
 
     public static TheoryData<string> Events() =>
     [
-        """v0:1700000000:{"event":"meeting.ended"}""", """{"event":"meeting.ended"}""", "v0:1700000000:", "1700000000.{}", "[]", "\"a\"", "a b", "a\nb", "a:b", "ä", new string('a', 129), "",
+        """v0:1700000000:{"event":"meeting.ended"}""", """{"event":"meeting.ended"}""", "v0:1700000000:", "1700000000.{}", "[]", "\"a\"", "a b", "a\nb", "a:b",
+        "ä", new string('a', 129), "",
     ];
 
     [Theory]
@@ -150,14 +156,16 @@ public sealed class HandshakeTests
     [InlineData("true")]
     [InlineData("null")]
     [InlineData("tooshort")]
-    public void X_does_not_sign_what_is_a_json_document(string token) => Assert.Equal(RejectReason.RequestMalformed, Ask("x", "GET", "/in?crc_token=" + token).Reason);
+    public void X_does_not_sign_what_is_a_json_document(string token) =>
+        Assert.Equal(RejectReason.RequestMalformed, Ask("x", "GET", "/in?crc_token=" + token).Reason);
 
     [Theory]
     [InlineData("20F9F8ED05F77439FE955C977E4C8A53")]
     [InlineData("20f9f8ed05f77439fe9")]
     [InlineData("20f9f8ed05f77439fe955c977e4c8a530")]
     [InlineData("PD94bWwgdmVyc2lvbj0iMS4wIj8+")]
-    public void Braintree_signs_twenty_to_thirty_two_hex_digits_only(string challenge) => Assert.Equal(RejectReason.RequestMalformed, Ask("braintree", "GET", "/in?bt_challenge=" + challenge).Reason);
+    public void Braintree_signs_twenty_to_thirty_two_hex_digits_only(string challenge) =>
+        Assert.Equal(RejectReason.RequestMalformed, Ask("braintree", "GET", "/in?bt_challenge=" + challenge).Reason);
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -225,7 +233,8 @@ public sealed class HandshakeTests
         return Encoding.ASCII.GetString(verdict.Answer.Body.Span);
     }
 
-    private static Verdict Ask(string name, string method, string target, string body = "", bool routeTakesGet = false, Action<Delivery>? prove = null, params (string Name, string Value)[] headers)
+    private static Verdict Ask(string name, string method, string target, string body = "", bool routeTakesGet = false, Action<Delivery>? prove = null,
+        params (string Name, string Value)[] headers)
     {
         var dictionary = new HeaderDictionary();
         foreach (var (header, value) in headers)

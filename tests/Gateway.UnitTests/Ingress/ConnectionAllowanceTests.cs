@@ -29,7 +29,8 @@ public sealed class ConnectionAllowanceTests
     [Fact]
     public void A_shortage_names_the_setting_both_numbers_and_the_way_out() =>
         Assert.Equal(
-            "Kestrel:Limits:MaxConcurrentConnections: 352 connections at once instead of 8192, because this process may have only 1024 files open; raise that to 16704 (ulimit -n, LimitNOFILE=, --ulimit nofile=)",
+            "Kestrel:Limits:MaxConcurrentConnections: 352 connections at once instead of 8192, because this process may have only 1024 files open; raise "
+            + "that to 16704 (ulimit -n, LimitNOFILE=, --ulimit nofile=)",
             ConnectionAllowance.For(null, 1024).Shortage);
 
     [Theory]
@@ -40,10 +41,12 @@ public sealed class ConnectionAllowanceTests
     [InlineData("8192.5")]
     [InlineData("2147483648")]
     public void What_is_no_number_of_connections_is_told(string configured) =>
-        Assert.StartsWith($"Kestrel:Limits:MaxConcurrentConnections: \"{configured}\" is no number", Assert.Throws<FormatException>(() => ConnectionAllowance.For(configured, null)).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"Kestrel:Limits:MaxConcurrentConnections: \"{configured}\" is no number",
+            Assert.Throws<FormatException>(() => ConnectionAllowance.For(configured, null)).Message, StringComparison.Ordinal);
 
     [Theory]
-    [InlineData("Limit                     Soft Limit           Hard Limit           Units     \nMax file locks            unlimited            unlimited            locks\nMax open files            1024                 524288               files     \n", 1024L)]
+    [InlineData("Limit                     Soft Limit           Hard Limit           Units     \nMax file locks            unlimited            unlimited   "
+        + "         locks\nMax open files            1024                 524288               files     \n", 1024L)]
     [InlineData("Max open files            unlimited            unlimited            files\n", null)]
     [InlineData("Max file size             unlimited            unlimited            bytes\n", null)]
     [InlineData("Max open files\n", null)]

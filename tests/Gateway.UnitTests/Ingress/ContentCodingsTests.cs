@@ -20,7 +20,8 @@ public sealed class ContentCodingsTests
     [InlineData("gzip, exi", "what is the name of no coding")]
     [InlineData("gzip exi", "what is the name of no coding")]
     [InlineData("a\nb", "what is the name of no coding")]
-    public void The_first_coding_that_is_not_allowed_is_named(string line, string? expected) => Assert.Equal(expected, ContentCodings.RefusedOf(line, ["gzip"]));
+    public void The_first_coding_that_is_not_allowed_is_named(string line, string? expected) =>
+        Assert.Equal(expected, ContentCodings.RefusedOf(line, ["gzip"]));
 
     [Fact]
     public void Several_lines_are_one_list() => Assert.Equal("br", ContentCodings.RefusedOf(new StringValues(["identity", "gzip", "br"]), ["gzip"]));

@@ -29,7 +29,8 @@ public sealed class DigitsAloneTests
         Span<char> chars = stackalloc char[20];
         var length = DigitsAlone.For("Content-Length")!.GetChars(Encoding.UTF8.GetBytes(value), chars);
 
-        Assert.Equal(isNumber, length <= 19 && long.TryParse(chars[..length], NumberStyles.Integer, CultureInfo.InvariantCulture, out var number) && number >= 0);
+        Assert.Equal(isNumber,
+            length <= 19 && long.TryParse(chars[..length], NumberStyles.Integer, CultureInfo.InvariantCulture, out var number) && number >= 0);
     }
 
     [Theory]

@@ -19,7 +19,8 @@ public sealed class ProxyHeaderParserTests
     [InlineData("PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n", "255.255.255.255", 65535)]
     [InlineData("PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n", "0.0.0.0", 0)]
     [InlineData("PROXY TCP6 2001:db8::9 fd00::1 40001 443\r\n", "2001:db8::9", 40001)]
-    [InlineData("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535)]
+    [InlineData("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n",
+        "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535)]
     [InlineData("PROXY TCP6 ::ffff:203.0.113.9 ::ffff:10.0.0.1 1 2\r\n", "203.0.113.9", 1)]
     [InlineData("PROXY TCP6 ::FFFF:CB00:7109 ::1 1 2\r\n", "203.0.113.9", 1)]
     public void Reads_version_1(string text, string client, int port)
@@ -79,7 +80,8 @@ public sealed class ProxyHeaderParserTests
     [InlineData("PROXY TCP4 203.0.113.9 10.0.0.1 40001 443\r\r\n")]
     [InlineData("PROXY TCP4 203.0.113.9\n10.0.0.1 40001 443\r\n")]
     [InlineData("PROXY TCP4 203.0.113.9\0 10.0.0.1 40001 443\r\n")]
-    public void Refuses_a_loose_version_1(string text) => Assert.Equal(ProxyHeaderStatus.Malformed, ProxyHeaderParser.Parse(Encoding.Latin1.GetBytes(text), out _));
+    public void Refuses_a_loose_version_1(string text) =>
+        Assert.Equal(ProxyHeaderStatus.Malformed, ProxyHeaderParser.Parse(Encoding.Latin1.GetBytes(text), out _));
 
     [Theory]
     [InlineData("GET / HTTP/1.1\r\n")]
@@ -92,7 +94,8 @@ public sealed class ProxyHeaderParserTests
     [InlineData("\u0016\u0003\u0001\u0002\0")]
     [InlineData("\r\n\r\n\0\r\nQUIT\r\n    ")]
     [InlineData("\r\n\r\nGET / HTTP/1.1\r\n")]
-    public void Tells_what_is_no_header(string text) => Assert.Equal(ProxyHeaderStatus.NotAHeader, ProxyHeaderParser.Parse(Encoding.Latin1.GetBytes(text), out _));
+    public void Tells_what_is_no_header(string text) =>
+        Assert.Equal(ProxyHeaderStatus.NotAHeader, ProxyHeaderParser.Parse(Encoding.Latin1.GetBytes(text), out _));
 
     [Fact]
     public void Version_1_has_107_bytes_at_most()
@@ -204,7 +207,8 @@ public sealed class ProxyHeaderParserTests
     [Fact]
     public void A_checksum_is_the_one_of_the_standard()
     {
-        // RFC 3720 §B.4 has the checksum of 32 bytes of zeros; a header cannot be that, so this holds the kit's, and the test above holds both against each other.
+        // RFC 3720 §B.4 has the checksum of 32 bytes of zeros; a header cannot be that, so this holds the kit's, and the test above holds both against each
+        // other.
         var crc = uint.MaxValue;
         for (var i = 0; i < 32; i++)
         {

@@ -105,7 +105,8 @@ public sealed class RequestShapeCheckTests
     private Delivery Open(string method, string target, long? declared)
     {
         var delivery = new Delivery();
-        delivery.Open(RoutePolicy.None with { BodyLimit = BodyLimit }, method, target, ClientAddress.From(IPAddress.Loopback), _headers, declared, PipeReader.Create(Stream.Null));
+        delivery.Open(RoutePolicy.None with { BodyLimit = BodyLimit }, method, target, ClientAddress.From(IPAddress.Loopback), _headers, declared,
+            PipeReader.Create(Stream.Null));
         return delivery;
     }
 }

@@ -7,7 +7,8 @@ namespace WebhookEdge.UnitTests.Ingress;
 
 public sealed class WholeInputTests
 {
-    private readonly Pipe _pipe = new(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
+    private readonly Pipe _pipe = new(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline,
+        useSynchronizationContext: false));
     private readonly WholeInput _input;
 
     public WholeInputTests() => _input = new(_pipe.Reader);

@@ -13,7 +13,9 @@ public sealed class CompareTests
     [InlineData("Forged", 1000, 1000, 0)]
     [InlineData("WrongAddress", 1000, 1000, 0)]
     public void Right_answers_are_accepted(string kind, long requests, long refused, long forwarded) =>
-        Assert.Null(Record.Exception(() => CompareRun.Judge(Checking, Enum.Parse<RequestKind>(kind), new(requests, TimeSpan.FromSeconds(1), refused, SocketErrors: 0, StartedOver: 0), forwarded)));
+        Assert.Null(Record.Exception(() =>
+            CompareRun.Judge(Checking, Enum.Parse<RequestKind>(kind), new(requests, TimeSpan.FromSeconds(1), refused, SocketErrors: 0, StartedOver: 0),
+            forwarded)));
 
     [Theory]
     [InlineData("Valid", 1000, 1, 0, 1000, "1 of 1000 answers were refusals")]
@@ -41,7 +43,8 @@ public sealed class CompareTests
     [Fact]
     public void What_wrk_prints_is_read_and_what_it_does_not_print_is_missed()
     {
-        const string Output = "Running 1s test @ http://127.0.0.1:1\n  Latency 1ms\nrequests 21300\nduration 1001000 us\nnot 2xx or 3xx 12\nsocket errors 3\nstarted over 1\np50 10 us\n";
+        const string Output = "Running 1s test @ http://127.0.0.1:1\n  Latency 1ms\nrequests 21300\nduration 1001000 us\nnot 2xx or 3xx 12\nsocket errors "
+            + "3\nstarted over 1\np50 10 us\n";
 
         Assert.Equal(new(21300, TimeSpan.FromMilliseconds(1001), 12, 3, 1), Wrk.Parse(Output));
         Assert.Throws<CompareFault>(() => Wrk.Parse(Output.Replace("socket errors 3", "", StringComparison.Ordinal)));
@@ -53,7 +56,9 @@ public sealed class CompareTests
 
     [Fact]
     public void What_nginx_says_of_itself_is_read() =>
-        Assert.Equal(31070465, UpstreamCounter.Parse("Active connections: 291 \nserver accepts handled requests\n 16630948 16630948 31070465 \nReading: 6 Writing: 179 Waiting: 106 \n"));
+        Assert.Equal(31070465,
+            UpstreamCounter.Parse("Active connections: 291 \nserver accepts handled requests\n 16630948 16630948 31070465 \nReading: 6 Writing: 179 "
+            + "Waiting: 106 \n"));
 
     [Fact]
     public void What_the_kernel_says_of_its_cores_is_read() =>
@@ -95,9 +100,11 @@ public sealed class CompareTests
     [Fact]
     public void A_table_from_a_quick_try_says_that_it_is_not_to_be_quoted()
     {
-        var table = CompareReport.Markdown(Plan(rounds: 1) with { WarmUp = TimeSpan.FromSeconds(1) }, new(), "m", "v", DateTimeOffset.UnixEpoch, busyBefore: 0.25);
+        var table = CompareReport.Markdown(Plan(rounds: 1) with { WarmUp = TimeSpan.FromSeconds(1) }, new(), "m", "v", DateTimeOffset.UnixEpoch,
+            busyBefore: 0.25);
 
-        Assert.StartsWith("**Not to be quoted:** fewer than 5 rounds; .NET contenders warmed up for less than 10 s; something else kept 25 % of the machine busy before it began", table, StringComparison.Ordinal);
+        Assert.StartsWith("**Not to be quoted:** fewer than 5 rounds; .NET contenders warmed up for less than 10 s; something else kept 25 % of the machine "
+            + "busy before it began", table, StringComparison.Ordinal);
     }
 
     [Fact]

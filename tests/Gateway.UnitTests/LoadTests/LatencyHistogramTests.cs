@@ -11,7 +11,8 @@ public sealed class LatencyHistogramTests
     {
         // From a tick (100 ns) to two hours, every magnitude as often as the others.
         var durations = from bits in Gen.Choose(0, 35) from part in Gen.Choose(0, 1_000_000) select TimeSpan.FromTicks(1 + (long)((1L << bits) * (part / 1e6)));
-        var property = Prop.ForAll(durations.NonEmptyListOf().ToArbitrary(), Gen.Choose(0, 1000).Select(tenth => tenth / 10.0).ToArbitrary(), (values, percent) =>
+        var property = Prop.ForAll(durations.NonEmptyListOf().ToArbitrary(), Gen.Choose(0, 1000).Select(tenth => tenth / 10.0).ToArbitrary(),
+            (values, percent) =>
         {
             var histogram = new LatencyHistogram();
             foreach (var value in values)

@@ -13,7 +13,8 @@ public sealed class LoadScenarioTests
     public void Every_mix_is_there_for_every_body_under_a_name_of_its_own()
     {
         Assert.Equal(
-            from body in new[] { "github-600", "github-12k", "real-id", "cr3dentials", "verisync" } from mix in new[] { "valid", "forged", "wrong-address", "replayed", "mixed" } select $"{mix}/{body}",
+            from body in new[] { "github-600", "github-12k", "real-id", "cr3dentials", "verisync" } from mix in new[] { "valid", "forged", "wrong-address",
+                "replayed", "mixed" } select $"{mix}/{body}",
             LoadScenario.All.Select(scenario => scenario.Name));
     }
 
@@ -25,7 +26,8 @@ public sealed class LoadScenarioTests
         var kinds = Enumerable.Range(0, 200).Select(mixed.KindOf).ToArray();
 
         Assert.Equal(
-            new Dictionary<RequestKind, int> { [RequestKind.Valid] = 140, [RequestKind.Forged] = 30, [RequestKind.WrongAddress] = 10, [RequestKind.Replayed] = 20 },
+            new Dictionary<RequestKind, int> { [RequestKind.Valid] = 140, [RequestKind.Forged] = 30, [RequestKind.WrongAddress] = 10,
+                [RequestKind.Replayed] = 20 },
             kinds.CountBy(kind => kind).ToDictionary());
         Assert.DoesNotContain(Enumerable.Range(0, 194), start => kinds.Skip(start).Take(6).All(kind => kind == RequestKind.Valid));
     }
@@ -71,7 +73,8 @@ public sealed class LoadScenarioTests
     {
         await using var gateway = new OfflineGateway();
 
-        var loaded = await gateway.Loader.LoadAsync(LoadRoutes.Write("http://127.0.0.1:9000", "1s", redis, grown), CompileMode.WithoutSecrets, CancellationToken.None);
+        var loaded = await gateway.Loader.LoadAsync(LoadRoutes.Write("http://127.0.0.1:9000", "1s", redis, grown), CompileMode.WithoutSecrets,
+            CancellationToken.None);
 
         Assert.DoesNotContain(loaded.Problems, problem => !problem.IsWarning);
         Assert.Equal(routes, loaded.Compiled!.Routes.Count);

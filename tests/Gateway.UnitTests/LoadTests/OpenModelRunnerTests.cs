@@ -35,7 +35,8 @@ public sealed class OpenModelRunnerTests
         var scenario = LoadScenario.All.First(one => one.Name == "valid/real-id");
         var bank = new RequestBank(scenario, Secret, 20, seed: 1);
 
-        var result = await Task.Run(() => OpenModelRunner.Run(scenario, bank, Plan(upstream.EndPoint, rate: 1000, milliseconds: 20) with { Connections = 1 }, TimeProvider.System));
+        var result = await Task.Run(() =>
+            OpenModelRunner.Run(scenario, bank, Plan(upstream.EndPoint, rate: 1000, milliseconds: 20) with { Connections = 1 }, TimeProvider.System));
 
         Assert.Equal(0, result.Errors);
         Assert.True(result.Latency.Percentile(50) > TimeSpan.FromMilliseconds(150), $"{result.Latency.Percentile(50)}");
@@ -60,7 +61,8 @@ public sealed class OpenModelRunnerTests
     {
         await using var upstream = TestUpstream.Start();
         await using var gateway = await TestGateway.StartAsync(
-            System.Text.Encoding.UTF8.GetString(LoadRoutes.Write("{upstream}")).Replace("env:" + LoadRoutes.SecretVariable, "file:{dir}/secret", StringComparison.Ordinal),
+            System.Text.Encoding.UTF8.GetString(LoadRoutes.Write("{upstream}"))
+            .Replace("env:" + LoadRoutes.SecretVariable, "file:{dir}/secret", StringComparison.Ordinal),
             upstream.Address,
             new Dictionary<string, string> { ["secret"] = System.Text.Encoding.UTF8.GetString(Secret) });
 
@@ -81,7 +83,8 @@ public sealed class OpenModelRunnerTests
     {
         var thresholds = new Thresholds(TimeSpan.FromMilliseconds(5), MinRate: 0.9, MaxErrors: 0.01);
 
-        Assert.All(Judgement.Of(thresholds, wantedRate: 100, rate: 90, TimeSpan.FromMilliseconds(5), requests: 100, errors: 1), finding => Assert.True(finding.Holds));
+        Assert.All(Judgement.Of(thresholds, wantedRate: 100, rate: 90, TimeSpan.FromMilliseconds(5), requests: 100, errors: 1),
+            finding => Assert.True(finding.Holds));
         Assert.Equal([false, true, true], Judgement.Of(thresholds, 100, 90, TimeSpan.FromMilliseconds(5), 100, 2).Select(finding => finding.Holds));
         Assert.Equal([true, false, true], Judgement.Of(thresholds, 100, 89, TimeSpan.FromMilliseconds(5), 100, 1).Select(finding => finding.Holds));
         Assert.Equal([true, true, false], Judgement.Of(thresholds, 100, 90, TimeSpan.FromMilliseconds(6), 100, 1).Select(finding => finding.Holds));
@@ -95,7 +98,8 @@ public sealed class OpenModelRunnerTests
         var latency = new LatencyHistogram();
         latency.Record(TimeSpan.FromMilliseconds(7));
         var result = new RunResult(
-            scenario, Plan(new(IPAddress.Loopback, 80), 10, 1000), TimeSpan.FromSeconds(1), latency, new Dictionary<RequestKind, long> { [RequestKind.Valid] = 1 },
+            scenario, Plan(new(IPAddress.Loopback, 80), 10, 1000), TimeSpan.FromSeconds(1), latency,
+            new Dictionary<RequestKind, long> { [RequestKind.Valid] = 1 },
             new Dictionary<string, long> { ["<script>"] = 3 });
         var findings = Judgement.Of(result, scenario.Thresholds);
 

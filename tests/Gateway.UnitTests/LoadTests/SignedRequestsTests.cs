@@ -45,7 +45,8 @@ public sealed class SignedRequestsTests
             var again = new SignedRequests(body, Secret, "/", seed: 1);
             var other = new SignedRequests(body, Secret, "/", seed: 2);
 
-            var made = Enumerable.Range(0, 50).SelectMany(number => new[] { one.Make(number), other.Make(number) }).Select(request => Convert.ToHexString(request.Body)).ToHashSet();
+            var made = Enumerable.Range(0, 50).SelectMany(number => new[] { one.Make(number), other.Make(number) })
+                .Select(request => Convert.ToHexString(request.Body)).ToHashSet();
 
             Assert.Equal(100, made.Count);
             Assert.Equal(one.Make(3).ToWire("h"), again.Make(3).ToWire("h"));
@@ -60,7 +61,8 @@ public sealed class SignedRequestsTests
         using var folder = new TempDirectory();
         var secret = folder.Write("secret", Encoding.ASCII.GetString(Secret) + "\n");
         var expected = new SignedRequests(EventBody.Filled("test", SigningStyle.RealId, 128), Secret, "/x", seed: 9);
-        string[] args = ["generate", "-n", "3", "--size", "128", "--style", "real-id", "--secret", "file:" + secret, "--path", "/x", "--seed", "9", "-o", folder.PathOf("out")];
+        string[] args = ["generate", "-n", "3", "--size", "128", "--style", "real-id", "--secret", "file:" + secret, "--path", "/x", "--seed", "9", "-o",
+            folder.PathOf("out")];
 
         var (exit, output, error) = Run(withLengths ? args : [.. args, "--raw"]);
 

@@ -36,10 +36,13 @@ public sealed class BoundedLoggersTests : IDisposable
         Assert.Equal((20, 20), (_logs.WithEvent(13).Count, _logs.WithEvent(24).Count));
         Assert.IsType<IOException>(_logs.WithEvent(13)[0].Exception);
         _clock.Advance(TimeSpan.FromSeconds(2));
-        Assert.Equal([(13, 980L, category), (24, 980L, category)], _logs.WithEvent(1109).Select(static line => ((int)line["Line"]!, (long)line["LeftOut"]!, (string)line["Reason"]!)).Order());
+        Assert.Equal([(13, 980L, category), (24, 980L, category)],
+            _logs.WithEvent(1109).Select(static line => ((int)line["Line"]!, (long)line["LeftOut"]!, (string)line["Reason"]!)).Order());
     }
 
-    /// <summary>As of a request whose trailers came after less data than it announced, and whose sender then hung up: the server meets the error while it closes.</summary>
+    /// <summary>
+    /// As of a request whose trailers came after less data than it announced, and whose sender then hung up: the server meets the error while it closes.
+    /// </summary>
     [Fact]
     public void A_clients_broken_HTTP_2_is_no_critical_fault_of_the_servers()
     {

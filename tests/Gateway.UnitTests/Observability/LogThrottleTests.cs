@@ -23,7 +23,8 @@ public sealed class LogThrottleTests : IDisposable
         Assert.True(throttle.Allows(_line));
 
         var told = Assert.Single(_logs.WithEvent(1109));
-        Assert.Equal((1100, 4980L, "signature-mismatch", "kyc", LogLevel.Information), (told["Line"], told["LeftOut"], told["Reason"], told["Route"], told.Level));
+        Assert.Equal((1100, 4980L, "signature-mismatch", "kyc", LogLevel.Information),
+            (told["Line"], told["LeftOut"], told["Reason"], told["Route"], told.Level));
     }
 
     [Fact]
@@ -129,7 +130,8 @@ public sealed class LogThrottleTests : IDisposable
     public void Dispose() => _logs.Dispose();
 
     private LogThrottle Create(string? perSecond = null) =>
-        new(new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { [LogThrottle.Setting] = perSecond }).Build(), _clock, _logs.CreateLogger<LogThrottle>());
+        new(new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { [LogThrottle.Setting] = perSecond }).Build(), _clock,
+            _logs.CreateLogger<LogThrottle>());
 
     private void Flood(LogThrottle throttle, int times)
     {

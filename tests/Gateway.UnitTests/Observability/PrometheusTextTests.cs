@@ -27,7 +27,8 @@ public sealed class PrometheusTextTests
     [Fact]
     public void Labels_are_sorted_escaped_and_joined_where_two_become_one()
     {
-        var labels = PrometheusText.LabelsOf([new("route", "a\\b\"c\nd"), new("http.status", 200), new("a.b", "x"), new("a-b", true), new("1st", 1.5), new("none", null)]);
+        var labels = PrometheusText.LabelsOf([new("route", "a\\b\"c\nd"), new("http.status", 200), new("a.b", "x"), new("a-b", true), new("1st", 1.5),
+            new("none", null)]);
 
         Assert.Equal("""_1st="1.5",a_b="x;true",http_status="200",none="",route="a\\b\"c\nd" """.TrimEnd(), labels);
     }
@@ -45,7 +46,8 @@ public sealed class PrometheusTextTests
         text.Sample("g", "", "", double.NegativeInfinity);
 
         Assert.Equal(
-            "# HELP a_total Back\\\\slash and\\nline.\n# TYPE a_total counter\na_total 12\nh_bucket{route=\"x\",le=\"0.25\"} 3\nh_bucket{le=\"+Inf\"} 4\nh_sum 1234567.25\ng -Inf\n",
+            "# HELP a_total Back\\\\slash and\\nline.\n# TYPE a_total counter\na_total 12\nh_bucket{route=\"x\",le=\"0.25\"} 3\nh_bucket{le=\"+Inf\"} "
+            + "4\nh_sum 1234567.25\ng -Inf\n",
             Encoding.UTF8.GetString(text.Take()));
         Assert.Empty(text.Take());
     }

@@ -32,7 +32,8 @@ public sealed class RecordsTests : IDisposable
         Assert.Equal(started, matched.WatchedSince);
         Assert.InRange((matched.LastMatched!.Value - started).TotalSeconds, 299.9, 300.1);
         Assert.Null(use.All()[1].LastMatched);
-        Assert.Equal(started.ToUnixTimeSeconds() + 300, _metrics.Observe("webhookedge.secret.last_used_timestamp", ("route", "hook"), ("secret", "env:NEW"))!.Value, 1.0);
+        Assert.Equal(started.ToUnixTimeSeconds() + 300,
+            _metrics.Observe("webhookedge.secret.last_used_timestamp", ("route", "hook"), ("secret", "env:NEW"))!.Value, 1.0);
         Assert.Equal(0, _metrics.Observe("webhookedge.secret.last_used_timestamp", ("secret", "env:OLD")));
     }
 

@@ -76,7 +76,8 @@ public sealed class AddressParserTests
     public void Reads_every_address_that_the_framework_writes() =>
         Prop.ForAll(Gen.Choose(0, 255).Select(value => (byte)value).ArrayOf(16).ToArbitrary(), bytes =>
         {
-            foreach (var expected in new[] { new IPAddress(bytes), new IPAddress(bytes.AsSpan(0, 4)), new IPAddress([.. bytes.Take(4), .. new byte[8], .. bytes.TakeLast(4)]) })
+            foreach (var expected in new[] { new IPAddress(bytes), new IPAddress(bytes.AsSpan(0, 4)),
+                new IPAddress([.. bytes.Take(4), .. new byte[8], .. bytes.TakeLast(4)]) })
             {
                 Assert.True(AddressParser.TryParse(expected.ToString(), out var address), expected.ToString());
                 Assert.Equal(ClientAddress.From(expected), address);

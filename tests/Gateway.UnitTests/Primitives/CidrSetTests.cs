@@ -22,7 +22,8 @@ public sealed class CidrSetTests
     [Fact]
     public void Agrees_with_a_naive_scan_over_IPv6()
     {
-        UInt128[] edges = [0, 1, UInt128.MaxValue, UInt128.MaxValue - 1, UInt128.One << 127, (UInt128)0x2600_1F00_0000_0000 << 64, ((UInt128)0x2600_1F00_0000_0000 << 64) | ulong.MaxValue];
+        UInt128[] edges = [0, 1, UInt128.MaxValue, UInt128.MaxValue - 1, UInt128.One << 127, (UInt128)0x2600_1F00_0000_0000 << 64,
+            ((UInt128)0x2600_1F00_0000_0000 << 64) | ulong.MaxValue];
 
         Prop.ForAll(Networks(edges, 128).ToArbitrary(), cidrs => AgreesWithScan(cidrs, true)).QuickCheckThrowOnFailure();
     }
@@ -106,7 +107,8 @@ public sealed class CidrSetTests
     public void Looks_up_without_allocating()
     {
         var set = Of("10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32", "2001:db9::1/128");
-        ClientAddress[] asked = [ClientAddress.FromIPv4(0x0A000001), ClientAddress.FromIPv4(0xC0000208), ClientAddress.From(IPAddress.Parse("2001:db9::1")), default];
+        ClientAddress[] asked = [ClientAddress.FromIPv4(0x0A000001), ClientAddress.FromIPv4(0xC0000208), ClientAddress.From(IPAddress.Parse("2001:db9::1")),
+            default];
         var hits = 0;
         foreach (var address in asked)
         {
@@ -162,7 +164,8 @@ public sealed class CidrSetTests
 
             var scan = cidrs.Any(cidr => cidr.Length == 0 || value >> (width - cidr.Length) == cidr.Base >> (width - cidr.Length));
             var client = v6 ? ClientAddress.FromIPv6(value) : ClientAddress.FromIPv4((uint)value);
-            Assert.True(scan == set.Contains(client), $"{client} should {(scan ? "" : "not ")}be in {string.Join(' ', cidrs.Select(cidr => $"{Address(cidr.Base, v6)}/{cidr.Length}"))}");
+            Assert.True(scan == set.Contains(client),
+                $"{client} should {(scan ? "" : "not ")}be in {string.Join(' ', cidrs.Select(cidr => $"{Address(cidr.Base, v6)}/{cidr.Length}"))}");
         }
     }
 

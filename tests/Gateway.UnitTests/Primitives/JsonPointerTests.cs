@@ -149,7 +149,8 @@ public sealed class JsonPointerTests
 
         Prop.ForAll(Arb.From(json), Arb.From(pointers), Arb.From(cuts), (text, names, cut) =>
         {
-            var pointer = string.Concat(names.Select(name => "/" + name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)));
+            var pointer = string.Concat(names.Select(name => "/"
+                + name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)));
             var bytes = Encoding.UTF8.GetBytes(text);
 
             Assert.Equal(Oracle(text, names), Find(pointer, Segments.Cut(bytes, cut)));

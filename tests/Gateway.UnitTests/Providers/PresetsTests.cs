@@ -14,7 +14,8 @@ public sealed class PresetsTests
 
     [Fact]
     public void The_founding_providers_are_there() =>
-        Assert.Superset(new HashSet<string>(["real-id", "idwise", "verisync", "cr3dentials", "github", "stripe", "slack", "standard-webhooks", "shopify"]), Presets.All.Keys.ToHashSet());
+        Assert.Superset(new HashSet<string>(["real-id", "idwise", "verisync", "cr3dentials", "github", "stripe", "slack", "standard-webhooks", "shopify"]),
+            Presets.All.Keys.ToHashSet());
 
     /// <summary>Weak on the sender's side, and said so in their notes.</summary>
     private static readonly string[] Weak = ["hubspot-v1", "hubspot-v2", "klaviyo", "cashfree", "framer"];
@@ -37,7 +38,8 @@ public sealed class PresetsTests
         Assert.Contains(preset.Status, new[] { "confirmed", "unconfirmed" });
         Assert.True(preset.Status == "unconfirmed" || preset.Evidence is "sdk" or "doc", "confirmed by whom?");
         Assert.Contains(preset.Category, ProvidersPage.Categories.Select(category => category.Word));
-        Assert.True(preset.Replay is { Word: "off", Options: null } or { Word: null, Options: { Key.Count: > 0, Mode: null } }, "a key, or off; observing is the route's to choose");
+        Assert.True(preset.Replay is { Word: "off", Options: null } or { Word: null, Options: { Key.Count: > 0, Mode: null } },
+            "a key, or off; observing is the route's to choose");
         Assert.True(preset.Replay!.Options is null || preset.Replay.Options.Ttl!.Value.Value == TimeSpan.FromHours(72));
     }
 
@@ -72,7 +74,8 @@ public sealed class PresetsTests
                     Path = "/in",
                     Upstream = "http://app:8080",
                     Verify = [new() { Scheme = new(null, preset.Scheme), Secrets = ["env:S"] }],
-                    Allow = new([.. preset.Allow ?? [], .. preset.Sources is null ? Array.Empty<string>() : ["known"], .. preset.Allow is null && preset.Sources is null ? ["any"] : Array.Empty<string>()], null),
+                    Allow = new([.. preset.Allow ?? [], .. preset.Sources is null ? Array.Empty<string>() : ["known"],
+                        .. preset.Allow is null && preset.Sources is null ? ["any"] : Array.Empty<string>()], null),
                     Replay = preset.Replay,
                     Refuse = preset.Refuse,
                 },
@@ -83,7 +86,8 @@ public sealed class PresetsTests
     }
 
     /// <summary>Kinds that are code have tests of their own.</summary>
-    public static TheoryData<string> DataNames() => [.. Presets.All.Values.Where(preset => KnownNames.SchemeKinds.Contains(preset.Scheme.Kind ?? "hmac")).Select(preset => preset.Name)];
+    public static TheoryData<string> DataNames() =>
+        [.. Presets.All.Values.Where(preset => KnownNames.SchemeKinds.Contains(preset.Scheme.Kind ?? "hmac")).Select(preset => preset.Name)];
 
     [Theory]
     [MemberData(nameof(DataNames))]
@@ -92,7 +96,9 @@ public sealed class PresetsTests
         var preset = Presets.Find(name)!;
         var harness = SchemeHarness.Create(preset.Scheme, VendorVector.Load(name).Secret);
         var body = $$"""{"id":"evt_1","webhookTimestamp":{{SchemeHarness.Now.ToUnixTimeMilliseconds()}}}""";
-        var headers = harness.Sign(body, signedHeaders: new() { ["Klaviyo-Timestamp"] = "2026-01-01T00:00:00Z", ["Lob-Signature-Timestamp"] = "1767225600", ["x-webhook-timestamp"] = "1767225600" });
+        var headers = harness.Sign(body,
+            signedHeaders: new() { ["Klaviyo-Timestamp"] = "2026-01-01T00:00:00Z", ["Lob-Signature-Timestamp"] = "1767225600",
+            ["x-webhook-timestamp"] = "1767225600" });
 
         Assert.True(harness.Decide(headers, body).Passed);
         Assert.Equal(preset.Scheme.Kind is "token" or "basic" or "bearer", harness.Decide(headers, body + " ").Passed);
@@ -110,8 +116,10 @@ public sealed class PresetsTests
     public void A_route_may_name_a_preset_to_ask_for_its_addresses()
     {
         Assert.Empty(Validate(Allowing("github")));
-        Assert.Contains(Validate(Allowing("slack")), problem => problem is { Path: "routes.r.allow[0]", IsWarning: false } && problem.Message == "Slack has no list of addresses here");
-        Assert.Contains(Validate(Allowing("gitub")), problem => problem is { Path: "routes.r.allow[0]", IsWarning: false } && problem.Hint!.Contains("github", StringComparison.Ordinal));
+        Assert.Contains(Validate(Allowing("slack")),
+            problem => problem is { Path: "routes.r.allow[0]", IsWarning: false } && problem.Message == "Slack has no list of addresses here");
+        Assert.Contains(Validate(Allowing("gitub")),
+            problem => problem is { Path: "routes.r.allow[0]", IsWarning: false } && problem.Hint!.Contains("github", StringComparison.Ordinal));
 
         static RoutesFile Allowing(string source) => new()
         {
@@ -138,7 +146,8 @@ public sealed class PresetsTests
     [InlineData("zendesk", "body + header:X-Zendesk-Webhook-Signature-Timestamp")]
     public void Senders_of_equal_bodies_have_a_key_that_tells_them_apart_or_none(string name, string? key)
     {
-        foreach (var written in (ReplaySpec?[])[null, new(null, new() { Ttl = new(TimeSpan.FromHours(24)) }), new(null, new() { OnStoreError = StoreErrorRule.Closed })])
+        foreach (var written in (ReplaySpec?[])[null, new(null, new() { Ttl = new(TimeSpan.FromHours(24)) }),
+            new(null, new() { OnStoreError = StoreErrorRule.Closed })])
         {
             var replay = ResolvedReplay.Of(written, Presets.Find(name));
 
@@ -150,8 +159,10 @@ public sealed class PresetsTests
     [Fact]
     public void A_route_that_turns_replay_on_against_its_preset_is_told()
     {
-        Assert.Contains(Validate(Dropbox(new(null, new() { Ttl = new(TimeSpan.FromHours(1)) }))), static p => p is { Path: "routes.r.replay", IsWarning: true } && p.Message.StartsWith("has no effect", StringComparison.Ordinal));
-        Assert.Contains(Validate(Dropbox(new(null, new() { Key = ["body"] }))), static p => p is { Path: "routes.r.replay.key", IsWarning: true, Hint: "leave it out: its preset has replay off" });
+        Assert.Contains(Validate(Dropbox(new(null, new() { Ttl = new(TimeSpan.FromHours(1)) }))),
+            static p => p is { Path: "routes.r.replay", IsWarning: true } && p.Message.StartsWith("has no effect", StringComparison.Ordinal));
+        Assert.Contains(Validate(Dropbox(new(null, new() { Key = ["body"] }))),
+            static p => p is { Path: "routes.r.replay.key", IsWarning: true, Hint: "leave it out: its preset has replay off" });
         Assert.False(ResolvedReplay.Of(new(null, new() { Key = ["body"] }), Presets.Find("dropbox")).IsOff);
         Assert.Empty(Validate(Dropbox(null)));
 
@@ -162,9 +173,13 @@ public sealed class PresetsTests
     }
 
     [Theory]
-    [InlineData("real-id", "X-Real-ID-Signature", """{"event":"check.created","created_at":"2022-12-09T15:20:35.136Z","check":{"id":"abcdef","step":"delivered","testing":true}}""", "276d98e2803bebd5ee10476142fbf4f11f301cbd6f949004c10f9617cdb54d11")]
-    [InlineData("verisync", "verisync-signature", """{"event":"sync.success","data":{"reason":null}}""", "e6bcf30f14579b92b1c358ce1b97ef9362e1c89d8f4a6ef2aa434f5fe78d8d4c")]
-    [InlineData("cr3dentials", "x-webhook-signature", """{"type":"verification.completed","status":"success"}""", "a0b6498692ecdd90f07a2e7a192e38bf153e111f35163a981d2c29d971f6da9e")]
+    [InlineData("real-id", "X-Real-ID-Signature",
+        """{"event":"check.created","created_at":"2022-12-09T15:20:35.136Z","check":{"id":"abcdef","step":"delivered","testing":true}}""",
+        "276d98e2803bebd5ee10476142fbf4f11f301cbd6f949004c10f9617cdb54d11")]
+    [InlineData("verisync", "verisync-signature", """{"event":"sync.success","data":{"reason":null}}""",
+        "e6bcf30f14579b92b1c358ce1b97ef9362e1c89d8f4a6ef2aa434f5fe78d8d4c")]
+    [InlineData("cr3dentials", "x-webhook-signature", """{"type":"verification.completed","status":"success"}""",
+        "a0b6498692ecdd90f07a2e7a192e38bf153e111f35163a981d2c29d971f6da9e")]
     public void A_signature_made_elsewhere_verifies(string name, string header, string body, string signature)
     {
         var harness = SchemeHarness.Create(Presets.Find(name)!.Scheme, "a-secret-of-thirty-two-characters");

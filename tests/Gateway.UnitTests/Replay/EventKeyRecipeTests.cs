@@ -160,7 +160,8 @@ public class EventKeyRecipeTests
         Prop.ForAll<byte[]>(bytes =>
         {
             var key = new EventKey(SHA256.HashData(bytes ?? []));
-            return EventKey.TryParse(key.ToString(), out var parsed) && parsed.Equals(key) && parsed.GetHashCode() == key.GetHashCode() && key.ToString().Length == 64;
+            return EventKey.TryParse(key.ToString(), out var parsed) && parsed.Equals(key) && parsed.GetHashCode() == key.GetHashCode()
+                && key.ToString().Length == 64;
         }).QuickCheckThrowOnFailure();
         Assert.False(EventKey.TryParse(new string('g', 64), out _));
         Assert.False(EventKey.TryParse(new string('a', 63), out _));
@@ -171,7 +172,8 @@ public class EventKeyRecipeTests
     public void Making_a_key_allocates_nothing()
     {
         var recipes = new[] { Recipe("kyc"), Recipe("kyc", "json:/data/0/id", "id", "header:X-Id", "body") };
-        var delivery = Delivery(Cut(Encoding.UTF8.GetBytes("{\"data\":[{\"id\":\"4b3d\"}],\"more\":\"" + new string('x', 4_000) + "\"}"), 700), new HeaderDictionary { ["X-Id"] = new string('h', 600) });
+        var delivery = Delivery(Cut(Encoding.UTF8.GetBytes("{\"data\":[{\"id\":\"4b3d\"}],\"more\":\"" + new string('x', 4_000) + "\"}"), 700),
+            new HeaderDictionary { ["X-Id"] = new string('h', 600) });
         delivery.Proof = new("env:S", "msg_1", null);
         void Run()
         {
@@ -199,7 +201,8 @@ public class EventKeyRecipeTests
         return recipe;
     }
 
-    private static Delivery Delivery(string body, HeaderDictionary? headers = null) => Delivery(new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(body)), headers);
+    private static Delivery Delivery(string body, HeaderDictionary? headers = null) =>
+        Delivery(new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(body)), headers);
 
     private static Delivery Delivery(ReadOnlySequence<byte> body, HeaderDictionary? headers = null)
     {

@@ -183,7 +183,8 @@ public class MemoryReplayStoreTests
 
         Assert.Equal(evicted, store.Evicted);
 
-        // What went was the oldest in its own part of the memory, of which there are four at most here, and the keys are spread over them by a hash of the process.
+        // What went was the oldest in its own part of the memory, of which there are four at most here, and the keys are spread over them by a hash of the
+        // process.
         for (var i = more * 9 / 10; i-- > ((int)evicted * 4) + 200;)
         {
             Assert.True(store.TryClaim(Key(i), 1, s_lease, out var answer));

@@ -35,7 +35,8 @@ public sealed class RedisAddressTests
     [Fact]
     public void The_hosts_of_a_url_with_a_service_name_are_sentinels()
     {
-        Assert.True(RedisAddress.TryParse("redis://:pw@s1,s2:26380/1?serviceName=my%2Dmaster&sentinelUser=u&sentinelPassword=p%26w&name=edge", out var address, out _));
+        Assert.True(RedisAddress.TryParse("redis://:pw@s1,s2:26380/1?serviceName=my%2Dmaster&sentinelUser=u&sentinelPassword=p%26w&name=edge", out var address,
+            out _));
 
         var options = address.Options;
         Assert.Equal("s1:26379 s2:26380", string.Join(' ', options.EndPoints.Select(RedisAddress.Show)));

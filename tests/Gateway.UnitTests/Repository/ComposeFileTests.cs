@@ -11,8 +11,10 @@ public sealed class ComposeFileTests
         var compose = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "config", "docker-compose.yml"));
         var routes = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "config", "routes.compose.json"));
         var named = Regex.Matches(routes, "file:/run/secrets/(?<name>[a-z0-9_]+)\"").Select(m => m.Groups["name"].Value).Order().ToArray();
-        var mounted = Regex.Matches(compose, "^      - (?<name>[a-z0-9_]+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture).Select(m => m.Groups["name"].Value).Where(n => n != "redis" && n != "edge" && n != "store").Order().ToArray();
-        var defined = Regex.Matches(compose, @"^    file: \.\./secrets/(?<name>[a-z0-9_]+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture).Select(m => m.Groups["name"].Value).Order().ToArray();
+        var mounted = Regex.Matches(compose, "^      - (?<name>[a-z0-9_]+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture)
+            .Select(m => m.Groups["name"].Value).Where(n => n != "redis" && n != "edge" && n != "store").Order().ToArray();
+        var defined = Regex.Matches(compose, @"^    file: \.\./secrets/(?<name>[a-z0-9_]+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture)
+            .Select(m => m.Groups["name"].Value).Order().ToArray();
 
         Assert.NotEmpty(named);
         Assert.Equal(named, mounted);

@@ -9,7 +9,9 @@ using YamlDotNet.RepresentationModel;
 
 namespace WebhookEdge.UnitTests.Repository;
 
-/// <summary>What one manifest says of another, of the image and of the gateway: names, ports, paths, times. Whether each is a manifest at all is Kubernetes' to say.</summary>
+/// <summary>
+/// What one manifest says of another, of the image and of the gateway: names, ports, paths, times. Whether each is a manifest at all is Kubernetes' to say.
+/// </summary>
 public sealed class KubernetesFilesTests
 {
     private static readonly string Folder = Path.Combine(RepositoryRoot.Path, "config", "kubernetes");
@@ -39,13 +41,16 @@ public sealed class KubernetesFilesTests
     {
         JsonNode?[] selectors =
         [
-            One("Deployment")["spec"]!["selector"]!["matchLabels"], One("Service")["spec"]!["selector"], One("PodDisruptionBudget")["spec"]!["selector"]!["matchLabels"],
-            One("NetworkPolicy")["spec"]!["podSelector"]!["matchLabels"], .. Pod["topologySpreadConstraints"]!.AsArray().Select(constraint => constraint!["labelSelector"]!["matchLabels"]),
+            One("Deployment")["spec"]!["selector"]!["matchLabels"], One("Service")["spec"]!["selector"],
+            One("PodDisruptionBudget")["spec"]!["selector"]!["matchLabels"],
+            One("NetworkPolicy")["spec"]!["podSelector"]!["matchLabels"],
+            .. Pod["topologySpreadConstraints"]!.AsArray().Select(constraint => constraint!["labelSelector"]!["matchLabels"]),
         ];
 
         Assert.All(selectors, selector => Assert.True(JsonNode.DeepEquals(Labels, selector), selector?.ToJsonString()));
         var target = One("HorizontalPodAutoscaler")["spec"]!["scaleTargetRef"]!;
-        Assert.Equal(("apps/v1", "Deployment", Text(One("Deployment")["metadata"]!["name"])), (Text(target["apiVersion"]), Text(target["kind"]), Text(target["name"])));
+        Assert.Equal(("apps/v1", "Deployment", Text(One("Deployment")["metadata"]!["name"])),
+            (Text(target["apiVersion"]), Text(target["kind"]), Text(target["name"])));
         Assert.Null(One("Deployment")["spec"]!["replicas"]);
         Assert.Equal(Text(One("ServiceAccount")["metadata"]!["name"]), Text(Pod["serviceAccountName"]));
     }
@@ -62,7 +67,8 @@ public sealed class KubernetesFilesTests
         }
 
         Assert.All(One("Service")["spec"]!["ports"]!.AsArray(), port => Assert.Contains(Text(port!["targetPort"]), ports));
-        Assert.All(One("NetworkPolicy")["spec"]!["ingress"]!.AsArray().SelectMany(rule => rule!["ports"]!.AsArray()), port => Assert.Contains(Text(port!["port"]), ports));
+        Assert.All(One("NetworkPolicy")["spec"]!["ingress"]!.AsArray().SelectMany(rule => rule!["ports"]!.AsArray()),
+            port => Assert.Contains(Text(port!["port"]), ports));
         Assert.EndsWith($":{ports["admin"]}", Text(Environment("Admin__Url")["value"]), StringComparison.Ordinal);
         Assert.Contains($"ASPNETCORE_HTTP_PORTS={ports["webhooks"]}\n", Dockerfile(), StringComparison.Ordinal);
     }
@@ -100,7 +106,8 @@ public sealed class KubernetesFilesTests
 
     [Fact]
     public void The_example_holds_no_secret() =>
-        Assert.All(Objects.Where(o => Text(o["kind"]) == "Secret").SelectMany(o => o["stringData"]!.AsObject()), pair => Assert.StartsWith("REPLACE", Text(pair.Value), StringComparison.Ordinal));
+        Assert.All(Objects.Where(o => Text(o["kind"]) == "Secret").SelectMany(o => o["stringData"]!.AsObject()),
+            pair => Assert.StartsWith("REPLACE", Text(pair.Value), StringComparison.Ordinal));
 
     [Fact]
     public async Task The_routes_are_good()
@@ -124,7 +131,8 @@ public sealed class KubernetesFilesTests
 
         Assert.Equal(trusted, Text(policy["ingress"]![0]!["from"]![0]!["ipBlock"]!["cidr"]));
         Assert.Contains(policy["egress"]!.AsArray(), rule =>
-            rule!["to"]![0]!["podSelector"]?["matchLabels"]?["app"] is { } app && Text(app) == upstream.Groups["host"].Value && Text(rule["ports"]![0]!["port"]) == upstream.Groups["port"].Value);
+            rule!["to"]![0]!["podSelector"]?["matchLabels"]?["app"] is { } app && Text(app) == upstream.Groups["host"].Value
+            && Text(rule["ports"]![0]!["port"]) == upstream.Groups["port"].Value);
     }
 
     [Fact]
@@ -134,8 +142,10 @@ public sealed class KubernetesFilesTests
         var drain = int.Parse(Regex.Match(host, @"ShutdownTimeout = TimeSpan\.FromSeconds\((?<seconds>[0-9]+)\)", RegexOptions.ExplicitCapture).Groups["seconds"].Value, CultureInfo.InvariantCulture);
         var sleep = Number(Gateway["lifecycle"]!["preStop"]!["sleep"]!["seconds"]);
 
-        Assert.True(Number(Pod["terminationGracePeriodSeconds"]) >= sleep + drain + 10, $"{sleep} s before SIGTERM, {drain} s of draining, and writing what is owed");
-        Assert.True(sleep > Number(Gateway["readinessProbe"]!["periodSeconds"]) * Number(Gateway["readinessProbe"]!["failureThreshold"]), "a probe must be able to notice");
+        Assert.True(Number(Pod["terminationGracePeriodSeconds"]) >= sleep + drain + 10,
+            $"{sleep} s before SIGTERM, {drain} s of draining, and writing what is owed");
+        Assert.True(sleep > Number(Gateway["readinessProbe"]!["periodSeconds"]) * Number(Gateway["readinessProbe"]!["failureThreshold"]),
+            "a probe must be able to notice");
     }
 
     [Fact]
@@ -143,8 +153,11 @@ public sealed class KubernetesFilesTests
     {
         var container = Gateway["securityContext"]!;
 
-        Assert.Equal(("false", "true", "[\"ALL\"]"), (Text(container["allowPrivilegeEscalation"]), Text(container["readOnlyRootFilesystem"]), container["capabilities"]!["drop"]!.ToJsonString()));
-        Assert.Equal(("true", "1654", "RuntimeDefault"), (Text(Pod["securityContext"]!["runAsNonRoot"]), Text(Pod["securityContext"]!["runAsUser"]), Text(Pod["securityContext"]!["seccompProfile"]!["type"])));
+        Assert.Equal(("false", "true", "[\"ALL\"]"),
+            (Text(container["allowPrivilegeEscalation"]), Text(container["readOnlyRootFilesystem"]), container["capabilities"]!["drop"]!.ToJsonString()));
+        Assert.Equal(("true", "1654", "RuntimeDefault"),
+            (Text(Pod["securityContext"]!["runAsNonRoot"]), Text(Pod["securityContext"]!["runAsUser"]),
+            Text(Pod["securityContext"]!["seccompProfile"]!["type"])));
         Assert.Equal("false", Text(Pod["automountServiceAccountToken"]));
         Assert.NotNull(Gateway["resources"]!["requests"]!["cpu"]);
         Assert.NotNull(Gateway["resources"]!["limits"]!["memory"]);
@@ -164,7 +177,8 @@ public sealed class KubernetesFilesTests
 
     private static JsonObject One(string kind) => Assert.Single(Objects, o => Text(o["kind"]) == kind);
 
-    private static JsonObject Secret(string name) => Assert.Single(Objects, o => Text(o["kind"]) == "Secret" && Text(o["metadata"]!["name"]) == name)["stringData"]!.AsObject();
+    private static JsonObject Secret(string name) =>
+        Assert.Single(Objects, o => Text(o["kind"]) == "Secret" && Text(o["metadata"]!["name"]) == name)["stringData"]!.AsObject();
 
     private static JsonNode Environment(string name) => Assert.Single(Gateway["env"]!.AsArray(), variable => Text(variable!["name"]) == name)!;
 

@@ -12,7 +12,8 @@ public sealed class PublishedFilesTests
     [
         "webhookedge", "webhookedge.dll", "webhookedge.runtimeconfig.json", "config/demo.json",
         "OpenTelemetry.Api.ProviderBuilderExtensions.dll", "OpenTelemetry.Api.dll", "OpenTelemetry.Exporter.OpenTelemetryProtocol.dll", "OpenTelemetry.dll",
-        "RESPite.dll", "Spectre.Console.dll", "StackExchange.Redis.dll", "System.CommandLine.dll", "System.IO.Hashing.dll", "System.Net.IPNetwork.dll", "Yarp.ReverseProxy.dll",
+        "RESPite.dll", "Spectre.Console.dll", "StackExchange.Redis.dll", "System.CommandLine.dll", "System.IO.Hashing.dll", "System.Net.IPNetwork.dll",
+        "Yarp.ReverseProxy.dll",
     ];
 
     /// <summary>Asked of the build itself, without publishing: the same list that publishing copies. The manifest of dependencies comes on top of it.</summary>
@@ -20,7 +21,8 @@ public sealed class PublishedFilesTests
     public async Task Published_is_what_runs_and_nothing_else()
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, UseShellExecute = false, WorkingDirectory = RepositoryRoot.Path };
-        foreach (var word in (string[])["msbuild", "gateway/Gateway.csproj", "-nologo", "-nodeReuse:false", "-t:ComputeResolvedFilesToPublishList", "-getItem:ResolvedFileToPublish", "-p:Configuration=Release"])
+        foreach (var word in (string[])["msbuild", "gateway/Gateway.csproj", "-nologo", "-nodeReuse:false", "-t:ComputeResolvedFilesToPublishList",
+            "-getItem:ResolvedFileToPublish", "-p:Configuration=Release"])
         {
             start.ArgumentList.Add(word);
         }
@@ -30,7 +32,8 @@ public sealed class PublishedFilesTests
         await build.WaitForExitAsync();
         Assert.True(build.ExitCode == 0, output);
         using var document = JsonDocument.Parse(output);
-        var files = document.RootElement.GetProperty("Items").GetProperty("ResolvedFileToPublish").EnumerateArray().Select(static file => file.GetProperty("RelativePath").GetString()!.Replace('\\', '/')).ToArray();
+        var files = document.RootElement.GetProperty("Items").GetProperty("ResolvedFileToPublish").EnumerateArray()
+            .Select(static file => file.GetProperty("RelativePath").GetString()!.Replace('\\', '/')).ToArray();
 
         Assert.Equal(Published.Order(StringComparer.Ordinal), files.Order(StringComparer.Ordinal));
     }

@@ -111,11 +111,13 @@ public sealed class FingerprintTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task Changing_what_any_reference_to_a_secret_resolves_to_changes_the_fingerprint()
     {
-        var routes = new Dictionary<string, string[]> { ["redis"] = ["one", "two", "three"], ["first"] = ["one"], ["second"] = ["two", "three"], ["third"] = ["two"], ["token"] = ["one"] };
+        var routes = new Dictionary<string, string[]> { ["redis"] = ["one", "two", "three"], ["first"] = ["one"], ["second"] = ["two", "three"],
+            ["third"] = ["two"], ["token"] = ["one"] };
         foreach (var name in s_secrets)
         {
             var before = await CompileAsync(Tree());
-            _folder.Replace(name, (await File.ReadAllTextAsync(_folder.PathOf(name))).Replace("one", "two", StringComparison.Ordinal) + (name == "redis" ? "" : "x"));
+            _folder.Replace(name,
+                (await File.ReadAllTextAsync(_folder.PathOf(name))).Replace("one", "two", StringComparison.Ordinal) + (name == "redis" ? "" : "x"));
             var after = await CompileAsync(Tree());
 
             Assert.Equal(routes[name], Changed(before, after));
@@ -171,7 +173,8 @@ public sealed class FingerprintTests : IAsyncLifetime, IDisposable
     }
 
     /// <summary>Ids of the routes whose endpoints YARP would make anew, in the order of the file.</summary>
-    private static string[] Changed(Compiled before, Compiled after) => [.. before.Routes.Keys.Where(id => !before.Routes[id].Equals(after.Routes.GetValueOrDefault(id)))];
+    private static string[] Changed(Compiled before, Compiled after) =>
+        [.. before.Routes.Keys.Where(id => !before.Routes[id].Equals(after.Routes.GetValueOrDefault(id)))];
 
     /// <summary>Compiled whether or not it is valid: what is refused is never published, and every value goes the same way into the fingerprint.</summary>
     private async Task<Compiled> CompileAsync(JsonNode tree, OfflineGateway? gateway = null)
@@ -264,7 +267,8 @@ public sealed class FingerprintTests : IAsyncLifetime, IDisposable
         (_, "from", "proxyProtocol") => "forwardedFor",
         ("clusters", "Version", _) => "2",
         ("clusters", "VersionPolicy", _) => "RequestVersionOrLower",
-        ("clusters", _, _) when TimeSpan.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var time) => (time + TimeSpan.FromSeconds(1)).ToString(),
+        ("clusters", _, _) when TimeSpan.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var time) =>
+            (time + TimeSpan.FromSeconds(1)).ToString(),
 
         // Durations, sizes and addresses begin with a digit.
         _ when char.IsAsciiDigit(text[0]) => "3" + text[1..] == text ? "4" + text[1..] : "3" + text[1..],

@@ -7,7 +7,9 @@ namespace WebhookEdge.UnitTests.Routes;
 /// <summary>What validates also compiles, and what does not is refused with words and never with an exception.</summary>
 public sealed class RoutesLoaderTests
 {
-    public static TheoryData<string> Corpus => [.. Directory.GetFiles(Path.Combine(RepositoryRoot.Path, "tests", "corpus", "routes-json"), "*.json").Select(Path.GetFileNameWithoutExtension).OfType<string>()];
+    public static TheoryData<string> Corpus =>
+        [.. Directory.GetFiles(Path.Combine(RepositoryRoot.Path, "tests", "corpus", "routes-json"), "*.json").Select(Path.GetFileNameWithoutExtension)
+        .OfType<string>()];
 
     [Theory]
     [MemberData(nameof(Corpus))]
@@ -24,7 +26,8 @@ public sealed class RoutesLoaderTests
     /// <summary>One round for the author of the file: misspelt keys and wrong values together, without what the misspelling itself brings about.</summary>
     [Theory]
     [InlineData("""{ "routes": { "a": { "pth": "/a", "allow": ["203.0.113.1"], "upstream": "http://app:80" }, "b": { "path": "b", "allow": ["nowhere"], "upstream": "http://app:80" } } }""", "routes.a.pth routes.b.path routes.b.allow[0]")]
-    [InlineData("""{ "routes": { "a": { "path": "/a", "secrts": ["env:S"], "provider": "verysink", "upstream": "http://app:80" } } }""", "routes.a.secrts routes.a.provider")]
+    [InlineData("""{ "routes": { "a": { "path": "/a", "secrts": ["env:S"], "provider": "verysink", "upstream": "http://app:80" } } }""",
+        "routes.a.secrts routes.a.provider")]
     [InlineData("""{ "addresSets": { "office": { "cidrs": ["203.0.113.1"] } }, "routes": { "a": { "path": "/a", "allow": ["office"], "upstream": "http://app:80" } } }""", "addresSets")]
     [InlineData("""{ "routes": { "a": { "path": "/a", "allow": ["203.0.113.1"], "upstream": "http://app:80", "rateLimit": { "rout": {} } }, "b": { "path": 1 } } }""", "routes.a.rateLimit.rout routes.b.path")]
     [InlineData("""{ "routes": { "a": { "path": "/a", "mode": "watch", "timeout": "10m", "allow": ["nowhere"], "upstream": "http://app:80", "rateLimit": { "route": { "permits": 0, "window": "1s" } } } } }""", "routes.a.mode routes.a.timeout routes.a.allow[0] routes.a.rateLimit.route.permits")]

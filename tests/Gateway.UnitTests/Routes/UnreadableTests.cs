@@ -42,7 +42,8 @@ public sealed class UnreadableTests : IDisposable
             var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(text), CompileMode.WithSecrets, CancellationToken.None);
 
             var problem = Assert.Single(loaded.Problems, static p => !p.IsWarning);
-            Assert.Contains(text.Contains("\"redis\"", StringComparison.Ordinal) && secret == "hushliteral" ? "so literal ones are refused" : message, problem.Message, StringComparison.Ordinal);
+            Assert.Contains(text.Contains("\"redis\"", StringComparison.Ordinal) && secret == "hushliteral" ? "so literal ones are refused" : message,
+                problem.Message, StringComparison.Ordinal);
             Assert.DoesNotContain("hush", string.Join('\n', loaded.Problems), StringComparison.OrdinalIgnoreCase);
         }
     }
@@ -50,8 +51,10 @@ public sealed class UnreadableTests : IDisposable
     [Fact]
     public async Task A_plausible_name_and_path_are_told()
     {
-        Assert.Contains("the environment variable NOT_SET_ANYWHERE_2 is not set; set it, e.g. export NOT_SET_ANYWHERE_2=…", await SecretAsync("env:NOT_SET_ANYWHERE_2"), StringComparison.Ordinal);
-        Assert.Contains($"the file {_folder.PathOf("none")} cannot be read (it does not exist)", await SecretAsync("file:" + _folder.PathOf("none")), StringComparison.Ordinal);
+        Assert.Contains("the environment variable NOT_SET_ANYWHERE_2 is not set; set it, e.g. export NOT_SET_ANYWHERE_2=…",
+            await SecretAsync("env:NOT_SET_ANYWHERE_2"), StringComparison.Ordinal);
+        Assert.Contains($"the file {_folder.PathOf("none")} cannot be read (it does not exist)", await SecretAsync("file:" + _folder.PathOf("none")),
+            StringComparison.Ordinal);
 
         async Task<string> SecretAsync(string secret)
         {

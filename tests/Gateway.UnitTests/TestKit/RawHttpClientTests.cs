@@ -36,7 +36,8 @@ public sealed class RawHttpClientTests
     public async Task Reads_a_chunked_answer_with_extensions_and_trailers()
     {
         await using var upstream = TestUpstream.Start();
-        upstream.Respond(UpstreamAnswer.Raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-Trailer: t\r\n\r\n"));
+        upstream.Respond(UpstreamAnswer.Raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-Trailer: "
+            + "t\r\n\r\n"));
         await using var client = await RawHttpClient.ConnectAsync(upstream.EndPoint);
 
         var first = await client.ExchangeAsync(RawRequest.Post("/"));
@@ -92,7 +93,8 @@ public sealed class RawHttpClientTests
         listener.Start();
         var serving = ServeOneAsync(listener);
 
-        await using var client = await RawHttpClient.ConnectAsync((IPEndPoint)listener.LocalEndpoint, tls: TestCertificate.ClientOptions(SslApplicationProtocol.Http11));
+        await using var client = await RawHttpClient.ConnectAsync((IPEndPoint)listener.LocalEndpoint,
+            tls: TestCertificate.ClientOptions(SslApplicationProtocol.Http11));
         var response = await client.ExchangeAsync(RawRequest.Get("/"));
 
         Assert.Equal("secret", response.BodyText);

@@ -193,7 +193,8 @@ public sealed class TestUpstreamTests
     public async Task Breaks_off_as_scripted()
     {
         await using var upstream = TestUpstream.Start();
-        upstream.RespondNext(UpstreamAnswer.ResetBeforeHead, UpstreamAnswer.ResetInHead, UpstreamAnswer.ResetAfterHead, UpstreamAnswer.HalfBody, UpstreamAnswer.CloseBeforeHead);
+        upstream.RespondNext(UpstreamAnswer.ResetBeforeHead, UpstreamAnswer.ResetInHead, UpstreamAnswer.ResetAfterHead, UpstreamAnswer.HalfBody,
+            UpstreamAnswer.CloseBeforeHead);
 
         await Assert.ThrowsAsync<IOException>(() => RawHttpClient.SendOnceAsync(upstream.EndPoint, RawRequest.Post("/1")));
         await Assert.ThrowsAsync<IOException>(() => RawHttpClient.SendOnceAsync(upstream.EndPoint, RawRequest.Post("/2")));

@@ -13,6 +13,7 @@ public sealed class AnswersPageTests
     {
         var page = AnswersPage.Generate();
 
-        Assert.All(Enum.GetValues<RejectReason>().Where(static reason => reason != RejectReason.NotDecided), reason => Assert.Equal(2, page.Split($"\n| `{reason.Describe().Slug}` |").Length));
+        Assert.All(Enum.GetValues<RejectReason>().Where(static reason => reason != RejectReason.NotDecided),
+            reason => Assert.Equal(2, page.Split($"\n| `{reason.Describe().Slug}` |").Length));
     }
 }

@@ -89,7 +89,8 @@ public sealed class RejectReasonTests
 
         Assert.Equal(
             [
-                RejectReason.TooManyForRoute, RejectReason.Duplicate, RejectReason.DuplicateInFlight, RejectReason.ReplayStoreDown, RejectReason.UpstreamUnreachable, RejectReason.UpstreamTimeout,
+                RejectReason.TooManyForRoute, RejectReason.Duplicate, RejectReason.DuplicateInFlight, RejectReason.ReplayStoreDown,
+                RejectReason.UpstreamUnreachable, RejectReason.UpstreamTimeout,
                 RejectReason.UpstreamFailed,
             ],
             proved);

@@ -57,7 +57,8 @@ internal static class CodeBench
         return (verdict, delivery);
     }
 
-    public static RemoteKeys Keys(HttpMessageHandler answers, DateTimeOffset now) => new(new HttpMessageInvoker(answers), new StillTime(now), NullLogger<RemoteKeys>.Instance);
+    public static RemoteKeys Keys(HttpMessageHandler answers, DateTimeOffset now) =>
+        new(new HttpMessageInvoker(answers), new StillTime(now), NullLogger<RemoteKeys>.Instance);
 
     internal sealed class StillTime(DateTimeOffset now) : TimeProvider
     {

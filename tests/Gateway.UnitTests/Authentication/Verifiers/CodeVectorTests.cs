@@ -19,7 +19,8 @@ public sealed class CodeVectorTests
 
     public static TheoryData<string> Invalid() => [.. CodeBench.Vectors(static vector => !vector.Valid)];
 
-    public static TheoryData<string> WhollySigned() => [.. CodeBench.Vectors(static vector => vector.Valid && vector.Body.Length > 0 && !PartlySigned.Contains(vector.Scheme!.Kind))];
+    public static TheoryData<string> WhollySigned() =>
+        [.. CodeBench.Vectors(static vector => vector.Valid && vector.Body.Length > 0 && !PartlySigned.Contains(vector.Scheme!.Kind))];
 
     [Fact]
     public void Every_kind_that_is_code_has_a_vector_and_a_preset()
@@ -91,7 +92,8 @@ public sealed class CodeVectorTests
             for (var i = 0; i < value.Length; i += 1 + (value.Length / 30))
             {
                 var changed = value[..i] + (value[i] == 'A' ? 'B' : 'A') + value[(i + 1)..];
-                Assert.False((await CodeBench.DecideAsync(vector, headers: (header, changed))).Verdict.Passed && !IsSameHex(value, changed), $"{header}: {changed}");
+                Assert.False((await CodeBench.DecideAsync(vector, headers: (header, changed))).Verdict.Passed && !IsSameHex(value, changed),
+                    $"{header}: {changed}");
             }
         }
 
@@ -128,7 +130,9 @@ public sealed class CodeVectorTests
     public async Task Bodies_no_sender_makes_are_refused_and_nothing_throws(string name)
     {
         var vector = VendorVector.Load(name);
-        foreach (var body in new[] { " ", "{", "[]", "null", "\"x\"", "{\"a\":1}{", "a=%", "a=%4", "&&", "=", "a=b&=c", "\u00ff", new string('[', 200), new string('&', 2000), "{\"signature\":1,\"notificationItems\":{}}", "{\"notificationItems\":[]}", "{\"notificationItems\":[1]}", "{\"signature\":{\"timestamp\":[],\"token\":{},\"signature\":null}}" })
+        foreach (var body in new[] { " ", "{", "[]", "null", "\"x\"", "{\"a\":1}{", "a=%", "a=%4", "&&", "=", "a=b&=c", "\u00ff", new string('[', 200),
+            new string('&', 2000), "{\"signature\":1,\"notificationItems\":{}}", "{\"notificationItems\":[]}", "{\"notificationItems\":[1]}",
+            "{\"signature\":{\"timestamp\":[],\"token\":{},\"signature\":null}}" })
         {
             var verdict = (await CodeBench.DecideAsync(vector, body: body)).Verdict;
 
@@ -147,7 +151,8 @@ public sealed class CodeVectorTests
 
             Assert.Null(SchemeCompiler.Compile(vector.Scheme!, [new("env:EMPTY", [])], new(vector.PublicUrl, "/in", TimeProvider.System, null), problems, "s"));
             Assert.Contains(problems, problem => !problem.IsWarning);
-            Assert.Null(SchemeCompiler.Compile(vector.Scheme! with { Entries = new() { Separator = ";" }, Require = null, Prefix = "x" }, [new("env:S", Encoding.UTF8.GetBytes(vector.Secret))], new(null, "/in", TimeProvider.System, null), problems, "s"));
+            Assert.Null(SchemeCompiler.Compile(vector.Scheme! with { Entries = new() { Separator = ";" }, Require = null, Prefix = "x" },
+                [new("env:S", Encoding.UTF8.GetBytes(vector.Secret))], new(null, "/in", TimeProvider.System, null), problems, "s"));
         }
     }
 }

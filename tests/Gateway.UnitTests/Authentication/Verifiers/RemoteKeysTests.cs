@@ -87,7 +87,8 @@ public sealed class RemoteKeysTests : IDisposable
 
         var file = Assert.Single(Directory.GetFiles(_state.PathOf("made/when/missing")));
         var text = await File.ReadAllTextAsync(file);
-        var answer = Encoding.UTF8.GetString(JsonNode.Parse(text)!["Answer"]!.GetValueKind() == System.Text.Json.JsonValueKind.String ? Convert.FromBase64String((string)JsonNode.Parse(text)!["Answer"]!) : []);
+        var answer = Encoding.UTF8.GetString(JsonNode.Parse(text)!["Answer"]!.GetValueKind() == System.Text.Json.JsonValueKind.String
+            ? Convert.FromBase64String((string)JsonNode.Parse(text)!["Answer"]!) : []);
         Assert.Equal(bench.Vector.Keys!.Values.Single(), answer);
         foreach (var secret in bench.Vector.Secret.Split(':').Where(static part => part.Length > 5))
         {
@@ -110,10 +111,12 @@ public sealed class RemoteKeysTests : IDisposable
         { "another key's file", static text => Edit(text, "Name", new string('0', 64)) },
         { "from the future", static text => Edit(text, "FetchedAt", "2199-01-01T00:00:00+00:00") },
         { "too large", static text => Edit(text, "Answer", Convert.ToBase64String(new byte[200_000])) },
-        { "answer of half the size", static text => Edit(text, "Answer", Convert.ToBase64String(Convert.FromBase64String((string)JsonNode.Parse(text)!["Answer"]!)[..600])) },
+        { "answer of half the size",
+            static text => Edit(text, "Answer", Convert.ToBase64String(Convert.FromBase64String((string)JsonNode.Parse(text)!["Answer"]!)[..600])) },
         { "no base64", static text => Edit(text, "Answer", "!!") },
         { "null", static _ => "null" },
-        { "another domain's certificate", static text => Edit(text, "Answer", Convert.ToBase64String(Encoding.ASCII.GetBytes(VendorVector.Load("aws-sns").Keys!.Values.Single()))) },
+        { "another domain's certificate",
+            static text => Edit(text, "Answer", Convert.ToBase64String(Encoding.ASCII.GetBytes(VendorVector.Load("aws-sns").Keys!.Values.Single()))) },
         { "a list", static _ => "[1]" },
     };
 
@@ -173,7 +176,8 @@ public sealed class RemoteKeysTests : IDisposable
         await bench.RefreshAsync();
         Assert.Equal(3, bench.Asked);
         await bench.Keys.Saved;
-        Assert.Contains(bench.Clock.Value.ToString("yyyy-MM-ddTHH:mm", System.Globalization.CultureInfo.InvariantCulture), await File.ReadAllTextAsync(Assert.Single(Directory.GetFiles(_state.Path))), StringComparison.Ordinal);
+        Assert.Contains(bench.Clock.Value.ToString("yyyy-MM-ddTHH:mm", System.Globalization.CultureInfo.InvariantCulture),
+            await File.ReadAllTextAsync(Assert.Single(Directory.GetFiles(_state.Path))), StringComparison.Ordinal);
 
         // A day after the first fetch, and its publisher away again: the second one counts.
         bench.Clock.Value += TimeSpan.FromHours(12);
@@ -289,7 +293,8 @@ public sealed class RemoteKeysTests : IDisposable
         var clock = new TestClock();
         var asked = new System.Threading.Channels.BoundedChannelOptions(8);
         var channel = System.Threading.Channels.Channel.CreateBounded<string>(asked);
-        var source = new KeySource("", url => { channel.Writer.TryWrite(url); return new(HttpMethod.Get, url); }, static (_, at) => new(NoKey.Instance, at + TimeSpan.FromMinutes(10)));
+        var source = new KeySource("", url => { channel.Writer.TryWrite(url); return new(HttpMethod.Get, url); },
+            static (_, at) => new(NoKey.Instance, at + TimeSpan.FromMinutes(10)));
         var answers = new CodeBench.CannedAnswers(new Dictionary<string, string> { ["https://keys.example/1"] = "x" });
         await using var keys = new RemoteKeys(new HttpMessageInvoker(answers), clock, _log.CreateLogger<RemoteKeys>());
         var question = source.Ask("https://keys.example/1", "route", default);
@@ -374,10 +379,12 @@ public sealed class RemoteKeysTests : IDisposable
             switch (Vector.Scheme!.Kind)
             {
                 case "paypal":
-                    return (await CodeBench.DecideAsync(Vector, keys: Keys, client: from, headers: ("PAYPAL-CERT-URL", "https://api.paypal.com/v1/notifications/certs/CERT-" + name))).Verdict;
+                    return (await CodeBench.DecideAsync(Vector, keys: Keys, client: from,
+                        headers: ("PAYPAL-CERT-URL", "https://api.paypal.com/v1/notifications/certs/CERT-" + name))).Verdict;
                 case "plaid":
                     var token = Vector.Headers["Plaid-Verification"].Split('.');
-                    token[0] = Convert.ToBase64String(Encoding.ASCII.GetBytes($$"""{"alg":"ES256","kid":"{{name}}","typ":"JWT"}""")).TrimEnd('=').Replace('+', '-').Replace('/', '_');
+                    token[0] = Convert.ToBase64String(Encoding.ASCII.GetBytes($$"""{"alg":"ES256","kid":"{{name}}","typ":"JWT"}""")).TrimEnd('=')
+                        .Replace('+', '-').Replace('/', '_');
                     return (await CodeBench.DecideAsync(Vector, keys: Keys, client: from, headers: ("Plaid-Verification", string.Join('.', token)))).Verdict;
                 default:
                     var body = JsonNode.Parse(Vector.Body)!;
@@ -409,7 +416,9 @@ public sealed class RemoteKeysTests : IDisposable
             }
 
             // Plaid's keys are asked for by the body.
-            var known = Answers?.ContainsKey(url) == true && (Vector.Scheme!.Kind != "plaid" || (await request.Content!.ReadAsStringAsync(cancellationToken)).Contains("bfbd5111-", StringComparison.Ordinal));
+            var known = Answers?.ContainsKey(url) == true
+                && (Vector.Scheme!.Kind != "plaid"
+                || (await request.Content!.ReadAsStringAsync(cancellationToken)).Contains("bfbd5111-", StringComparison.Ordinal));
             return known ? new(HttpStatusCode.OK) { Content = new StringContent(Answers!.Values.Single()) }
                 : AnswersAnything ? new(HttpStatusCode.OK) { Content = new StringContent(AnotherCertificate.Value) }
                 : new HttpResponseMessage(HttpStatusCode.NotFound);

@@ -23,11 +23,14 @@ public sealed class VerifierStrictnessTests
     {
         var vector = VendorVector.Load("netlify");
         var parts = vector.Headers["X-Webhook-Signature"].Split('.');
-        foreach (var head in new[] { """{"alg":"none"}""", """{"alg":"HS512"}""", """{"alg":"hs256"}""", """{"alg":"HS256","alg":"none"}""", """{"alg":"RS256"}""", """{"alg":"HS256","crit":["b64"],"b64":false}""", "[]", "{}" })
+        foreach (var head in new[] { """{"alg":"none"}""", """{"alg":"HS512"}""", """{"alg":"hs256"}""", """{"alg":"HS256","alg":"none"}""",
+            """{"alg":"RS256"}""", """{"alg":"HS256","crit":["b64"],"b64":false}""", "[]", "{}" })
         {
-            foreach (var mac in new[] { parts[2], "", Url(HMACSHA256.HashData(Encoding.ASCII.GetBytes(Key), Encoding.ASCII.GetBytes(Url(Encoding.ASCII.GetBytes(head)) + "." + parts[1]))) })
+            foreach (var mac in new[] { parts[2], "",
+                Url(HMACSHA256.HashData(Encoding.ASCII.GetBytes(Key), Encoding.ASCII.GetBytes(Url(Encoding.ASCII.GetBytes(head)) + "." + parts[1]))) })
             {
-                Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(vector, headers: ("X-Webhook-Signature", $"{Url(Encoding.ASCII.GetBytes(head))}.{parts[1]}.{mac}"))).Verdict);
+                Refused(RejectReason.SignatureMalformed,
+                    (await CodeBench.DecideAsync(vector, headers: ("X-Webhook-Signature", $"{Url(Encoding.ASCII.GetBytes(head))}.{parts[1]}.{mac}"))).Verdict);
             }
         }
     }
@@ -84,7 +87,8 @@ public sealed class VerifierStrictnessTests
         {
             var vector = VendorVector.Load(name);
 
-            Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(vector, body: vector.Body[1..], headers: (header, vector.Headers[header] + vector.Body[0]))).Verdict);
+            Refused(RejectReason.SignatureMalformed,
+                (await CodeBench.DecideAsync(vector, body: vector.Body[1..], headers: (header, vector.Headers[header] + vector.Body[0]))).Verdict);
         }
     }
 
@@ -96,9 +100,11 @@ public sealed class VerifierStrictnessTests
         var zeros = Convert.ToBase64String(new byte[64]);
 
         Assert.True((await CodeBench.DecideAsync(vector, headers: ("webhook-signature", "v1,AAAA " + good))).Verdict.Passed);
-        Refused(RejectReason.SignatureMissing, (await CodeBench.DecideAsync(vector, headers: ("webhook-signature", good.Replace("v1a,", "v1,", StringComparison.Ordinal)))).Verdict);
+        Refused(RejectReason.SignatureMissing,
+            (await CodeBench.DecideAsync(vector, headers: ("webhook-signature", good.Replace("v1a,", "v1,", StringComparison.Ordinal)))).Verdict);
         Refused(RejectReason.SignatureMismatch, (await CodeBench.DecideAsync(vector, headers: ("webhook-signature", "v1a," + zeros))).Verdict);
-        Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(vector, headers: ("webhook-signature", string.Join(' ', Enumerable.Repeat("v1a," + zeros, 33))))).Verdict);
+        Refused(RejectReason.SignatureMalformed,
+            (await CodeBench.DecideAsync(vector, headers: ("webhook-signature", string.Join(' ', Enumerable.Repeat("v1a," + zeros, 33))))).Verdict);
     }
 
     [Fact]
@@ -108,7 +114,8 @@ public sealed class VerifierStrictnessTests
         Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(json, target: json.Path + "?foo=1&bar=2")).Verdict);
         Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(json, target: json.Target + "&bodySHA256=00")).Verdict);
         Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(json, target: json.Path + "?bodySHA256=zz")).Verdict);
-        Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(VendorVector.Load("twilio"), headers: ("Content-Type", "application/json"))).Verdict);
+        Refused(RejectReason.SignatureMalformed,
+            (await CodeBench.DecideAsync(VendorVector.Load("twilio"), headers: ("Content-Type", "application/json"))).Verdict);
         Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(VendorVector.Load("plivo"), headers: ("Content-Type", "text/plain"))).Verdict);
         Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(VendorVector.Load("mandrill"), headers: ("Content-Type", "text/plain"))).Verdict);
     }
@@ -116,7 +123,8 @@ public sealed class VerifierStrictnessTests
     [Fact]
     public async Task One_signed_text_has_one_id_however_it_is_cut()
     {
-        foreach (var (name, body) in new[] { ("twilio", "CallSidC=A1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212"), ("plivo", null), ("mandrill", "mandrill=_events%5B%7B%22event%22%3A%22send%22%2C%22msg%22%3A%7B%22ts%22%3A1700000000%7D%7D%5D") })
+        foreach (var (name, body) in new[] { ("twilio", "CallSidC=A1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212"),
+            ("plivo", null), ("mandrill", "mandrill=_events%5B%7B%22event%22%3A%22send%22%2C%22msg%22%3A%7B%22ts%22%3A1700000000%7D%7D%5D") })
         {
             var vector = VendorVector.Load(name);
             var (first, delivery) = await CodeBench.DecideAsync(vector);
@@ -157,11 +165,13 @@ public sealed class VerifierStrictnessTests
         var vector = VendorVector.Load("braintree");
         const string Challenge = "20f9f8ed05f77439fe955c977e4c8a53";
 #pragma warning disable CA5350 // What Braintree does.
-        var mac = Convert.ToHexStringLower(HMACSHA1.HashData(SHA1.HashData(Encoding.UTF8.GetBytes(vector.Secret.Split(':')[1])), Encoding.ASCII.GetBytes(Challenge)));
+        var mac = Convert.ToHexStringLower(HMACSHA1.HashData(SHA1.HashData(Encoding.UTF8.GetBytes(vector.Secret.Split(':')[1])),
+            Encoding.ASCII.GetBytes(Challenge)));
 #pragma warning restore CA5350
         foreach (var end in new[] { "", "%0A" })
         {
-            Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(vector, body: $"bt_signature={vector.Secret.Split(':')[0]}%7C{mac}&bt_payload={Challenge}{end}")).Verdict);
+            Refused(RejectReason.SignatureMalformed,
+                (await CodeBench.DecideAsync(vector, body: $"bt_signature={vector.Secret.Split(':')[0]}%7C{mac}&bt_payload={Challenge}{end}")).Verdict);
         }
 
         Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(vector, body: vector.Body + "&bt_payload=x")).Verdict);
@@ -182,8 +192,13 @@ public sealed class VerifierStrictnessTests
         Refused(RejectReason.SignatureMismatch, (await CodeBench.DecideAsync(vector, body: two.ToJsonString())).Verdict);
         items[1]!["NotificationRequestItem"]!["additionalData"]!.AsObject().Remove("hmacSignature");
         Refused(RejectReason.SignatureMissing, (await CodeBench.DecideAsync(vector, body: two.ToJsonString())).Verdict);
-        Refused(RejectReason.SignatureMissing, (await CodeBench.DecideAsync(vector, body: vector.Body.Replace("\"eventCode\":", "\"eventCode\":\"REFUND\",\"eventCode\":", StringComparison.Ordinal))).Verdict);
-        Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(vector, body: vector.Body.Replace("\"TestMerchant\",\"merchantReference\":\"TestPayment", "\"TestMerchant:TestPayment\",\"merchantReference\":\"x", StringComparison.Ordinal))).Verdict);
+        Refused(RejectReason.SignatureMissing,
+            (await CodeBench.DecideAsync(vector,
+            body: vector.Body.Replace("\"eventCode\":", "\"eventCode\":\"REFUND\",\"eventCode\":", StringComparison.Ordinal))).Verdict);
+        Refused(RejectReason.SignatureMalformed,
+            (await CodeBench.DecideAsync(vector,
+            body: vector.Body.Replace("\"TestMerchant\",\"merchantReference\":\"TestPayment", "\"TestMerchant:TestPayment\",\"merchantReference\":\"x",
+            StringComparison.Ordinal))).Verdict);
     }
 
     [Fact]
@@ -211,7 +226,8 @@ public sealed class VerifierStrictnessTests
     public async Task Contentful_must_sign_its_time_and_its_list_of_headers()
     {
         var vector = VendorVector.Load("contentful");
-        foreach (var list in new[] { "x-contentful-timestamp", "x-contentful-signed-headers", "X-Contentful-Timestamp,x-contentful-signed-headers", "x-contentful-timestamp,x-contentful-timestamp,x-contentful-signed-headers", "," })
+        foreach (var list in new[] { "x-contentful-timestamp", "x-contentful-signed-headers", "X-Contentful-Timestamp,x-contentful-signed-headers",
+            "x-contentful-timestamp,x-contentful-timestamp,x-contentful-signed-headers", "," })
         {
             Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(vector, headers: ("x-contentful-signed-headers", list))).Verdict);
         }
@@ -235,7 +251,8 @@ public sealed class VerifierStrictnessTests
         var body = JsonNode.Parse(vector.Body)!;
         body["SigningCertURL"] = url;
 
-        Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(vector, body: body.ToJsonString(), keys: CodeBench.Keys(answers, At(vector, 0)))).Verdict);
+        Refused(RejectReason.SignatureMalformed,
+            (await CodeBench.DecideAsync(vector, body: body.ToJsonString(), keys: CodeBench.Keys(answers, At(vector, 0)))).Verdict);
         Assert.Empty(answers.Asked);
     }
 
@@ -250,7 +267,8 @@ public sealed class VerifierStrictnessTests
         var vector = VendorVector.Load("paypal");
         var answers = new CodeBench.CannedAnswers(vector.Keys);
 
-        Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(vector, keys: CodeBench.Keys(answers, At(vector, 0)), headers: ("PAYPAL-CERT-URL", url))).Verdict);
+        Refused(RejectReason.SignatureMalformed,
+            (await CodeBench.DecideAsync(vector, keys: CodeBench.Keys(answers, At(vector, 0)), headers: ("PAYPAL-CERT-URL", url))).Verdict);
         Assert.Empty(answers.Asked);
     }
 
@@ -264,7 +282,8 @@ public sealed class VerifierStrictnessTests
         Refused(RejectReason.SignatureMalformed, (await CodeBench.DecideAsync(vector, body: moved.ToJsonString())).Verdict);
         Refused(RejectReason.SignatureMismatch, (await CodeBench.DecideAsync(vector, secret: "arn:aws:sns:us-west-2:123456789012:Another")).Verdict);
         Refused(RejectReason.SignatureMissing, (await CodeBench.DecideAsync(vector, body: vector.Body.Replace("\"Message\":", "\"Message\": \"x\", \"Message\":", StringComparison.Ordinal))).Verdict);
-        Assert.Null(SchemeCompiler.Compile(vector.Scheme!, [new("env:T", "not-an-arn-of-a-topic"u8.ToArray())], new(null, "/in", TimeProvider.System, CodeBench.Keys(new CodeBench.CannedAnswers(null), At(vector, 0))), new List<ConfigProblem>(), "s"));
+        Assert.Null(SchemeCompiler.Compile(vector.Scheme!, [new("env:T", "not-an-arn-of-a-topic"u8.ToArray())],
+            new(null, "/in", TimeProvider.System, CodeBench.Keys(new CodeBench.CannedAnswers(null), At(vector, 0))), new List<ConfigProblem>(), "s"));
     }
 
     [Fact]
@@ -294,9 +313,12 @@ public sealed class VerifierStrictnessTests
     {
         var now = SchemeHarness.Now;
 
-        Assert.NotNull(CertificateKeys.Read(Certificate("sns.amazonaws.com", 2048, now.AddDays(-1), now.AddDays(1)), "amazonaws.com", HashAlgorithmName.SHA256, now));
-        Assert.Null(CertificateKeys.Read(Certificate("sns.amazonaws.com", 2048, now.AddDays(-9), now.AddDays(-1)), "amazonaws.com", HashAlgorithmName.SHA256, now));
-        Assert.Null(CertificateKeys.Read(Certificate("sns.amazonaws.com", 1024, now.AddDays(-1), now.AddDays(1)), "amazonaws.com", HashAlgorithmName.SHA256, now));
+        Assert.NotNull(CertificateKeys.Read(Certificate("sns.amazonaws.com", 2048, now.AddDays(-1), now.AddDays(1)), "amazonaws.com", HashAlgorithmName.SHA256,
+            now));
+        Assert.Null(CertificateKeys.Read(Certificate("sns.amazonaws.com", 2048, now.AddDays(-9), now.AddDays(-1)), "amazonaws.com", HashAlgorithmName.SHA256,
+            now));
+        Assert.Null(CertificateKeys.Read(Certificate("sns.amazonaws.com", 1024, now.AddDays(-1), now.AddDays(1)), "amazonaws.com", HashAlgorithmName.SHA256,
+            now));
         Assert.Null(CertificateKeys.Read(Certificate("notamazonaws.com", 2048, now.AddDays(-1), now.AddDays(1)), "amazonaws.com", HashAlgorithmName.SHA256, now));
         Assert.Null(CertificateKeys.Read("no certificate"u8.ToArray(), "amazonaws.com", HashAlgorithmName.SHA256, now));
     }
@@ -311,7 +333,9 @@ public sealed class VerifierStrictnessTests
     {
         var problems = new List<ConfigProblem>();
 
-        Assert.Null(SchemeCompiler.Compile(new() { Kind = kind, Header = new(["X-Sig"]), Key = kind == "rsa-key" ? null : new() { Encoding = kind == "ed25519" ? KeyEncoding.Hex : KeyEncoding.Base64 } }, [new("env:K", Encoding.ASCII.GetBytes(secret))], new(null, "/in", TimeProvider.System), problems, "s"));
+        Assert.Null(SchemeCompiler.Compile(new() { Kind = kind, Header = new(["X-Sig"]),
+            Key = kind == "rsa-key" ? null : new() { Encoding = kind == "ed25519" ? KeyEncoding.Hex : KeyEncoding.Base64 } },
+            [new("env:K", Encoding.ASCII.GetBytes(secret))], new(null, "/in", TimeProvider.System), problems, "s"));
         Assert.Contains(problems, static problem => !problem.IsWarning && problem.Hint is not null);
         Assert.DoesNotContain(problems, problem => problem.ToString().Contains(secret, StringComparison.Ordinal) && secret.Length > 4);
     }
@@ -322,7 +346,8 @@ public sealed class VerifierStrictnessTests
         using var rsa = RSA.Create(2048);
         var problems = new List<ConfigProblem>();
 
-        Assert.Null(SchemeCompiler.Compile(new() { Kind = "rsa-key", Header = new(["X-Sig"]) }, [new("env:K", Encoding.ASCII.GetBytes(rsa.ExportPkcs8PrivateKeyPem()))], new(null, "/in", TimeProvider.System), problems, "s"));
+        Assert.Null(SchemeCompiler.Compile(new() { Kind = "rsa-key", Header = new(["X-Sig"]) },
+            [new("env:K", Encoding.ASCII.GetBytes(rsa.ExportPkcs8PrivateKeyPem()))], new(null, "/in", TimeProvider.System), problems, "s"));
         Assert.Contains("is a private key", Assert.Single(problems).Message, StringComparison.Ordinal);
     }
 
@@ -347,7 +372,8 @@ public sealed class VerifierStrictnessTests
     }
 
     public static TheoryData<string> Signable() =>
-        [.. Presets.All.Values.Where(static p => CodeVerifiers.Facts.ContainsKey(p.Scheme.Kind ?? "hmac") && p.Scheme.Kind is not ("plaid" or "aws-sns" or "paypal")).Select(static p => p.Name)];
+        [.. Presets.All.Values.Where(static p => CodeVerifiers.Facts.ContainsKey(p.Scheme.Kind ?? "hmac")
+            && p.Scheme.Kind is not ("plaid" or "aws-sns" or "paypal")).Select(static p => p.Name)];
 
     [Theory]
     [MemberData(nameof(Signable))]
@@ -355,11 +381,14 @@ public sealed class VerifierStrictnessTests
     {
         var scheme = Presets.Find(name)!.Scheme;
         var (signing, checking) = KeysFor(scheme);
-        var signed = RequestSigner.SignRequest(scheme, Encoding.UTF8.GetBytes(signing), "POST", "https://hooks.example.com/in", "{\"id\":\"evt_1\"}"u8.ToArray(), SchemeHarness.Now);
+        var signed = RequestSigner.SignRequest(scheme, Encoding.UTF8.GetBytes(signing), "POST", "https://hooks.example.com/in",
+            "{\"id\":\"evt_1\"}"u8.ToArray(), SchemeHarness.Now);
         var vector = new VendorVector
         {
-            Source = "", Scheme = scheme, Secret = checking, Method = "POST", PublicUrl = "https://hooks.example.com", Path = "/in", Target = "/in" + signed.Query, Now = SchemeHarness.Now.ToUnixTimeSeconds(),
-            Headers = signed.Headers.Append(new("Content-Type", signed.ContentType ?? "application/json")).ToDictionary(), Body = Encoding.UTF8.GetString(signed.Body),
+            Source = "", Scheme = scheme, Secret = checking, Method = "POST", PublicUrl = "https://hooks.example.com", Path = "/in",
+                Target = "/in" + signed.Query, Now = SchemeHarness.Now.ToUnixTimeSeconds(),
+            Headers = signed.Headers.Append(new("Content-Type", signed.ContentType ?? "application/json")).ToDictionary(),
+            Body = Encoding.UTF8.GetString(signed.Body),
         };
 
         var (verdict, _) = await CodeBench.DecideAsync(vector);
@@ -389,8 +418,10 @@ public sealed class VerifierStrictnessTests
 
         Assert.Contains(SchemeHarness.Problems(new() { Kind = "jwt-hs256" }), static problem => problem.Path == "s.claims");
         Assert.Contains(SchemeHarness.Problems(new() { Kind = "plaid", KeysUrl = "https://evil.example" }), static problem => problem.Path == "s.keysUrl");
-        Assert.Contains(SchemeHarness.Problems(new() { Kind = "twilio" }, publicUrl: null), static problem => problem.Message.Contains("{url}", StringComparison.Ordinal));
-        Assert.Contains(SchemeHarness.Problems(new() { Kind = "rsa-key", Header = new(["X"]), Algorithm = MacAlgorithm.Sha1 }), static problem => problem.Path == "s.algorithm");
+        Assert.Contains(SchemeHarness.Problems(new() { Kind = "twilio" }, publicUrl: null),
+            static problem => problem.Message.Contains("{url}", StringComparison.Ordinal));
+        Assert.Contains(SchemeHarness.Problems(new() { Kind = "rsa-key", Header = new(["X"]), Algorithm = MacAlgorithm.Sha1 }),
+            static problem => problem.Path == "s.algorithm");
     }
 
     private static (string Signing, string Checking) KeysFor(SchemeSpec scheme)
@@ -427,12 +458,14 @@ public sealed class VerifierStrictnessTests
     private static DateTimeOffset At(VendorVector vector, int seconds) => DateTimeOffset.FromUnixTimeSeconds(vector.Now + seconds);
 
     private static ValueTask<(KeyFetch Result, RemoteKey? Key)> Ask(RemoteKeys keys, string url) =>
-        keys.GetAsync(new KeySource("", static url => new(HttpMethod.Get, url), static (_, _) => throw new InvalidOperationException("nothing came")).Ask(url, "route", default), CancellationToken.None);
+        keys.GetAsync(new KeySource("", static url => new(HttpMethod.Get, url), static (_, _) => throw new InvalidOperationException("nothing came"))
+            .Ask(url, "route", default), CancellationToken.None);
 
     private static byte[] Certificate(string name, int bits, DateTimeOffset from, DateTimeOffset to)
     {
         using var key = RSA.Create(bits);
-        using var certificate = new System.Security.Cryptography.X509Certificates.CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(from, to);
+        using var certificate = new System.Security.Cryptography.X509Certificates.CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256,
+            RSASignaturePadding.Pkcs1).CreateSelfSigned(from, to);
         return Encoding.ASCII.GetBytes(certificate.ExportCertificatePem());
     }
 

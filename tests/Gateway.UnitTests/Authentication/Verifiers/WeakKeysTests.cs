@@ -9,13 +9,18 @@ using WebhookEdge.UnitTests.Configuration;
 
 namespace WebhookEdge.UnitTests.Authentication.Verifiers;
 
-/// <summary>Public keys that are well formed and prove nothing are refused when they are read, from the configuration, a JSON Web Key or a certificate.</summary>
+/// <summary>
+/// Public keys that are well formed and prove nothing are refused when they are read, from the configuration, a JSON Web Key or a certificate.
+/// </summary>
 public sealed class WeakKeysTests
 {
     private static readonly BigInteger Field = BigInteger.Pow(2, 255) - 19;
     private static readonly BigInteger P256 = BigInteger.Pow(2, 256) - BigInteger.Pow(2, 224) + BigInteger.Pow(2, 192) + BigInteger.Pow(2, 96) - 1;
 
-    /// <summary>The eight points of small order, in all fourteen ways to write them: the first eight are canonical. The list of libsodium and of "Taming the many EdDSAs" (Chalkias et al., 2020).</summary>
+    /// <summary>
+    /// The eight points of small order, in all fourteen ways to write them: the first eight are canonical. The list of libsodium and of "Taming the many
+    /// EdDSAs" (Chalkias et al., 2020).
+    /// </summary>
     public static TheoryData<string> SmallOrder => new(
         "0100000000000000000000000000000000000000000000000000000000000000",
         "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
@@ -80,7 +85,8 @@ public sealed class WeakKeysTests
     [Fact]
     public void A_key_beside_the_group_or_beside_the_curve_is_refused()
     {
-        Assert.Contains("outside the group", WeakKeys.OfEd25519(Convert.FromHexString("cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d")), StringComparison.Ordinal);
+        Assert.Contains("outside the group", WeakKeys.OfEd25519(Convert.FromHexString("cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d")),
+            StringComparison.Ordinal);
 
         var beside = Enumerable.Range(2, 60).Count(static y => WeakKeys.OfEd25519(new BigInteger(y).ToByteArray().Concat(new byte[32]).Take(32).ToArray())?.Contains("not a point", StringComparison.Ordinal) == true);
         Assert.InRange(beside, 20, 40);
@@ -116,7 +122,8 @@ public sealed class WeakKeysTests
         var good = ec.ExportParameters(includePrivateParameters: false);
         Assert.NotNull(EcdsaKey.Create("", good, DSASignatureFormat.Rfc3279DerSequence));
 
-        foreach (var (x, y) in new[] { (good.Q.Y!, good.Q.X!), (good.Q.X!, Flipped(good.Q.Y!)), (new byte[32], new byte[32]), (new byte[32], good.Q.Y!), (good.Q.X![..31], good.Q.Y!) })
+        foreach (var (x, y) in new[] { (good.Q.Y!, good.Q.X!), (good.Q.X!, Flipped(good.Q.Y!)), (new byte[32], new byte[32]), (new byte[32], good.Q.Y!),
+            (good.Q.X![..31], good.Q.Y!) })
         {
             var bad = good with { Q = new() { X = x, Y = y } };
 
@@ -127,7 +134,8 @@ public sealed class WeakKeysTests
         // A point of the curve, with p added to its x: 32 bytes hold that for small x.
         var twice = SmallPoint();
         Assert.Null(WeakKeys.OfP256(twice));
-        var same = twice with { Q = new() { X = (new BigInteger(twice.Q.X!, isUnsigned: true, isBigEndian: true) + P256).ToByteArray(isUnsigned: true, isBigEndian: true), Y = twice.Q.Y } };
+        var same = twice with { Q = new() { X = (new BigInteger(twice.Q.X!, isUnsigned: true, isBigEndian: true) + P256)
+            .ToByteArray(isUnsigned: true, isBigEndian: true), Y = twice.Q.Y } };
         Assert.NotNull(WeakKeys.OfP256(same));
         Assert.Null(EcdsaKey.Create("", same, DSASignatureFormat.Rfc3279DerSequence));
     }
@@ -171,17 +179,20 @@ public sealed class WeakKeysTests
     {
         using var rsa = RSA.Create(2048);
         var good = rsa.ExportParameters(includePrivateParameters: false);
-        foreach (var exponent in new byte[][] { [1], [0], [2], [4], [1, 0, 0], [.. new byte[] { 1 }, .. new byte[32]], [.. new byte[] { 1 }, .. new byte[32], 1] })
+        foreach (var exponent in new byte[][] { [1], [0], [2], [4], [1, 0, 0], [.. new byte[] { 1 }, .. new byte[32]],
+            [.. new byte[] { 1 }, .. new byte[32], 1] })
         {
             var bad = good with { Exponent = exponent };
 
             Assert.NotNull(WeakKeys.OfRsa(bad));
             Assert.Null(RsaKey.Read("env:K", Spki(bad), HashAlgorithmName.SHA256, out _));
-            Assert.Contains(Problems("rsa-key", "-----BEGIN PUBLIC KEY-----\n" + Convert.ToBase64String(Spki(bad)) + "\n-----END PUBLIC KEY-----"), static p => !p.IsWarning);
+            Assert.Contains(Problems("rsa-key", "-----BEGIN PUBLIC KEY-----\n" + Convert.ToBase64String(Spki(bad)) + "\n-----END PUBLIC KEY-----"),
+                static p => !p.IsWarning);
         }
 
         Assert.Null(WeakKeys.OfRsa(good with { Exponent = [3] }));
-        var small = Problems("rsa-key", "-----BEGIN PUBLIC KEY-----\n" + Convert.ToBase64String(Spki(good with { Exponent = [3] })) + "\n-----END PUBLIC KEY-----");
+        var small = Problems("rsa-key",
+            "-----BEGIN PUBLIC KEY-----\n" + Convert.ToBase64String(Spki(good with { Exponent = [3] })) + "\n-----END PUBLIC KEY-----");
         Assert.True(Assert.Single(small).IsWarning);
     }
 

@@ -62,7 +62,8 @@ public sealed class WhereKeysAreUsedTests
         var spec = new SchemeSpec { Kind = kind, Header = new(["X-Sig"]), Encoding = MacEncoding.Base64 };
         return kind switch
         {
-            "rsa-key" => (spec, rsa.ExportSubjectPublicKeyInfoPem(), Convert.ToBase64String(rsa.SignData("another"u8, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))),
+            "rsa-key" => (spec, rsa.ExportSubjectPublicKeyInfoPem(),
+                Convert.ToBase64String(rsa.SignData("another"u8, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))),
             "ecdsa-p256" => (
                 spec with { Key = new() { Encoding = KeyEncoding.Base64 } },
                 Convert.ToBase64String(ecdsa.ExportSubjectPublicKeyInfo()),

@@ -46,8 +46,10 @@ public sealed class NetworkAdviceTests
     [Fact]
     public void Lists_that_a_route_uses_together_and_that_overlap_are_told_once_for_each_two() => Assert.Equal(
         [
-            "addressSets.b.cidrs[0]: 8.8.8.7 of the set \"b\" lies inside 8.8.8.0/24 of the set \"a\": one list lets in what the other does; remove one of them, or make the wider one narrower",
-            "routes.r.allow[2]: 8.8.8.9 of allow lies inside 8.8.8.0/24 of the set \"a\": one list lets in what the other does; remove one of them, or make the wider one narrower",
+            "addressSets.b.cidrs[0]: 8.8.8.7 of the set \"b\" lies inside 8.8.8.0/24 of the set \"a\": one list lets in what the other does; remove one of "
+            + "them, or make the wider one narrower",
+            "routes.r.allow[2]: 8.8.8.9 of allow lies inside 8.8.8.0/24 of the set \"a\": one list lets in what the other does; remove one of them, or make "
+            + "the wider one narrower",
             "routes.r.allow: aws:us-east-1:EC2 lies inside aws:us-east-1, which holds every service of the region; remove one of them",
         ],
         Advise(
@@ -72,7 +74,8 @@ public sealed class NetworkAdviceTests
 
     [Fact]
     public void Addresses_left_over_from_examples_are_told_once_for_the_file() => Assert.Equal(
-        ["addressSets.a.cidrs[1]: 203.0.113.7 is an address of examples (RFC 5737, RFC 3849): nobody sends from it; 3 more like it: 2001:db8:1d::/48, 198.51.100.0/24, 192.0.2.1; write the sender's own addresses"],
+        ["addressSets.a.cidrs[1]: 203.0.113.7 is an address of examples (RFC 5737, RFC 3849): nobody sends from it; 3 more like it: 2001:db8:1d::/48, "
+        + "198.51.100.0/24, 192.0.2.1; write the sender's own addresses"],
         Advise("""
             { "addressSets": { "a": { "cidrs": ["8.8.8.8", "203.0.113.7", "2001:db8:1d::/48"] } },
               "routes": { "r": { "path": "/r", "allow": ["a", "198.51.100.0/24"] }, "s": { "path": "/s", "allow": ["192.0.2.1", "192.0.3.0/24", "2001:d00::/24"] } } }
@@ -87,14 +90,17 @@ public sealed class NetworkAdviceTests
     public void Every_way_to_give_IPNetwork2_a_text_is_banned()
     {
         var banned = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "BannedSymbols.txt"));
-        var methods = typeof(IPNetwork2).GetMethods().Where(static method => method.GetParameters() is [{ ParameterType: var first }, ..] && first == typeof(string) && !method.IsSpecialName).ToList();
+        var methods = typeof(IPNetwork2).GetMethods()
+            .Where(static method => method.GetParameters() is [{ ParameterType: var first }, ..] && first == typeof(string) && !method.IsSpecialName).ToList();
 
         Assert.True(methods.Count > 10, "the package has changed");
         Assert.All(methods, method => Assert.Contains(
-            $"M:System.Net.IPNetwork2.{method.Name}({string.Join(',', method.GetParameters().Select(static parameter => Name(parameter.ParameterType)))});", banned, StringComparison.Ordinal));
+            $"M:System.Net.IPNetwork2.{method.Name}({string.Join(',', method.GetParameters().Select(static parameter => Name(parameter.ParameterType)))});",
+            banned, StringComparison.Ordinal));
 
         static string Name(Type type) => type.IsByRef ? Name(type.GetElementType()!) + "@"
-            : type.IsGenericType ? $"{type.Namespace}.{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}{{{string.Join(',', type.GetGenericArguments().Select(Name))}}}"
+            : type.IsGenericType
+            ? $"{type.Namespace}.{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}{{{string.Join(',', type.GetGenericArguments().Select(Name))}}}"
             : type.FullName!;
     }
 
@@ -111,14 +117,16 @@ public sealed class NetworkAdviceTests
     [InlineData("2606:4700::/127 2606:4700::2", 2, 2, "3 IPv6 addresses")]
     public void Networks_before_and_after_merging_and_the_addresses_they_let_in(string networks, int before, int after, string says)
     {
-        var set = CidrSet.Create(networks.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(static text => AddressParser.TryParseNetwork(text, out var network, out var fault) ? network : throw new InvalidOperationException(fault)));
+        var set = CidrSet.Create(networks.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(static text => AddressParser.TryParseNetwork(text, out var network, out var fault) ? network : throw new InvalidOperationException(fault)));
 
         Assert.Equal((before, after, says), (set.PrefixCount, set.MergedCount, AddressCount.Say(set)));
     }
 
     private static string[] Advise(string routes)
     {
-        var file = RoutesFileReader.Read(Encoding.UTF8.GetBytes(routes), RoutesLoader.Catalogue, out _) ?? StrictJson.ReadPastUnknownKeys<RoutesFile>(Encoding.UTF8.GetBytes(routes), [], out _, out _);
+        var file = RoutesFileReader.Read(Encoding.UTF8.GetBytes(routes), RoutesLoader.Catalogue, out _)
+            ?? StrictJson.ReadPastUnknownKeys<RoutesFile>(Encoding.UTF8.GetBytes(routes), [], out _, out _);
         var advice = NetworkAdvice.Of(file!).ToList();
         Assert.All(advice, static problem => Assert.True(problem.IsWarning));
         return [.. advice.Select(static problem => problem.ToString())];

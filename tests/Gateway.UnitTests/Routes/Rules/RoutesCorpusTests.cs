@@ -24,7 +24,8 @@ public class RoutesCorpusTests
     public void Case_is_judged_as_it_says(string name)
     {
         var text = File.ReadAllText(Path.Combine(Folder, name + ".json"));
-        var expected = text.Split('\n').TakeWhile(l => l.StartsWith("// expect: ", StringComparison.Ordinal) || l.StartsWith("// warn: ", StringComparison.Ordinal)).ToList();
+        var expected = text.Split('\n')
+            .TakeWhile(l => l.StartsWith("// expect: ", StringComparison.Ordinal) || l.StartsWith("// warn: ", StringComparison.Ordinal)).ToList();
         Assert.NotEmpty(expected);
 
         var (file, problems) = RoutesSamples.Read(Encoding.UTF8.GetBytes(text));

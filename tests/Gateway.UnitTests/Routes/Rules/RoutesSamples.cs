@@ -18,7 +18,8 @@ internal static class RoutesSamples
         {
             Preset("real-id", new() { Header = new(["X-Real-ID-Signature"]) }) with { Title = "Real ID", Allow = ["aws:us-east-1"] },
             Preset("verisync", new() { Header = new(["verisync-signature"]) }) with { Title = "Verisync", Allow = ["13.42.70.11"] },
-            Preset("cr3dentials", new() { Header = new(["x-webhook-signature"]) }) with { Title = "Cr3dentials", Retries = new() { Timeout = new(TimeSpan.FromSeconds(10)) } },
+            Preset("cr3dentials", new() { Header = new(["x-webhook-signature"]) }) with { Title = "Cr3dentials",
+                Retries = new() { Timeout = new(TimeSpan.FromSeconds(10)) } },
             Preset(
                 "standard-webhooks",
                 new()
@@ -31,7 +32,8 @@ internal static class RoutesSamples
             Preset("sns", new() { Kind = "rsa-cert" }),
         }.ToDictionary(p => p.Name),
         ReasonSlugs = [.. Enum.GetValues<RejectReason>().Select(r => r.Describe().Slug)],
-        CodeVerifiers = new Dictionary<string, CodeKind> { ["rsa-cert"] = new(NeedsSecrets: false, SignsBody: true), ["ed25519"] = new(NeedsSecrets: true, SignsBody: true) { ReadsTemplate = true } },
+        CodeVerifiers = new Dictionary<string, CodeKind> { ["rsa-cert"] = new(NeedsSecrets: false, SignsBody: true),
+            ["ed25519"] = new(NeedsSecrets: true, SignsBody: true) { ReadsTemplate = true } },
         AddressFault = text => IPAddress.TryParse(text, out var address)
             ? (address.ToString() == text ? null : "not the canonical form of an address")
             : (IPNetwork.TryParse(text, out var network) && network.ToString() == text ? null : "not an address or CIDR"),
@@ -48,7 +50,8 @@ internal static class RoutesSamples
         return (file, problems);
     }
 
-    private static PresetSpec Preset(string name, SchemeSpec scheme) => new() { Name = name, Title = name, Docs = "https://example.com", Status = "confirmed", Scheme = scheme, Replay = new(null, new() { Key = ["body"] }) };
+    private static PresetSpec Preset(string name, SchemeSpec scheme) =>
+        new() { Name = name, Title = name, Docs = "https://example.com", Status = "confirmed", Scheme = scheme, Replay = new(null, new() { Key = ["body"] }) };
 
     private static string FindRoot()
     {
