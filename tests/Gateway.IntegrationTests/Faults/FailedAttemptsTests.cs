@@ -12,7 +12,7 @@ public sealed class FailedAttemptsTests
     private const string Routes =
         """
         { "routes": {
-            "cr3": { "path": "/cr3", "provider": "cr3dentials", "secrets": ["file:{dir}/signing"], "upstream": "{upstream}", "timeout": "300ms"{more} },
+            "cr3": { "path": "/cr3", "provider": "cr3dentials", "secrets": ["file:{dir}/signing"], "upstream": "{upstream}", "timeout": "2s"{more} },
             "own": { "path": "/own", "verify": [{ "scheme": { "header": "x-webhook-signature" }, "secrets": ["file:{dir}/signing"] }], "upstream": "{upstream}" } } }
         """;
 
