@@ -63,6 +63,12 @@ internal sealed class ClientAddressResolver
             return client;
         }
 
+        // Opened when the proxy spoke of connections and not of requests: it wrote nothing into these, so the header is the client's own.
+        if (peer is ProxiedAddress)
+        {
+            return default;
+        }
+
         // Several lines are one list, in order (RFC 9110 §5.3).
         var lines = headers["X-Forwarded-For"];
         var length = 0;
@@ -116,7 +122,9 @@ internal sealed class ClientAddressResolver
 
         if (_trustedProxies?.Contains(socket) == true)
         {
-            return !client.IsKnown ? $"unknown: X-Forwarded-For from the trusted proxy {socket} names no address in the place that counts"
+            return peer is ProxiedAddress
+                ? $"unknown: the connection of the trusted proxy {socket} began with a PROXY header, so X-Forwarded-For on it is the client's own"
+                : !client.IsKnown ? $"unknown: X-Forwarded-For from the trusted proxy {socket} names no address in the place that counts"
                 : headers["X-Forwarded-For"].Count == 0 ? $"{client}, the trusted proxy itself, which sent no X-Forwarded-For"
                 : $"{client}, from the X-Forwarded-For of the trusted proxy {socket}";
         }

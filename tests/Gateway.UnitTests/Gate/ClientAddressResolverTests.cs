@@ -152,8 +152,19 @@ public sealed class ClientAddressResolverTests
         var forwarded = new HeaderDictionary { ["X-Forwarded-For"] = "198.51.100.4" };
 
         Assert.Equal("10.0.0.1", ClientAddressResolver.Connection.Resolve(Peer("203.0.113.9", "10.0.0.1"), none).ToString());
-        Assert.Equal("198.51.100.4", Behind.Resolve(Peer("203.0.113.9", "10.0.0.1"), forwarded).ToString());
         Assert.Equal("192.0.2.1", Behind.Resolve(Peer("10.1.1.1", "192.0.2.1"), forwarded).ToString());
+    }
+
+    /// <summary>The proxy passed connections on when it was opened, and wrote no header into requests: what stands there is the client's own word.</summary>
+    [Fact]
+    public void On_a_connection_that_began_with_a_PROXY_header_X_Forwarded_For_is_not_believed_after_a_reload()
+    {
+        var forged = new HeaderDictionary { ["X-Forwarded-For"] = "198.51.100.4" };
+
+        Assert.False(Behind.Resolve(Peer("203.0.113.9", "10.0.0.1"), forged).IsKnown);
+        Assert.Equal(
+            "unknown: the connection of the trusted proxy 10.0.0.1 began with a PROXY header, so X-Forwarded-For on it is the client's own",
+            Behind.Explain(Peer("203.0.113.9", "10.0.0.1"), forged));
     }
 
     [Theory]
