@@ -67,7 +67,18 @@ internal sealed class DeliveryContent(Delivery delivery) : HttpContent
 
         using (clients.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), given))
         {
+            if (IsOverHttp2(stream))
+            {
+                await stream.FlushAsync(given.Token);
+            }
+
             await pending;
         }
     }
+
+    /// <summary>
+    /// Over HTTP/2 the client keeps a request's head back until there is body to send with it. An app whose streams begin without a window opens one when it
+    /// sees the head, so neither would ever go on. Over HTTP/1.1 the same call would meet the write that is waiting.
+    /// </summary>
+    private static bool IsOverHttp2(Stream stream) => stream.GetType().Name == "Http2WriteStream";
 }

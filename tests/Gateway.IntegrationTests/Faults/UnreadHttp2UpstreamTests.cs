@@ -55,6 +55,24 @@ public sealed class Http2_upstream_that_reads_no_further
         Assert.Equal(2, upstream.Connections);
     }
 
+    [Fact]
+    public async Task An_app_whose_streams_begin_without_a_window_sees_the_head_and_gets_the_body()
+    {
+        await using var upstream = new DeafHttp2Upstream(isShy: true);
+        await using var site = await Site.StartAsync(Routes, placeholders: new Dictionary<string, string> { ["{app}"] = upstream.Address });
+
+        foreach (var size in (int[])[10, 600, 12_000, 40_000])
+        {
+            for (var i = 0; i < 4; i++)
+            {
+                Assert.Equal(200, (await site.SendAsync(Site.Signed(Site.Bytes(size, seed: size + i)))).Status);
+            }
+        }
+
+        Assert.Equal(1, upstream.Connections);
+        await site.IsIdleAsync();
+    }
+
     /// <summary>
     /// Just enough of HTTP/2 (RFC 9113) to answer 200 with nothing to each request's head; on the first <c>dead</c> connections nothing at all.
     /// </summary>
@@ -65,11 +83,14 @@ public sealed class Http2_upstream_that_reads_no_further
         private readonly CancellationTokenSource _stopped = new();
 
         private readonly int _dead;
+        private readonly bool _isShy;
         private int _connections;
 
-        public DeafHttp2Upstream(int dead = 0)
+        /// <param name="isShy">Streams begin with a window of 0 (RFC 9113 §6.9.2), which their heads open; the answer comes when the body is complete.</param>
+        public DeafHttp2Upstream(int dead = 0, bool isShy = false)
         {
             _dead = dead;
+            _isShy = isShy;
             _listener = _port.Listen();
             _ = AcceptAsync();
         }
@@ -109,7 +130,8 @@ public sealed class Http2_upstream_that_reads_no_further
                 await stream.ReadExactlyAsync(new byte["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".Length], _stopped.Token);
 
                 // SETTINGS, and a WINDOW_UPDATE for the connection: only the streams' own windows stay shut.
-                await stream.WriteAsync(new byte[] { 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 8, 0, 0, 0, 0, 0, 0x7F, 0, 0, 0 }, _stopped.Token);
+                byte[] settings = _isShy ? [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0] : [0, 0, 0, 4, 0, 0, 0, 0, 0];
+                await stream.WriteAsync((byte[])[.. settings, 0, 0, 4, 8, 0, 0, 0, 0, 0, 0x7F, 0, 0, 0], _stopped.Token);
                 var head = new byte[9];
                 while (true)
                 {
@@ -124,7 +146,11 @@ public sealed class Http2_upstream_that_reads_no_further
                     {
                         await stream.WriteAsync(new byte[] { 0, 0, 0, 4, 1, 0, 0, 0, 0 }, _stopped.Token);
                     }
-                    else if (head[3] == 1)
+                    else if (head[3] == 1 && _isShy)
+                    {
+                        await stream.WriteAsync(new byte[] { 0, 0, 4, 8, 0, head[5], head[6], head[7], head[8], 0, 0, 0xFF, 0xFF }, _stopped.Token);
+                    }
+                    else if (head[3] == 1 || (head[3] == 0 && (head[4] & 1) != 0 && _isShy))
                     {
                         // HEADERS with END_HEADERS and END_STREAM; 0x88 is ":status: 200" of the static table. The number of the stream is the request's.
                         await stream.WriteAsync(new byte[] { 0, 0, 1, 1, 5, head[5], head[6], head[7], head[8], 0x88 }, _stopped.Token);
