@@ -30,6 +30,20 @@ internal static class ChallengeText
     /// </summary>
     public static bool IsSignable(ReadOnlySpan<char> text) => IsToken(text) && text.Length >= 16 && text.ContainsAnyExcept(NumberCharacters);
 
+    /// <summary>Such a token as a whole body.</summary>
+    public static bool IsSignable(ReadOnlySequence<byte> body)
+    {
+        if (body.Length > MaxLength)
+        {
+            return false;
+        }
+
+        Span<byte> bytes = stackalloc byte[MaxLength];
+        Span<char> text = stackalloc char[MaxLength];
+        body.CopyTo(bytes);
+        return IsSignable(text[..System.Text.Encoding.Latin1.GetChars(bytes[..(int)body.Length], text)]);
+    }
+
     /// <summary>A query parameter, decoded; null when it is absent, there twice, or broken.</summary>
     public static string? Parameter(Delivery delivery, string name)
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Text;
@@ -34,8 +35,16 @@ internal sealed record HandshakeKind
 
     public bool NeedsToken { get; init; }
 
-    /// <summary>Signs what an unsigned request asks for; answered only where a route names it, never because of its provider alone.</summary>
+    /// <summary>
+    /// Signs what an unsigned request asks for; answered only where a route names it, never because of its provider alone, and where the secret verifies
+    /// nothing but this sender's own scheme.
+    /// </summary>
     public bool SignsForStrangers { get; init; }
+
+    /// <summary>
+    /// True of a body whose signature any stranger could have had from this handshake: such a body proves nothing. Null where the sender's verifier sees to it.
+    /// </summary>
+    public Func<ReadOnlySequence<byte>, bool>? MayHaveSigned { get; init; }
 
     public bool NeedsSecret { get; init; }
 
@@ -50,6 +59,8 @@ internal sealed record HandshakeKind
 /// <summary>Puts a handshake where it belongs among a route's checks.</summary>
 internal sealed class HandshakeCheck(HandshakeKind kind, HandshakeSetup setup, bool routeTakesGet) : IGateCheck
 {
+    public HandshakeKind Kind => kind;
+
     public Stage Stage => kind.Stage;
 
     /// <summary>The route must let GET come as far as this check.</summary>
@@ -76,6 +87,17 @@ internal sealed class HandshakeCheck(HandshakeKind kind, HandshakeSetup setup, b
 }
 
 /// <summary>
+/// Refuses an event that a stranger could have had signed, before its signature gives any trust: see <see cref="HandshakeKind.MayHaveSigned"/>.
+/// </summary>
+internal sealed class OwnSignatureCheck(Func<ReadOnlySequence<byte>, bool> mayHaveSigned) : IGateCheck
+{
+    public Stage Stage => Stage.BodyChallenge;
+
+    public ValueTask<Verdict> CheckAsync(Delivery delivery, CancellationToken cancellationToken) => new(
+        mayHaveSigned(delivery.Body) ? Verdict.Reject(RejectReason.SignatureMalformed, "the body is such as the handshake signs for anyone") : Verdict.Pass);
+}
+
+/// <summary>
 /// The challenges senders pose when a URL is registered. Answered at the edge, never forwarded and never remembered by replay. Asana's is not here: it
 /// hands the secret over in the request, which nobody can tell from a stranger's.
 /// </summary>
@@ -87,7 +109,11 @@ internal static class HandshakeKinds
         new() { Name = "dropbox", Stage = Stage.Challenge, ByGet = true, Read = Challenges.Echo },
         new() { Name = "adobe-io", Stage = Stage.Challenge, ByGet = true, Read = Challenges.Echo },
         new() { Name = "okta", Stage = Stage.Challenge, ByGet = true, Read = Challenges.Okta },
-        new() { Name = "x", Stage = Stage.Challenge, ByGet = true, SignsForStrangers = true, NeedsSecret = true, Read = Challenges.X },
+        new()
+        {
+            Name = "x", Stage = Stage.Challenge, ByGet = true, SignsForStrangers = true, NeedsSecret = true, Read = Challenges.X,
+            MayHaveSigned = ChallengeText.IsSignable,
+        },
         new() { Name = "braintree", Stage = Stage.Challenge, ByGet = true, SignsForStrangers = true, NeedsSecret = true, Read = Challenges.Braintree },
         new() { Name = "ebay", Stage = Stage.Challenge, ByGet = true, NeedsToken = true, NeedsUrl = true, Read = Challenges.Ebay },
         new() { Name = "adobe-sign", Stage = Stage.Challenge, ByGet = true, NeedsToken = true, Read = Challenges.AdobeSign },

@@ -8,6 +8,7 @@ using WebhookEdge.Configuration;
 using WebhookEdge.FailedAttempts;
 using WebhookEdge.Forwarding;
 using WebhookEdge.Gate;
+using WebhookEdge.Handshakes;
 using WebhookEdge.Ingress;
 using WebhookEdge.Primitives;
 using WebhookEdge.Providers;
@@ -150,6 +151,10 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         if (handshake is not null)
         {
             AddAlways(handshake);
+            if (handshake.Kind.MayHaveSigned is { } mayHaveSigned)
+            {
+                AddAlways(new OwnSignatureCheck(mayHaveSigned));
+            }
         }
 
         AddAlways(new RequestShapeCheck([.. handshake is { TakesGet: true } ? methods.Append("GET").Distinct() : methods], [.. route.Encodings ?? []]));

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Configuration;
 using WebhookEdge.Forwarding;
-using WebhookEdge.Handshakes;
 using WebhookEdge.Primitives;
 using WebhookEdge.Providers;
 using WebhookEdge.Routes.Rules;
@@ -40,7 +39,6 @@ internal sealed class RoutesLoader(RouteCompiler compiler)
         ForwardHeader = ForwardedHeaders.Describe,
         ClusterType = typeof(ClusterConfig),
         CodeVerifiers = CodeVerifiers.Facts,
-        Handshakes = HandshakeKinds.All.ToDictionary(static kind => kind.Key, static kind => kind.Value.NeedsToken, StringComparer.Ordinal),
     };
 
     public async Task<LoadedRoutes> LoadAsync(string path, CompileMode mode, CancellationToken cancellationToken)

@@ -213,17 +213,22 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
         {
             report.Error(place, "no name", "name the handshake, e.g. \"meta\"");
         }
-        else if (!catalogue.Handshakes.TryGetValue(name, out var needsToken))
+        else if (!catalogue.Handshakes.TryGetValue(name, out var kind))
         {
             report.Error(place, $"unknown handshake {Quoted.Name(name)}", NearestName.Hint(name, [.. catalogue.Handshakes.Keys, "off"]));
         }
-        else if (needsToken && handshake.VerifyToken is null)
+        else if (kind.NeedsToken && handshake.VerifyToken is null)
         {
             report.Error(place, $"the handshake {Quoted.Name(name)} needs a token", $"write {{ \"name\": \"{name}\", \"verifyToken\": \"env:NAME\" }}");
         }
-        else if (!needsToken && handshake.VerifyToken is not null)
+        else if (!kind.NeedsToken && handshake.VerifyToken is not null)
         {
             report.Error($"{place}.verifyToken", $"means nothing with the handshake {Quoted.Name(name)}", "remove it");
+        }
+        else if (kind.SignsForStrangers && !VerifiesOnly(name, route))
+        {
+            report.Error(place, $"{Quoted.Name(name)} has the gateway sign what any stranger asks for, with a secret that another scheme of this route trusts",
+                $"write \"provider\": \"{name}\" and no scheme but its own, or \"handshake\": \"off\"");
         }
 
         if (handshake.VerifyToken is { } token && Grammar.SecretFault(token) is { } fault)
@@ -231,6 +236,11 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
             report.Error($"{place}.verifyToken", fault);
         }
     }
+
+    /// <summary>Each check of the route is the sender's own, which takes no text that the handshake of the same sender may have signed.</summary>
+    private static bool VerifiesOnly(string sender, RouteSpec route) =>
+        route.Verify is { } checks ? checks.All(check => sender == (check.Scheme?.Name ?? check.Scheme?.Inline?.Kind))
+        : route.Secrets is null || route.Provider == sender;
 
     public void Refuse(string path, RouteSpec route)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using WebhookEdge.Authentication.Verifiers;
+using WebhookEdge.Handshakes;
 using WebhookEdge.Providers;
 
 namespace WebhookEdge.Routes.Rules;
@@ -15,8 +16,7 @@ internal sealed record RoutesCatalogue
     /// <summary>Named code verifiers, usable as a scheme's kind.</summary>
     public IReadOnlyDictionary<string, CodeKind> CodeVerifiers { get; init; } = new Dictionary<string, CodeKind>();
 
-    /// <summary>Names of handshakes, and whether one needs a verify token.</summary>
-    public IReadOnlyDictionary<string, bool> Handshakes { get; init; } = new Dictionary<string, bool>();
+    public IReadOnlyDictionary<string, HandshakeKind> Handshakes { get; init; } = HandshakeKinds.All;
 
     /// <summary>What is wrong with the text of an address or CIDR, or null: the strict parser of the address lists.</summary>
     public required Func<string, string?> AddressFault { get; init; }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
 using WebhookEdge.IntegrationTests.Faults;
 using WebhookEdge.TestKit;
 
@@ -46,6 +47,7 @@ public sealed class ReloadTests
         Volatile.Write(ref stop, true);
         await Deadline.WaitAsync(Task.WhenAll(senders), "the senders to end");
 
+        Assert.True(answers.All(static a => a.Status == 200), $"{answers.Count(static a => a.Status != 200)} not delivered:\n{Told(gateway)}");
         Assert.All(answers, static a => a.AssertDelivered());
         Assert.Equal(sent, even.Requests.Count + odd.Requests.Count);
         Assert.True(even.Requests.Count > 50 && odd.Requests.Count > 50, "both kinds had traffic");
@@ -55,6 +57,9 @@ public sealed class ReloadTests
                 r => Assert.Equal((kind, $"file:{gateway.Directory}/{kind}"), (r.Headers["X-Revision"], r.Headers["X-Webhook-Key-Id"])));
         }
     }
+
+    private static string Told(TestGateway gateway) =>
+        string.Join('\n', gateway.Logs.Entries.Where(static e => e.Level >= LogLevel.Warning).Take(20));
 
     [Fact]
     public async Task A_request_in_flight_finishes_under_the_rules_it_started_with()

@@ -1,10 +1,12 @@
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using WebhookEdge.Authentication;
 using WebhookEdge.Authentication.Verifiers;
+using WebhookEdge.IntegrationTests.Faults;
 using WebhookEdge.Primitives;
 using WebhookEdge.Providers;
 using WebhookEdge.TestKit;
@@ -22,7 +24,7 @@ public sealed class HandshakesAndVerifiersTests
             "slack":  { "path": "/slack",  "provider": "slack", "secrets": ["file:{dir}/secret"], "handshake": "slack", "freshness": { "at": "json:/created", "within": "24h" }, "upstream": "{upstream}" },
             "meta":   { "path": "/meta",   "verify": [{ "scheme": { "header": "X-Hub-Signature-256", "prefix": "sha256=" }, "secrets": ["file:{dir}/secret"] }],
                         "handshake": { "name": "meta", "verifyToken": "file:{dir}/token" }, "upstream": "{upstream}" },
-            "x":      { "path": "/x",      "verify": [{ "scheme": { "header": "X-Sig" }, "secrets": ["file:{dir}/secret"] }], "handshake": "x", "upstream": "{upstream}" },
+            "x":      { "path": "/x",      "provider": "x", "secrets": ["file:{dir}/secret"], "handshake": "x", "upstream": "{upstream}" },
             "twilio": { "path": "/twilio", "provider": "twilio", "secrets": ["file:{dir}/secret"], "upstream": "{upstream}" },
             "discord": { "path": "/discord", "provider": "discord", "secrets": ["file:{dir}/ed25519"], "upstream": "{upstream}" },
             "sns":    { "path": "/sns",    "provider": "aws-sns", "secrets": ["file:{dir}/topic"], "upstream": "{upstream}" }
@@ -80,6 +82,24 @@ public sealed class HandshakesAndVerifiersTests
             Assert.Equal(400, answer.Status);
             Assert.Empty(answer.Body);
         }
+    }
+
+    [Theory]
+    [InlineData("MjY1OTkwYmItZjE0Mi00ZDM0")]
+    [InlineData("trueaaaaaaaaaaaaaaaa")]
+    public async Task What_a_challenge_had_signed_is_no_event(string token)
+    {
+        await using var upstream = TestUpstream.Start();
+        await using var gateway = await StartAsync(upstream);
+        var answer = await gateway.SendAsync(RawRequest.Get("/x?crc_token=" + token));
+        var signature = JsonDocument.Parse(answer.Body).RootElement.GetProperty("response_token").GetString()!;
+
+        var forged = await gateway.SendAsync(RawRequest.Post("/x", token).WithHeader("x-twitter-webhooks-signature", signature));
+
+        Assert.Equal(401, forged.Status);
+        Assert.Empty(upstream.Requests);
+        var written = "sha256=" + Convert.ToBase64String(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), "{\"id\":1}"u8));
+        (await gateway.SendAsync(RawRequest.Post("/x", "{\"id\":1}").WithHeader("x-twitter-webhooks-signature", written))).AssertDelivered();
     }
 
     [Fact]

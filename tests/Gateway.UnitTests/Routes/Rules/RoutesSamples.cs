@@ -20,6 +20,7 @@ internal static class RoutesSamples
             Preset("verisync", new() { Header = new(["verisync-signature"]) }) with { Title = "Verisync", Allow = ["13.42.70.11"] },
             Preset("cr3dentials", new() { Header = new(["x-webhook-signature"]) }) with { Title = "Cr3dentials",
                 Retries = new() { Timeout = new(TimeSpan.FromSeconds(10)) } },
+            Preset("x", new() { Header = new(["x-twitter-webhooks-signature"]) }) with { Handshake = "x" },
             Preset(
                 "standard-webhooks",
                 new()
