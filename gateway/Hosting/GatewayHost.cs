@@ -243,5 +243,12 @@ internal sealed class GatewayHost : IAsyncDisposable
                 RawTarget.Refuse(context.Request.Method, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget), time.GetTimestamp()),
             (context, lease) => writer.RejectAsync(context, null, UnroutedBudget.Refuse(lease), time.GetTimestamp()));
         application.MapFallback("{*path}", unrouted.AnswerAsync);
+
+        // YARP makes its endpoints when they are first asked for, which would be the first request's doing; between a reload's publishing and YARP's taking it
+        // they would be of one revision and their policies of the next, and that request a 500. From here on each revision's are made as it is applied.
+        foreach (var source in ((IEndpointRouteBuilder)application).DataSources)
+        {
+            _ = source.Endpoints;
+        }
     }
 }

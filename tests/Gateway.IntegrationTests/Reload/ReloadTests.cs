@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using WebhookEdge.IntegrationTests.Faults;
 using WebhookEdge.TestKit;
+using Yarp.ReverseProxy.Configuration;
 
 namespace WebhookEdge.IntegrationTests.Reload;
 
@@ -56,6 +58,26 @@ public sealed class ReloadTests
             Assert.All(upstream.Requests,
                 r => Assert.Equal((kind, $"file:{gateway.Directory}/{kind}"), (r.Headers["X-Revision"], r.Headers["X-Webhook-Key-Id"])));
         }
+    }
+
+    [Fact]
+    public async Task The_first_request_of_all_may_come_while_a_reload_is_under_way()
+    {
+        await using var upstream = TestUpstream.Start();
+        var filter = new HoldingFilter();
+        await using var gateway = await TestGateway.StartAsync(Hook.Routes(), upstream.Address, Hook.Secrets,
+            services: services => services.AddSingleton<IProxyConfigFilter>(filter));
+        var (reached, open) = filter.HoldNext();
+        var reload = gateway.ReloadAsync(Hook.Routes(""" "timeout": "3s" """));
+        await Deadline.WaitAsync(reached, "the reload to be under way");
+
+        var answer = await gateway.SendAsync(Hook.Event("one"));
+        open();
+
+        answer.AssertDelivered();
+        Assert.True(await reload);
+        (await gateway.SendAsync(Hook.Event("two"))).AssertDelivered();
+        Assert.Empty(gateway.Logs.WithEvent(1100));
     }
 
     private static string Told(TestGateway gateway) =>
@@ -195,5 +217,29 @@ public sealed class ReloadTests
         Assert.Empty(gateway.Logs.WithEvent(5102));
         Assert.DoesNotContain("hush-hush-1", gateway.Logs.Everything);
         (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
+    }
+
+    /// <summary>Keeps YARP from taking a revision until it is let.</summary>
+    private sealed class HoldingFilter : IProxyConfigFilter
+    {
+        private volatile TaskCompletionSource? _reached;
+        private volatile TaskCompletionSource? _open;
+
+        public (Task Reached, Action Open) HoldNext()
+        {
+            var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            (_open, _reached) = (open, reached);
+            return (reached.Task, open.SetResult);
+        }
+
+        public ValueTask<ClusterConfig> ConfigureClusterAsync(ClusterConfig cluster, CancellationToken cancel) => new(cluster);
+
+        public async ValueTask<RouteConfig> ConfigureRouteAsync(RouteConfig route, ClusterConfig? cluster, CancellationToken cancel)
+        {
+            _reached?.TrySetResult();
+            await (_open?.Task ?? Task.CompletedTask);
+            return route;
+        }
     }
 }
