@@ -11,8 +11,9 @@ var parsed = Verbs.Create().Parse(args);
 if (Verbs.Fault(parsed) is { } fault)
 {
     Console.Error.WriteLine("webhookedge: " + fault);
-    return 1;
+    return Verbs.UnusableCode(parsed);
 }
 
 // The host listens to SIGTERM and SIGINT itself and drains; the command line must not cut that short.
-return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+return parsed.Errors.Count > 0 ? Verbs.UnusableCode(parsed) : code;

@@ -17,9 +17,12 @@ namespace WebhookEdge.Cli;
 /// </summary>
 internal static class ExplainCommand
 {
+    public const string Name = "explain";
+
+    public const int Unusable = 2;
+
     private const int Accepted = 0;
     private const int Refused = 1;
-    private const int Unusable = 2;
 
     public static Command Create()
     {
@@ -33,7 +36,7 @@ internal static class ExplainCommand
         var at = new Option<string?>("--at") { Description = "When it came: Unix seconds or ISO 8601. Default: now." };
         var secret = new Option<string[]>("--secret") { Description = "A further reference (env:NAME or file:PATH) to try, e.g. the secret before a "
             + "rotation; may be repeated." };
-        var command = new Command("explain", "Say what the gateway makes of a recorded request, and why.") { config, route, request, body, from, at, secret };
+        var command = new Command(Name, "Say what the gateway makes of a recorded request, and why.") { config, route, request, body, from, at, secret };
         command.SetAction((parsed, cancellationToken) => RunAsync(
             new(parsed.GetValue(config)!, parsed.GetValue(route)!, parsed.GetValue(request)!, parsed.GetValue(body), parsed.GetValue(from),
                 parsed.GetValue(at), parsed.GetValue(secret) ?? []), cancellationToken));
@@ -99,7 +102,7 @@ internal static class ExplainCommand
         if (rows.Exists(static row => row.Outcome is Judgement.Refused or Judgement.Observed && row.IsSignature))
         {
             // The compiler has read the same bytes a moment ago.
-            var file = RoutesFileReader.Read(await File.ReadAllBytesAsync(question.Config, cancellationToken), RoutesLoader.Catalogue, out _)!;
+            var file = RoutesFileReader.Read(await InputFile.ReadAsync(question.Config, cancellationToken), RoutesLoader.Catalogue, out _)!;
             var finder = new MistakeFinder(file, question.Route, recorded, now, question.Secrets);
             ExplainReport.PrintMistakes(await finder.FindAsync(cancellationToken), recorded);
         }
@@ -111,7 +114,7 @@ internal static class ExplainCommand
     {
         try
         {
-            var bytes = await File.ReadAllBytesAsync(question.Request.FullName, cancellationToken);
+            var bytes = await InputFile.ReadAsync(question.Request.FullName, cancellationToken);
             ProxyHeader? header = ProxyHeaderParser.Parse(bytes, out var found) == ProxyHeaderStatus.Complete ? found : null;
             var recorded = RecordedRequest.Read(bytes[(header?.Length ?? 0)..], out var fault);
             if (recorded is null)
@@ -121,9 +124,9 @@ internal static class ExplainCommand
             }
 
             return (question.Body is null ? recorded :
-                recorded with { Body = await File.ReadAllBytesAsync(question.Body.FullName, cancellationToken) }, header);
+                recorded with { Body = await InputFile.ReadAsync(question.Body.FullName, cancellationToken) }, header);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (IOException e)
         {
             await UnusableAsync(e.Message);
             return null;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using WebhookEdge.Admin;
+using WebhookEdge.Configuration;
 
 namespace WebhookEdge.Cli;
 
@@ -13,10 +14,17 @@ internal static class HealthcheckCommand
         var command = new Command("healthcheck", "Ask a running gateway whether it is alive; for HEALTHCHECK in containers.") { url, ready };
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            if (!Uri.TryCreate(parsed.GetValue(url), UriKind.Absolute, out var gateway) || gateway.Scheme is not ("http" or "https"))
+            {
+                await Console.Error.WriteLineAsync($"webhookedge: --url or Admin__Url: {Quoted.Name(parsed.GetValue(url)!)} is no http or https URL; "
+                    + $"write for example {AdminEndpoints.DefaultUrl}");
+                return 1;
+            }
+
             using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(3) };
             try
             {
-                using var answer = await client.GetAsync(new Uri(new Uri(parsed.GetValue(url)!), parsed.GetValue(ready) ? "/readyz" : "/healthz"),
+                using var answer = await client.GetAsync(new Uri(gateway, parsed.GetValue(ready) ? "/readyz" : "/healthz"),
                     cancellationToken);
                 Console.WriteLine((await answer.Content.ReadAsStringAsync(cancellationToken)).TrimEnd());
                 return answer.IsSuccessStatusCode ? 0 : 1;

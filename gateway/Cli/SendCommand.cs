@@ -48,9 +48,10 @@ internal static class SendCommand
             return 1;
         }
 
-        if (Array.Find(further, static h => h.IndexOf(':', StringComparison.Ordinal) < 1) is { } odd)
+        if (Array.Find(further, static h => h.IndexOf(':', StringComparison.Ordinal) is var colon
+            && (colon < 1 || !Grammar.IsToken(h[..colon]) || h.Any(char.IsControl))) is { } odd)
         {
-            await Console.Error.WriteLineAsync($"webhookedge: --header {odd}: no name and value; write --header \"NAME: VALUE\"");
+            await Console.Error.WriteLineAsync($"webhookedge: --header {Quoted.Name(odd)}: no name and value in one line; write --header \"NAME: VALUE\"");
             return 1;
         }
 
@@ -61,7 +62,7 @@ internal static class SendCommand
         var eventId = "evt_" + Guid.NewGuid().ToString("n", CultureInfo.InvariantCulture)[..16];
         try
         {
-            file = RoutesFileReader.Read(await File.ReadAllBytesAsync(config, cancellationToken), RoutesLoader.Catalogue, out var problems);
+            file = RoutesFileReader.Read(await InputFile.ReadAsync(config, cancellationToken), RoutesLoader.Catalogue, out var problems);
             if (file is null)
             {
                 Problems.Print(config, problems);
@@ -76,7 +77,7 @@ internal static class SendCommand
             }
 
             body = bodyFile is null ? SampleEvents.Create(signer.Route.Provider, now, eventId)
-                : await File.ReadAllBytesAsync(bodyFile.FullName, cancellationToken);
+                : await InputFile.ReadAsync(bodyFile.FullName, cancellationToken);
         }
         catch (IOException e)
         {

@@ -52,6 +52,9 @@ internal static class Verbs
         return parsed.UnmatchedTokens is [var first, ..] ? Unknown(first, verb) : ServeCommand.StrayFault(parsed);
     }
 
+    /// <summary>The exit code for a command line that cannot be used. Of <c>explain</c> 1 says that the request would be refused.</summary>
+    public static int UnusableCode(ParseResult parsed) => parsed.CommandResult.Command.Name == ExplainCommand.Name ? ExplainCommand.Unusable : 1;
+
     private static string Unknown(string word, Command verb) =>
         (word.StartsWith('-') ? $"unknown option \"{word}\"" : $"{verb.Name} does not know what to do with \"{word}\"")
         + "; " + (NearestName.Of(word.TrimStart('-'), verb.Options.Select(static option => option.Name.TrimStart('-'))) is { } name && word.StartsWith('-')

@@ -81,8 +81,9 @@ internal static class OutboundUrl
             return Refused();
         }
 
-        // Uri has already turned octal, hex and short forms of IPv4 into dotted decimal.
-        if (!IPAddress.TryParse(url.DnsSafeHost, out var address))
+        // Uri has already turned octal, hex and short forms of IPv4 into dotted decimal, but not where a dot ends the host or its digits are of another script;
+        // the name as it is looked up has those too.
+        if (!IPAddress.TryParse(host, out var address))
         {
             return null;
         }

@@ -10,8 +10,6 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
     /// <summary>How long a stopping gateway waits for deliveries in flight.</summary>
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(30);
 
-    private static readonly string[] SetByTheGateway = ["Idempotency-Key", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"];
-
     public void RoutePath(string path, RouteSpec route)
     {
         if (route.Path is null)
@@ -174,28 +172,6 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
             else if (!catalogue.ForwardHeader(name).IsRemoved)
             {
                 report.Warn(place, $"{name} reaches the app anyway", "leave it out, or is it spelt otherwise?");
-            }
-        }
-    }
-
-    public void Transforms(string path, RouteSpec route)
-    {
-        for (var i = 0; i < route.Transforms?.Count; i++)
-        {
-            if (route.Transforms[i].Count == 0)
-            {
-                report.Error(JsonPath.Item($"{path}.transforms", i), "an empty transform",
-                    "as YARP documents them, e.g. { \"RequestHeader\": \"X-From\", \"Set\": \"webhooks\" }");
-            }
-
-            foreach (var key in (string[])["RequestHeader", "RequestHeaderRouteValue"])
-            {
-                if (route.Transforms[i].GetValueOrDefault(key) is { } name
-                    && (name.StartsWith("X-Webhook-", StringComparison.OrdinalIgnoreCase) || SetByTheGateway.Contains(name, StringComparer.OrdinalIgnoreCase)))
-                {
-                    report.Error($"{JsonPath.Item($"{path}.transforms", i)}.{key}", $"{name} is set by the gateway, after all transforms",
-                        "take another name; X-Webhook-* is the gateway's own");
-                }
             }
         }
     }

@@ -43,6 +43,7 @@ internal static class RoutesValidator
         VerifyRules verify, EventRules replay)
     {
         var rules = new RouteRules(report, catalogue);
+        var transforms = new TransformRules(report);
         foreach (var (id, route) in routes)
         {
             var path = JsonPath.Key("routes", id);
@@ -64,7 +65,7 @@ internal static class RoutesValidator
             edge.BodyCap($"{path}.maxBody", route.MaxBody);
             replay.Encodings(path, route, preset, schemes);
             rules.Timeout(path, route, preset);
-            rules.Transforms(path, route);
+            transforms.Judge(path, route);
             rules.ForwardHeaders(path, route);
             rules.Refuse(path, route);
             rules.Handshake(path, route, preset);

@@ -68,6 +68,29 @@ public sealed class CliTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(2, "explain --config routes.json --route a --request .", ": a directory; name a file")]
+    [InlineData(2, "explain --config routes.json --route a --request nowhere", "nowhere: no such file; check the path")]
+    [InlineData(2, "explain --config routes.json --route a --request /dev/zero", "/dev/zero: larger than 128 MiB")]
+    [InlineData(2, "explain --config routes.json --route a", "'--request' is required")]
+    [InlineData(2, "explain --bogus", "unknown option")]
+    [InlineData(1, "send --config routes.json --route a --body .", ": a directory; name a file")]
+    [InlineData(1, "send --config nowhere --route a", "nowhere: no such file; check the path")]
+    [InlineData(1, "send --config routes.json --route a --header X-A:b\r\nY:z", "write --header \"NAME: VALUE\"")]
+    [InlineData(1, "healthcheck --url garbage", "\"garbage\" is no http or https URL")]
+    public async Task Unusable_input_is_told_in_a_line_without_a_stack_trace(int expected, string line, string said)
+    {
+        _folder.Write("secret", "a-secret-of-thirty-two-characters");
+        _folder.Write("routes.json",
+            $$"""{ "routes": { "a": { "path": "/a", "provider": "verisync", "secrets": ["file:{{_folder.Path}}/secret"], "upstream": "http://127.0.0.1:9" } } }""");
+
+        var (code, output) = await CliProcess.RunAsync(_folder.Path, null, line.Split(' '));
+
+        Assert.Contains(said, output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+        Assert.Equal(expected, code);
+    }
+
     [Fact]
     public async Task Validate_and_serve_name_a_file_that_is_not_there_and_one_that_is_no_Json()
     {
