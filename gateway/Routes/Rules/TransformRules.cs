@@ -1,4 +1,5 @@
 using WebhookEdge.Configuration;
+using WebhookEdge.Forwarding;
 
 namespace WebhookEdge.Routes.Rules;
 
@@ -8,8 +9,6 @@ namespace WebhookEdge.Routes.Rules;
 /// </summary>
 internal sealed class TransformRules(RuleReport report)
 {
-    private static readonly string[] SetByTheGateway = ["Idempotency-Key", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"];
-
     /// <summary>How long a message is and when a connection ends, which the gateway decides for each side by itself (RFC 9110 §7.6.1, RFC 9112 §6).</summary>
     private static readonly string[] Framing =
         ["Connection", "Content-Length", "Expect", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"];
@@ -25,29 +24,23 @@ internal sealed class TransformRules(RuleReport report)
                 report.Error(place, "an empty transform", "as YARP documents them, e.g. { \"RequestHeader\": \"X-From\", \"Set\": \"webhooks\" }");
             }
 
-            var isHeader = false;
             foreach (var (key, value) in transform)
             {
+                var valuePlace = JsonPath.Key(place, key);
                 if (key is "RequestHeader" or "RequestHeaderRouteValue" or "RequestHeaderRemove" or "ResponseHeader" or "ResponseHeaderRemove"
                     or "ResponseTrailer" or "ResponseTrailerRemove")
                 {
-                    isHeader = true;
-                    Header(JsonPath.Key(place, key), value, isRequest: key.StartsWith("Request", StringComparison.Ordinal));
+                    Header(valuePlace, value, key);
                 }
-            }
-
-            foreach (var (key, value) in transform)
-            {
-                if (value.Any(c => char.IsControl(c) || (isHeader && !char.IsAscii(c))))
+                else if (value.Any(char.IsControl))
                 {
-                    report.Error(JsonPath.Key(place, key), $"{Quoted.Name(value)} has a character that {(isHeader ? "a header" : "a request")} cannot carry",
-                        isHeader ? "printable ASCII alone" : "no line ends nor other control characters");
+                    report.Error(valuePlace, $"{Quoted.Name(value)} has a control character, which no message carries", "take it out");
                 }
             }
         }
     }
 
-    private void Header(string place, string name, bool isRequest)
+    private void Header(string place, string name, string key)
     {
         if (!Grammar.IsToken(name))
         {
@@ -57,12 +50,22 @@ internal sealed class TransformRules(RuleReport report)
         {
             report.Error(place, $"{name} says where a message ends, and the gateway sets it by the message", "leave it out");
         }
-        else if (isRequest && IsTheGateways(name.Replace('_', '-')))
+        else if (key.StartsWith("Request", StringComparison.Ordinal) && IsTheGateways(ForwardedHeaders.Normalise(name)))
         {
-            report.Error(place, $"{name} is set by the gateway, after all transforms", "take another name; X-Webhook-* is the gateway's own");
+            const string Fault = "is set by the gateway, after all transforms";
+            const string WayOut = "take another name; X-Webhook-* is the gateway's own";
+            if (key != "RequestHeaderRemove" && IsTheGateways(name))
+            {
+                report.Error(place, $"{name} {Fault}", WayOut);
+            }
+            else
+            {
+                // Another spelling, which some apps read as the same name, is left out of the request; a removal comes before the gateway's own.
+                report.Warn(place, $"{name} {Fault}", WayOut);
+            }
         }
     }
 
-    private static bool IsTheGateways(string name) =>
-        name.StartsWith("X-Webhook-", StringComparison.OrdinalIgnoreCase) || SetByTheGateway.Contains(name, StringComparer.OrdinalIgnoreCase);
+    private static bool IsTheGateways(string normalised) =>
+        normalised.StartsWith("X-Webhook-", StringComparison.OrdinalIgnoreCase) || HeaderFamilies.Of(normalised) == HeaderFamily.Gateway;
 }
