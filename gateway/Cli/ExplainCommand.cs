@@ -101,9 +101,7 @@ internal static class ExplainCommand
         var refused = rows.Exists(static row => row.Outcome == Judgement.Refused);
         if (rows.Exists(static row => row.Outcome is Judgement.Refused or Judgement.Observed && row.IsSignature))
         {
-            // The compiler has read the same bytes a moment ago.
-            var file = RoutesFileReader.Read(await InputFile.ReadAsync(question.Config, cancellationToken), RoutesLoader.Catalogue, out _)!;
-            var finder = new MistakeFinder(file, question.Route, recorded, now, question.Secrets);
+            var finder = new MistakeFinder(loaded.File!, question.Route, recorded, now, question.Secrets);
             ExplainReport.PrintMistakes(await finder.FindAsync(cancellationToken), recorded);
         }
 

@@ -14,7 +14,7 @@ internal static class HealthcheckCommand
         var command = new Command("healthcheck", "Ask a running gateway whether it is alive; for HEALTHCHECK in containers.") { url, ready };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            if (!Uri.TryCreate(parsed.GetValue(url), UriKind.Absolute, out var gateway) || gateway.Scheme is not ("http" or "https"))
+            if (!Verbs.TryReadGateway(parsed.GetValue(url), out var gateway))
             {
                 await Console.Error.WriteLineAsync($"webhookedge: --url or Admin__Url: {Quoted.Name(parsed.GetValue(url)!)} is no http or https URL; "
                     + $"write for example {AdminEndpoints.DefaultUrl}");

@@ -1,9 +1,12 @@
 namespace WebhookEdge.Cli;
 
-/// <summary>Reads a file that somebody named on the command line. Pipes are welcome, without end or bound nothing is.</summary>
+/// <summary>
+/// Reads a file that somebody named on the command line, once. Unlike <see cref="Primitives.RegularFile"/>, which is for files that are watched, it waits for a
+/// pipe: whoever named one is there to write to it.
+/// </summary>
 internal static class InputFile
 {
-    /// <summary>In bytes; the largest body a route may take fits.</summary>
+    /// <summary>In bytes. A route may be given bodies up to 1 GiB; a command that holds its input several times over need not.</summary>
     private const int Largest = 128 << 20;
 
     /// <exception cref="IOException">It cannot be read. The message names the file, the fault and the way out.</exception>

@@ -42,7 +42,7 @@ internal static class SendCommand
     private static async Task<int> RunAsync(string config, string id, FileInfo? bodyFile, string variant, string to, string[] further, string? key,
         CancellationToken cancellationToken)
     {
-        if (!Uri.TryCreate(to, UriKind.Absolute, out var gateway) || gateway.Scheme is not ("http" or "https"))
+        if (!Verbs.TryReadGateway(to, out var gateway))
         {
             await Console.Error.WriteLineAsync($"webhookedge: --to {to}: not an http or https URL; write for example http://localhost:8080");
             return 1;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Diagnostics.CodeAnalysis;
 using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Cli;
@@ -54,6 +55,10 @@ internal static class Verbs
 
     /// <summary>The exit code for a command line that cannot be used. Of <c>explain</c> 1 says that the request would be refused.</summary>
     public static int UnusableCode(ParseResult parsed) => parsed.CommandResult.Command.Name == ExplainCommand.Name ? ExplainCommand.Unusable : 1;
+
+    /// <summary>Reads the URL of a gateway. False for what no request can be sent to.</summary>
+    public static bool TryReadGateway(string? text, [NotNullWhen(true)] out Uri? gateway) =>
+        Uri.TryCreate(text, UriKind.Absolute, out gateway) && gateway.Scheme is "http" or "https";
 
     private static string Unknown(string word, Command verb) =>
         (word.StartsWith('-') ? $"unknown option \"{word}\"" : $"{verb.Name} does not know what to do with \"{word}\"")

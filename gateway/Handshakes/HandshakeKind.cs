@@ -30,7 +30,7 @@ internal sealed record HandshakeKind
     /// <summary><see cref="Stage.SignedChallenge"/> where the sender signs its challenge: then nothing is answered that was not verified.</summary>
     public required Stage Stage { get; init; }
 
-    /// <summary>The challenge comes by GET, which the route need not allow for anything else.</summary>
+    /// <summary>The challenge comes by GET, which the route lets come as far as the check and need not allow for anything else.</summary>
     public bool ByGet { get; init; }
 
     public bool NeedsToken { get; init; }
@@ -62,9 +62,6 @@ internal sealed class HandshakeCheck(HandshakeKind kind, HandshakeSetup setup, b
     public HandshakeKind Kind => kind;
 
     public Stage Stage => kind.Stage;
-
-    /// <summary>The route must let GET come as far as this check.</summary>
-    public bool TakesGet => kind.ByGet;
 
     public ValueTask<Verdict> CheckAsync(Delivery delivery, CancellationToken cancellationToken)
     {

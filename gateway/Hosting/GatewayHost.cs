@@ -71,6 +71,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         }
         catch
         {
+            // Whatever it was: nothing of a host that did not start may stay behind, and the caller says why.
             await AbandonAsync(application);
             throw;
         }

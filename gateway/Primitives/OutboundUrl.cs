@@ -81,8 +81,8 @@ internal static class OutboundUrl
             return Refused();
         }
 
-        // Uri has already turned octal, hex and short forms of IPv4 into dotted decimal, but not where a dot ends the host or its digits are of another script;
-        // the name as it is looked up has those too.
+        // Uri has already turned octal, hex and short forms of IPv4 into dotted decimal, but not where a dot ends the host. Digits of other scripts are
+        // looked up as the letters of a name ("xn--…"), and reach no address.
         if (!IPAddress.TryParse(host, out var address))
         {
             return null;

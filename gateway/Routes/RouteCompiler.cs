@@ -157,7 +157,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
             }
         }
 
-        AddAlways(new RequestShapeCheck([.. handshake is { TakesGet: true } ? methods.Append("GET").Distinct() : methods], [.. route.Encodings ?? []]));
+        AddAlways(new RequestShapeCheck([.. handshake is { Kind.ByGet: true } ? methods.Append("GET").Distinct() : methods], [.. route.Encodings ?? []]));
         if (route.Freshness is { } freshness && FreshnessCheck.Compile(freshness, time, work.Problems, $"{place}.freshness") is { } fresh)
         {
             Add(fresh, shadow: false);

@@ -15,6 +15,9 @@ internal sealed record LoadedRoutes
 {
     public CompiledRoutes? Compiled { get; init; }
 
+    /// <summary>What stands in the file; null when it could not be read as routes.</summary>
+    public RoutesFile? File { get; init; }
+
     public required IReadOnlyList<ConfigProblem> Problems { get; init; }
 
     /// <summary>Files of secrets whose change is a reason to read again, with the SHA-256 of what was read.</summary>
@@ -77,6 +80,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler)
         return new()
         {
             Compiled = problems.Exists(static p => !p.IsWarning) ? null : compiled,
+            File = file,
             Problems = RoutesFileReader.InOrder(told.DistinctBy(static p => (p.Path, p.Message)), tree),
             SecretFiles = compiled.SecretFiles,
             Digest = digest,

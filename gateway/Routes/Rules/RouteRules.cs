@@ -1,4 +1,5 @@
 using WebhookEdge.Configuration;
+using WebhookEdge.Handshakes;
 using WebhookEdge.Primitives;
 using WebhookEdge.Providers;
 
@@ -189,9 +190,9 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
         {
             report.Error(place, "no name", "name the handshake, e.g. \"meta\"");
         }
-        else if (!catalogue.Handshakes.TryGetValue(name, out var kind))
+        else if (!HandshakeKinds.All.TryGetValue(name, out var kind))
         {
-            report.Error(place, $"unknown handshake {Quoted.Name(name)}", NearestName.Hint(name, [.. catalogue.Handshakes.Keys, "off"]));
+            report.Error(place, $"unknown handshake {Quoted.Name(name)}", NearestName.Hint(name, [.. HandshakeKinds.All.Keys, "off"]));
         }
         else if (kind.NeedsToken && handshake.VerifyToken is null)
         {

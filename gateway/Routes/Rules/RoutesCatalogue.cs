@@ -1,6 +1,5 @@
 using System.Text.Json;
 using WebhookEdge.Authentication.Verifiers;
-using WebhookEdge.Handshakes;
 using WebhookEdge.Providers;
 
 namespace WebhookEdge.Routes.Rules;
@@ -15,8 +14,6 @@ internal sealed record RoutesCatalogue
 
     /// <summary>Named code verifiers, usable as a scheme's kind.</summary>
     public IReadOnlyDictionary<string, CodeKind> CodeVerifiers { get; init; } = new Dictionary<string, CodeKind>();
-
-    public IReadOnlyDictionary<string, HandshakeKind> Handshakes { get; init; } = HandshakeKinds.All;
 
     /// <summary>What is wrong with the text of an address or CIDR, or null: the strict parser of the address lists.</summary>
     public required Func<string, string?> AddressFault { get; init; }
