@@ -115,6 +115,8 @@ internal static class SchemeCompiler
         return new()
         {
             Checks = [new SignatureHeadCheck(scheme, context.Time), new SignatureCheck(scheme, trust, context.Time)],
+            // A signature of nothing but constants is a credential: who has seen one can use it again.
+            CredentialHeaders = signature.Template.IsConstant ? [.. plan.Headers.Select(static name => name.ToLowerInvariant())] : [],
             SignsBody = scheme.SignsBody,
             SignsId = signature.Id is { IsSigned: true },
             SignsTime = signature.Time is { ToleranceMilliseconds: > 0 } time && (time.Json is not null || signature.Template.Has(PartKind.Timestamp)),

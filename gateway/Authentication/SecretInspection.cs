@@ -34,6 +34,12 @@ internal static class SecretInspection
             return true;
         }
 
+        if (value.StartsWith("\uFEFF"u8))
+        {
+            problems.Add(new(path, $"the secret {secret.Id} begins with a byte order mark, which counts as a part of it",
+                "save the file as UTF-8 without BOM", IsWarning: true));
+        }
+
         if (value[^1] is (byte)'\n' or (byte)'\r')
         {
             problems.Add(new(path, $"the secret {secret.Id} ends in a line break",
@@ -64,7 +70,7 @@ internal static class SecretInspection
     {
         if (secret.Value.Length < 16)
         {
-            problems.Add(new(path, $"the secret {secret.Id} is only {secret.Value.Length} bytes long",
+            problems.Add(new(path, $"the secret {secret.Id} is only {secret.Value.Length} {(secret.Value.Length == 1 ? "byte" : "bytes")} long",
                 "16 bytes or more cannot be guessed from a captured request; 32 are better", IsWarning: true));
         }
     }

@@ -43,6 +43,9 @@ internal sealed class SigningTemplate
 
     public ImmutableArray<SignedPart> Parts { get; }
 
+    /// <summary>No part of a request is in it, so that every signature is the same.</summary>
+    public bool IsConstant => (_kinds & ~((1 << (int)PartKind.Literal) | (1 << (int)PartKind.Secret))) == 0;
+
     public bool Has(PartKind kind) => (_kinds & (1 << (int)kind)) != 0;
 
     public bool HasHeader(string name) => Parts.Any(part => part.Kind == PartKind.Header && part.Header.Equals(name, StringComparison.OrdinalIgnoreCase));

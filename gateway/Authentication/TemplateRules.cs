@@ -12,6 +12,12 @@ internal static class TemplateRules
             faults.Fault("signed", "the body is not signed", "add {body}; if the sender really signs none of it, say \"unsignedBody\": true");
         }
 
+        if (template.IsConstant && spec.UnsignedBody == true)
+        {
+            faults.Warn("signed", "nothing of the request is signed, so the signature is the same each time: a token that everyone on the way can use again",
+                "sign {body} if the sender does; else the kind token says what it is");
+        }
+
         if (template.Has(PartKind.Body) && spec.UnsignedBody == true)
         {
             faults.Fault("unsignedBody", "the signed text holds {body}", "remove unsignedBody");

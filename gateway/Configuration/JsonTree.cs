@@ -192,7 +192,7 @@ internal sealed class JsonTree
 
         if (open.Count >= MaxDepth)
         {
-            return ($"nested deeper than {MaxDepth} levels", null);
+            return ($"nested deeper than {MaxDepth} levels", "nothing in a routes file is; is a bracket missing further up?");
         }
 
         if (offset > 0 && _utf8[offset - 1] == (byte)'\\')

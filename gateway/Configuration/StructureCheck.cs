@@ -85,7 +85,8 @@ internal sealed class StructureCheck(JsonTree tree, List<ConfigProblem> problems
             {
                 Passable++;
                 Holders.Add(path);
-                Add(place, member.Start, "unknown key", NearestName.Hint(member.Key, [.. info.Properties.Select(p => p.Name)]));
+                Add(place, member.Start, "unknown key", NearestName.Hint(member.Key, [.. info.Properties.Select(p => p.Name)])
+                    ?? "is it one level too deep, or in the wrong object?");
             }
             else
             {

@@ -32,7 +32,7 @@ internal static class OutboundUrl
             return ("a query or fragment has no place in an upstream's address", "write scheme, host, port and path only");
         }
 
-        return HostFault(url);
+        return url.Port == 0 ? ("port 0 is no port to connect to", "write the port the app listens on") : HostFault(url);
     }
 
     /// <summary>An address list: https, a file, or http on this machine.</summary>

@@ -32,7 +32,8 @@ internal readonly record struct SecretReference(string Text)
 
     /// <summary>How to bring about what is missing.</summary>
     public string Remedy =>
-        IsFile ? "mount the file, or name another" : Plausible is { } name ? $"set it, e.g. export {name}=…"
+        IsFile ? (Plausible is null ? "write the whole path, e.g. \"file:/run/secrets/NAME\"; nothing stands in for ~" : "mount the file, or name another")
+        : Plausible is { } name ? $"set it, e.g. export {name}=…"
         : "set the variable; if this is the secret itself, it does not belong here";
 
     public static bool TryParse(string? text, out SecretReference reference)

@@ -67,14 +67,18 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
             }
         }
 
-        await YarpRules.ValidateAsync(routes, [.. used.Values], static c => $"clusters.{c.ClusterId[..c.ClusterId.IndexOf('~', StringComparison.Ordinal)]}",
-            problems);
+        await YarpRules.ValidateAsync(routes, [.. used.Values], id => PlaceOf(id, routes, file), problems);
         cancellationToken.ThrowIfCancellationRequested();
         var revision = Compilation.Digest([.. policies.Values.Select(static compiled => compiled.Policy.Fingerprint), .. used.Keys,
             JsonSerializer.Serialize(file.Edge), .. work.EdgeSecrets]);
         return new(revision[..12], routes, [.. used.Values], policies, settings with { ProxyPeers = addresses.ProxyPeers, Addresses = addresses },
             work.SecretFiles);
     }
+
+    /// <summary>Where a cluster of YARP's stands in the file.</summary>
+    private static string PlaceOf(string clusterId, List<RouteConfig> routes, RoutesFile file) =>
+        routes.Find(route => route.ClusterId == clusterId && file.Routes![route.RouteId].Upstream is not null) is { } route
+            ? JsonPath.Key("routes", route.RouteId) + ".upstream" : JsonPath.Key("clusters", YarpRules.WrittenId(clusterId));
 
     private static EdgeSettings CompileEdge(Compilation work)
     {

@@ -38,6 +38,16 @@ internal static class RoutesFileReader
         : holders.Contains("") ? []
         : problems.Where(problem => tree.Has(problem.Path) ? !holders.Contains(problem.Path) : !holders.Any(holder => IsUnder(problem.Path, holder)));
 
+    /// <summary>
+    /// Leaves out what stands where an error was found before, or around such a place: as a rule it is the same mistake, told in the words of a later step, and
+    /// what is another comes up again once the first is mended.
+    /// </summary>
+    public static IEnumerable<ConfigProblem> WithoutRepetition(IEnumerable<ConfigProblem> problems, IReadOnlyCollection<ConfigProblem> before)
+    {
+        var faulty = before.Where(static problem => !problem.IsWarning).Select(static problem => problem.Path).ToList();
+        return problems.Where(problem => !faulty.Exists(path => IsUnder(path, problem.Path)));
+    }
+
     private static bool IsUnder(string path, string holder) =>
         path.StartsWith(holder, StringComparison.Ordinal) && (path.Length == holder.Length || path[holder.Length] is '.' or '[');
 

@@ -72,11 +72,14 @@ internal sealed class RoutesLoader(RouteCompiler compiler)
 
         var unknown = problems.Count;
         problems.AddRange(RoutesValidator.Validate(file, Catalogue));
+        var ruled = problems.Count;
         problems.AddRange(NetworkAdvice.Of(file));
 
         // Everything is compiled even when something is wrong already, so that one reading shows every problem.
         var compiled = await compiler.CompileAsync(file, problems, mode, cancellationToken);
-        var told = problems.Take(unknown).Concat(RoutesFileReader.WithoutConsequences(problems.Skip(unknown), tree!, holders));
+        var further = RoutesFileReader.WithoutConsequences(problems[unknown..ruled], tree!, holders)
+            .Concat(RoutesFileReader.WithoutConsequences(RoutesFileReader.WithoutRepetition(problems[ruled..], problems[..ruled]), tree!, holders));
+        var told = problems.Take(unknown).Concat(further);
         return new()
         {
             Compiled = problems.Exists(static p => !p.IsWarning) ? null : compiled,

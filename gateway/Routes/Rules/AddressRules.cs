@@ -62,6 +62,10 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file, RoutesCat
         {
             report.Error(path, fault);
         }
+        else if (text is "0.0.0.0" or "::" or "0.0.0.0/32" or "::/128")
+        {
+            report.Warn(path, $"{text} is nobody's address, so this lets nobody in", "write [\"any\"] on the route if everybody was meant");
+        }
     }
 
     private void AwsSet(string path, AwsSetSpec aws)

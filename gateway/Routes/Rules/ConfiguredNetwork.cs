@@ -16,5 +16,11 @@ internal sealed record ConfiguredNetwork(string Place, string Text, string Origi
     public static ConfiguredNetwork? Read(string place, string text, string origin) =>
         AddressParser.TryParseNetwork(text, out var network, out _) ? new(place, text, origin, Of(network)) : null;
 
+    /// <summary>Every address of <paramref name="other"/> is in this network. Two networks overlap only where one holds the other.</summary>
+    public bool Holds(ConfiguredNetwork other) => other.IsIn(Network);
+
+    /// <summary>The library compares numbers alone, and ::1 is a number inside 0.0.0.0/8.</summary>
+    public bool IsIn(IPNetwork2 network) => network.AddressFamily == Network.AddressFamily && network.Contains(Network);
+
     public static IPNetwork2 Of(IPNetwork network) => new(network.BaseAddress, (byte)network.PrefixLength);
 }

@@ -91,7 +91,7 @@ internal static class NetworkAdvice
     {
         foreach (var network in lists.SelectMany(static list => list))
         {
-            if (proxies.FirstOrDefault(proxy => proxy.Network.Overlap(network.Network)) is { } proxy)
+            if (proxies.FirstOrDefault(proxy => proxy.Holds(network) || network.Holds(proxy)) is { } proxy)
             {
                 // One a route: the same pair of lists gives as many as they have entries.
                 return
@@ -110,7 +110,7 @@ internal static class NetworkAdvice
     /// <summary>One warning for the file, at the first of them: somebody who tries things out is told once.</summary>
     private static IEnumerable<ConfigProblem> LeftOver(IReadOnlyList<ConfiguredNetwork> all)
     {
-        var left = all.Where(static network => Documentation.Any(reserved => reserved.Contains(network.Network))).DistinctBy(static network => network.Place)
+        var left = all.Where(static network => Documentation.Any(network.IsIn)).DistinctBy(static network => network.Place)
             .ToList();
         if (left is [])
         {
@@ -137,7 +137,7 @@ internal static class NetworkAdvice
         foreach (var network in networks.OrderBy(static n => n.Network.AddressFamily).ThenBy(static n => IPNetwork2.ToBigInteger(n.Network.Network))
             .ThenBy(static n => n.Network.Cidr))
         {
-            while (open.TryPeek(out var last) && !last.Network.Contains(network.Network))
+            while (open.TryPeek(out var last) && !last.Holds(network))
             {
                 open.Pop();
             }

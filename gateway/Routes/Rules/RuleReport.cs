@@ -31,7 +31,7 @@ internal sealed class RuleReport
         {
             if (list.Take(i).Contains(list[i]))
             {
-                Error(JsonPath.Item(path, i), "written twice");
+                Error(JsonPath.Item(path, i), "written twice", "keep one of them");
             }
         }
     }

@@ -1,4 +1,5 @@
 using WebhookEdge.Configuration;
+using WebhookEdge.Forwarding;
 using WebhookEdge.Primitives;
 
 namespace WebhookEdge.Routes.Rules;
@@ -49,6 +50,12 @@ internal sealed class SchemeRules(RuleReport report, RoutesFile file, RoutesCata
                 if (!Grammar.IsToken(header.Values[i].Replace("{n}", "0", StringComparison.Ordinal)))
                 {
                     report.Error($"{path}.header", "not a header name");
+                }
+                else if (scheme.Kind == "token"
+                    && HeaderFamilies.Of(header.Values[i]) is HeaderFamily.HopByHop or HeaderFamily.WrittenAnew or HeaderFamily.Gateway)
+                {
+                    report.Warn($"{path}.header", $"clients and proxies set {header.Values[i]} for purposes of their own",
+                        "have the sender put the token into another header");
                 }
             }
         }

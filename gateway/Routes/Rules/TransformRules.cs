@@ -36,6 +36,11 @@ internal sealed class TransformRules(RuleReport report)
                 {
                     report.Error(valuePlace, $"{Quoted.Name(value)} has a control character, which no message carries", "take it out");
                 }
+                else if (key is "PathPrefix" or "PathSet" or "PathPattern" && value.Split('/').Any(static segment => segment is "." or ".."))
+                {
+                    report.Warn(valuePlace, $"{Quoted.Name(value)} has dot segments, which are resolved before the app sees them",
+                        "write the path that is meant");
+                }
             }
         }
     }

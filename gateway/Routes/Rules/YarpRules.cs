@@ -74,7 +74,8 @@ internal static class YarpRules
     }
 
     /// <summary>What YARP itself says against these routes and clusters.</summary>
-    public static async Task ValidateAsync(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, Func<ClusterConfig, string> pathOf,
+    /// <param name="placeOf">The place in the file of the cluster with this id.</param>
+    public static async Task ValidateAsync(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, Func<string, string> placeOf,
         ICollection<ConfigProblem> problems)
     {
         await using var services = new ServiceCollection().AddLogging().AddReverseProxy().AddTransforms<ForwardTransforms>().Services.BuildServiceProvider();
@@ -83,7 +84,7 @@ internal static class YarpRules
         {
             foreach (var fault in await validator.ValidateClusterAsync(cluster))
             {
-                problems.Add(new(pathOf(cluster), fault.Message));
+                problems.Add(new(placeOf(cluster.ClusterId), fault.Message.Replace(cluster.ClusterId, WrittenId(cluster.ClusterId), StringComparison.Ordinal)));
             }
         }
 
@@ -91,8 +92,11 @@ internal static class YarpRules
         {
             foreach (var fault in await validator.ValidateRouteAsync(route))
             {
-                problems.Add(new($"routes.{route.RouteId}", fault.Message));
+                problems.Add(new(JsonPath.Key("routes", route.RouteId), fault.Message));
             }
         }
     }
+
+    /// <summary>A cluster's name as it was written: the id that YARP is given has a digest behind it.</summary>
+    public static string WrittenId(string clusterId) => clusterId[..clusterId.IndexOf('~', StringComparison.Ordinal)];
 }

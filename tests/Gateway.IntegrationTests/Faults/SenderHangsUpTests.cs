@@ -250,8 +250,10 @@ public sealed class SenderHangsUpTests
         (await gateway.SendAsync(Hook.Event("one"))).AssertDelivered();
         await using (var client = await gateway.ConnectAsync())
         {
-            await client.SendAsync(Hook.Event("two"));
-            await Deadline.UntilAsync(() => gateway.Host.Services.GetRequiredService<Capacity>().BufferedBytes == 3, "the second event waits");
+            // Of another length than the first: its bytes are given back a moment after its answer, and must not be taken for these. A connection that is reset
+            // before its request was read leaves nothing behind.
+            await client.SendAsync(Hook.Event("the second"));
+            await Deadline.UntilAsync(() => gateway.Host.Services.GetRequiredService<Capacity>().BufferedBytes == "the second".Length, "the second event waits");
             client.Reset();
             await Deadline.UntilAsync(() => gateway.Journal.Newest().Count == 1, "the event that nobody waits for is given up");
         }

@@ -1,6 +1,7 @@
 using System.Text;
 using WebhookEdge.Cli;
 using WebhookEdge.Routes;
+using WebhookEdge.TestKit;
 
 namespace WebhookEdge.UnitTests.Routes;
 
@@ -40,6 +41,73 @@ public sealed class RoutesLoaderTests
         Assert.Null(loaded.Compiled);
         Assert.Equal(places.Split(' '), loaded.Problems.Where(static p => !p.IsWarning).Select(static p => p.Path));
         Assert.All(loaded.Problems, static p => Assert.NotNull(p.At));
+    }
+
+    /// <summary>What a later step says in its own words of a place where an error was found stays unsaid.</summary>
+    [Theory]
+    [InlineData(""" "path": "" """, "routes.a.path a path starts with /")]
+    [InlineData(""" "upstream": "" """, "routes.a.upstream not an absolute http or https URL")]
+    [InlineData(""" "replay": { "key": ["foo"] } """, "routes.a.replay.key[0] unknown part")]
+    [InlineData(""" "secrets": [] """, "routes.a.secrets the list is empty")]
+    [InlineData(""" "allow": ["203.0.113.9", "203.0.113.9"] """, "routes.a.allow[1] written twice; keep one")]
+    [InlineData(""" "verify": [{ "scheme": { "kind": "hmac" }, "secrets": ["env:PATH"] }] """, "routes.a.verify[0].scheme.header no header")]
+    [InlineData(""" "verify": [{ "scheme": { "header": "" }, "secrets": ["env:PATH"] }] """, "routes.a.verify[0].scheme.header not a header name")]
+    [InlineData(""" "verify": [{ "scheme": { "header": [] }, "secrets": ["env:PATH"] }] """, "routes.a.verify[0].scheme.header the list is empty")]
+    [InlineData(""" "verify": [{ "scheme": { "header": "X-Sig", "signed": "{timestamp}.{body}", "timestamp": { "from": "header:X-T", "toleranceSeconds": -1 } }, "secrets": ["env:PATH"] }] """, "routes.a.verify[0].scheme.timestamp.toleranceSeconds -1 is out of range")]
+    [InlineData(""" "freshness": { "at": "foo", "within": "5m" } """, "routes.a.freshness.at")]
+    public async Task One_mistake_is_one_line(string mistake, string told)
+    {
+        await using var gateway = new OfflineGateway();
+        var written = mistake.Trim().Split('"')[1];
+        var others = new[] { """ "path": "/a" """, """ "upstream": "http://app:80" """, """ "allow": ["203.0.113.1"] """ }
+            .Where(key => key.Trim().Split('"')[1] != written)
+            .Concat(written == "secrets" ? [""" "provider": "verisync" """] : []);
+        var text = "{ \"routes\": { \"a\": {" + string.Join(',', others.Prepend(mistake)) + "} } }";
+
+        var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(text), CompileMode.WithSecrets, CancellationToken.None);
+
+        Assert.Null(loaded.Compiled);
+        var problem = Assert.Single(loaded.Problems, static p => !p.IsWarning);
+        Assert.StartsWith(told, $"{problem.Path} {problem.Message}; {problem.Hint}", StringComparison.Ordinal);
+        Assert.DoesNotContain(loaded.Problems, p => p.IsWarning && p.Path == problem.Path);
+    }
+
+    [Fact]
+    public async Task A_signature_over_nothing_of_the_request_is_a_warning()
+    {
+        await using var gateway = new OfflineGateway();
+        const string Text = """{ "routes": { "a": { "path": "/a", "upstream": "http://app:80", "verify": [{ "scheme": { "header": "X-Sig", "signed": "hello", "unsignedBody": true }, "secrets": ["env:PATH"] }] } } }""";
+
+        var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(Text), CompileMode.WithSecrets, CancellationToken.None);
+
+        Assert.Contains(loaded.Problems, static p => p.IsWarning && p.Path == "routes.a.verify[0].scheme.signed"
+            && p.Message.StartsWith("nothing of the request is signed", StringComparison.Ordinal));
+        Assert.Equal(["X-Sig"], loaded.Compiled!.Policies["a"].Policy.CredentialHeaders, StringComparer.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task A_byte_order_mark_at_the_beginning_of_a_secret_is_a_warning()
+    {
+        using var files = new TempDirectory();
+        await using var gateway = new OfflineGateway();
+        await File.WriteAllBytesAsync(files.PathOf("secret"), [0xEF, 0xBB, 0xBF, .. "a secret long enough"u8]);
+        var text = $$"""{ "routes": { "a": { "path": "/a", "upstream": "http://app:80", "provider": "verisync", "secrets": ["file:{{files.PathOf("secret")}}"] } } }""";
+
+        var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(text), CompileMode.WithSecrets, CancellationToken.None);
+
+        Assert.Contains(loaded.Problems, static p => p.IsWarning && p.Path == "routes.a.secrets[0]"
+            && p.Message.EndsWith("begins with a byte order mark, which counts as a part of it", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_secret_file_that_is_no_whole_path_and_is_not_there_is_told_how_to_be_written()
+    {
+        await using var gateway = new OfflineGateway();
+        const string Text = """{ "routes": { "a": { "path": "/a", "upstream": "http://app:80", "provider": "verisync", "secrets": ["file:~/secret"] } } }""";
+
+        var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(Text), CompileMode.WithSecrets, CancellationToken.None);
+
+        Assert.Contains("write the whole path", Assert.Single(loaded.Problems, static p => !p.IsWarning).Hint, StringComparison.Ordinal);
     }
 
     [Fact]

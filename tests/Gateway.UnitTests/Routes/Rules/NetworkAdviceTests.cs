@@ -35,6 +35,13 @@ public sealed class NetworkAdviceTests
             """).Order(StringComparer.Ordinal));
 
     [Fact]
+    public void Networks_of_both_protocols_with_the_same_numbers_lie_in_no_other() => Assert.Empty(Advise(
+        """
+        { "edge": { "clientAddress": { "from": "forwardedFor", "trustedProxies": ["0.0.0.0/9"] } },
+          "addressSets": { "a": { "cidrs": ["::808:801", "::c000:201", "8.8.8.0/24"] } }, "routes": { "r": { "path": "/r", "allow": ["::1"] } } }
+        """));
+
+    [Fact]
     public void A_long_list_of_them_is_bounded()
     {
         var told = Advise($$"""{ "addressSets": { "a": { "cidrs": ["8.8.8.0/24", {{string.Join(", ", Enumerable.Range(1, 50).Select(static i => $"\"8.8.8.{i}\""))}}] } } }""");
