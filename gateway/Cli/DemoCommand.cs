@@ -114,7 +114,7 @@ internal static class DemoCommand
 
     private static async Task<List<Row>> PlayAsync(GatewayHost host, DemoApp app, string config, CancellationToken cancellationToken)
     {
-        var file = RoutesFileReader.Read(await File.ReadAllBytesAsync(config, cancellationToken), RoutesLoader.Catalogue, out _)
+        var file = RoutesFileReader.ReadAndValidate(await File.ReadAllBytesAsync(config, cancellationToken), out _)
             ?? throw new InvalidOperationException("the demo's own file does not read");
         var journal = host.Services.GetRequiredService<RejectJournal>();
         using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = host.Addresses[0] };

@@ -42,35 +42,34 @@ internal sealed class RouteSigner
             return null;
         }
 
-        if (file.Routes?.GetValueOrDefault(id) is not { Path: not null } route)
+        if (file.Routes?.GetValueOrDefault(id) is not { Path: not null } written)
         {
             problem = new("routes", $"there is no route \"{id}\"", $"known: {string.Join(", ", file.Routes?.Keys.ToArray() ?? [])}");
             return null;
         }
 
-        var entries = route.Verify?.Select(static v => (v.Scheme, v.Secrets))
-            ?? (route.Secrets is null ? [] : [(new SchemeRef(route.Provider, null), route.Secrets)]);
+        var route = ResolvedRoute.Of(file, id, written);
         var checks = new List<(SchemeSpec, byte[])>();
-        foreach (var (scheme, secrets) in entries)
+        foreach (var check in route.Verify)
         {
-            if (SchemeNames.Resolve(file, scheme) is not { } spec || secrets is not { Count: > 0 }
+            if (check.Scheme is not { } spec || check.Secrets is not { Count: > 0 } secrets
                 || !SecretReference.TryParse(IsPublicKey(spec) && key is not null ? key : secrets[0], out var reference))
             {
-                problem = new($"routes.{id}", "a check has no scheme or no secret", "run validate");
+                problem = new(route.Place, "a check has no scheme or no secret", "run validate");
                 return null;
             }
 
             if (reference.Resolve(out var fault) is not { } secret)
             {
-                problem = new($"routes.{id}", fault!);
+                problem = new(route.Place, fault!);
                 return null;
             }
 
             checks.Add((spec, secret));
         }
 
-        var path = route.Path!.Replace("{**rest}", "test", StringComparison.Ordinal);
-        return new(route, checks, (file.Edge?.PublicUrl?.TrimEnd('/') ?? "https://localhost") + path);
+        var path = route.Path.Replace("{**rest}", "test", StringComparison.Ordinal);
+        return new(written, checks, (file.Edge?.PublicUrl?.TrimEnd('/') ?? "https://localhost") + path);
     }
 
     public static RouteSigner? Create(RoutesFile file, string id, out ConfigProblem? problem) => Create(file, id, null, out problem);

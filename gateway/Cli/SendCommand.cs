@@ -62,7 +62,7 @@ internal static class SendCommand
         var eventId = "evt_" + Guid.NewGuid().ToString("n", CultureInfo.InvariantCulture)[..16];
         try
         {
-            file = RoutesFileReader.Read(await InputFile.ReadAsync(config, cancellationToken), RoutesLoader.Catalogue, out var problems);
+            file = RoutesFileReader.ReadAndValidate(await InputFile.ReadAsync(config, cancellationToken), out var problems);
             if (file is null)
             {
                 Problems.Print(config, problems);

@@ -12,10 +12,10 @@ internal static class AllowCompiler
 {
     private const string DefaultAwsUrl = "https://ip-ranges.amazonaws.com/ip-ranges.json";
 
-    public static CheckRecipe? Compile(Compilation work, string place, RouteSpec route, PresetSpec? preset)
+    public static CheckRecipe? Compile(Compilation work, ResolvedRoute route)
     {
-        var from = route.Allow?.From ?? preset?.Allow ?? ["any"];
-        if (from is ["any"])
+        var from = route.Sources;
+        if (route.ComesFromAnywhere)
         {
             return null;
         }
@@ -32,11 +32,11 @@ internal static class AllowCompiler
             }
             else if (work.File.AddressSets?.GetValueOrDefault(entry) is { } set)
             {
-                CompileSet(work, $"addressSets.{entry}", set, networks, lists);
+                CompileSet(work, JsonPath.Key("addressSets", entry), set, networks, lists);
             }
             else if (Presets.Find(entry)?.Sources is { } published)
             {
-                CompileSet(work, $"{place}.allow[{i}]", published, networks, lists);
+                CompileSet(work, JsonPath.Item(route.SourcesPlace, i), published, networks, lists);
             }
             else if (AddressParser.TryParseNetwork(entry, out var network, out _))
             {

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using WebhookEdge.Configuration;
 using WebhookEdge.FailedAttempts;
 using WebhookEdge.Gate;
 using Yarp.ReverseProxy.Configuration;
@@ -24,9 +23,9 @@ internal delegate IGateCheck CheckRecipe(RouteResources resources);
 /// <param name="Checks">In stage order.</param>
 /// <param name="GivesUp">When the sender gives up; null = not known.</param>
 /// <param name="SecretReferences">The active secrets, each once.</param>
-/// <param name="Spec">As it was written.</param>
+/// <param name="Route">What it was made of.</param>
 internal sealed record CompiledRoute(RoutePolicy Policy, ImmutableArray<CheckRecipe> Checks, GiveUpRules? GivesUp, ImmutableArray<string> SecretReferences,
-    RouteSpec Spec);
+    ResolvedRoute Route);
 
 /// <summary>A file that is sound. Nothing outside of it has been touched: <see cref="ResourcePools"/> puts it into force.</summary>
 /// <param name="RevisionId">The same on every instance with the same file and the same secrets.</param>

@@ -44,7 +44,7 @@ internal sealed class ResourcePools(Capacity capacity, AddressListPool lists, Ra
             Clusters = compiled.Clusters,
             Policies = policies,
             Summaries = [.. compiled.Routes.Select(route =>
-                RouteSummary.Of(route.RouteId, compiled.Policies[route.RouteId].Spec, policies[route.RouteId], clusters[route.ClusterId!]))],
+                RouteSummary.Of(compiled.Policies[route.RouteId].Route, policies[route.RouteId], clusters[route.ClusterId!]))],
             Settings = compiled.Settings,
             Compiled = compiled,
             Replay = link,

@@ -26,8 +26,6 @@ namespace WebhookEdge.Routes;
 /// </summary>
 internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, RemoteKeys keys, TimeProvider time)
 {
-    private static readonly ByteSize DefaultMaxBody = new(1024 * 1024);
-
     private readonly VerifyCompiler _verify = new(keys, time);
 
     public async Task<CompiledRoutes> CompileAsync(RoutesFile file, List<ConfigProblem> problems, CompileMode mode, CancellationToken cancellationToken)
@@ -45,15 +43,16 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         var used = new Dictionary<string, ClusterConfig>(StringComparer.Ordinal);
         var routes = new List<RouteConfig>();
         var policies = new Dictionary<string, CompiledRoute>(StringComparer.Ordinal);
-        foreach (var (id, route) in file.Routes ?? [])
+        foreach (var (id, written) in file.Routes ?? [])
         {
-            if (CompileRoute(work, id, route, addresses) is not { } compiled)
+            var route = ResolvedRoute.Of(file, id, written);
+            if (CompileRoute(work, route, addresses) is not { } compiled)
             {
                 continue;
             }
 
             policies[id] = compiled;
-            if (ClusterOf(route, clusters) is { } cluster)
+            if (ClusterOf(written, clusters) is { } cluster)
             {
                 used[cluster.ClusterId] = cluster;
                 routes.Add(new()
@@ -62,7 +61,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
                     ClusterId = cluster.ClusterId,
                     // The hosts stand in the policy: see HostPolicy.
                     Match = new() { Path = route.Path },
-                    Transforms = route.Transforms,
+                    Transforms = written.Transforms,
                 });
             }
         }
@@ -119,39 +118,32 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         return spec.From == AddressSource.ProxyProtocol ? ClientAddressResolver.ProxyProtocol(trusted) : ClientAddressResolver.ForwardedFor(trusted);
     }
 
-    private CompiledRoute? CompileRoute(Compilation work, string id, RouteSpec route, ClientAddressResolver addresses)
+    private CompiledRoute? CompileRoute(Compilation work, ResolvedRoute route, ClientAddressResolver addresses)
     {
-        if (route.Path is not { } path)
+        if (route.Path.Length == 0)
         {
             return null;
         }
 
-        var place = $"routes.{id}";
         var publicUrl = Uri.TryCreate(work.File.Edge?.PublicUrl, UriKind.Absolute, out var url) ? url : null;
         work.BeginRoute();
-        var preset = route.Provider is { } name ? Presets.Find(name) : null;
-        var timeout = route.Timeout?.Value ?? PresetSpec.DefaultTimeout(preset);
-        var observe = route.Mode == CheckMode.Observe;
-        var isPrefix = path.EndsWith("/{**rest}", StringComparison.Ordinal);
-        var literal = isPrefix ? path[..^"{**rest}".Length] : path;
-        var methods = route.Methods ?? ["POST"];
         var checks = new List<(Stage Stage, CheckRecipe Make)>();
 
         void AddMade(Stage stage, CheckRecipe make, bool shadow) =>
-            checks.Add((stage, shadow || observe ? resources => new ObserveOnlyCheck(make(resources)) : make));
+            checks.Add((stage, shadow || route.Observes ? resources => new ObserveOnlyCheck(make(resources)) : make));
 
         void Add(IGateCheck check, bool shadow) => AddMade(check.Stage, _ => check, shadow);
 
         void AddAlways(IGateCheck check) => checks.Add((check.Stage, _ => check));
 
         AddAlways(new PayloadCheck(capacity, time));
-        if (AllowCompiler.Compile(work, place, route, preset) is { } allow)
+        if (AllowCompiler.Compile(work, route) is { } allow)
         {
-            AddMade(Stage.Address, allow, route.Allow?.Mode == CheckMode.Observe);
+            AddMade(Stage.Address, allow, route.Written.Allow?.Mode == CheckMode.Observe);
         }
 
-        var proof = _verify.CompileVerify(work, place, route, preset, literal, Add);
-        var handshake = VerifyCompiler.CompileHandshake(work, place, route, preset, literal, proof);
+        var proof = _verify.CompileVerify(work, route, Add);
+        var handshake = VerifyCompiler.CompileHandshake(work, route, proof);
         if (handshake is not null)
         {
             AddAlways(handshake);
@@ -161,62 +153,65 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
             }
         }
 
-        AddAlways(new RequestShapeCheck([.. handshake is { Kind.ByGet: true } ? methods.Append("GET").Distinct() : methods], [.. route.Encodings ?? []]));
-        if (route.Freshness is { } freshness && FreshnessCheck.Compile(freshness, time, work.Problems, $"{place}.freshness") is { } fresh)
+        AddAlways(new RequestShapeCheck([.. handshake is { Kind.ByGet: true } ? route.Methods.Append("GET").Distinct() : route.Methods],
+            [.. route.Encodings]));
+        if (route.Written.Freshness is { } freshness && FreshnessCheck.Compile(freshness, time, work.Problems, $"{route.Place}.freshness") is { } fresh)
         {
             Add(fresh, shadow: false);
         }
 
-        CompileBudgets(id, route, timeout, AddMade);
-        var recipe = CompileReplay(work, place, id, route, preset, timeout, proof.SignsId, AddMade);
-        var givesUp = GiveUpOf(preset);
+        CompileBudgets(route, AddMade);
+        var recipe = CompileReplay(work, route, proof.SignsId, AddMade);
+        var givesUp = GiveUpOf(route.Preset);
 
         // Stable, so that checks of one stage keep the order they were written in.
         var ordered = checks.OrderBy(static c => c.Stage).Select(static c => c.Make).ToImmutableArray();
 
         // All that was written and may matter, and every value that a reference gave while this route and edge were compiled.
         var content = Compilation.Digest([
-            id, JsonSerializer.Serialize(route), JsonSerializer.Serialize(preset), JsonSerializer.Serialize(work.File.Edge),
+            route.Id, JsonSerializer.Serialize(route.Written), JsonSerializer.Serialize(route.Preset), JsonSerializer.Serialize(work.File.Edge),
             JsonSerializer.Serialize(work.File.Schemes),
             JsonSerializer.Serialize(work.File.AddressSets), .. work.EdgeSecrets, .. work.SecretDigests,
         ]);
         var policy = new RoutePolicy
         {
-            RouteId = id,
+            RouteId = route.Id,
             Fingerprint = content,
-            Path = literal,
-            IsPrefix = isPrefix,
-            Hosts = [.. (route.Hosts ?? []).Select(static host => HostRule.Parse(Grammar.AsciiHost(host)))],
-            Provider = route.Provider,
+            Path = route.LiteralPath,
+            IsPrefix = route.IsPrefix,
+            Hosts = [.. route.Hosts.Select(static host => HostRule.Parse(Grammar.AsciiHost(host)))],
+            Provider = route.Written.Provider,
             Addresses = addresses,
-            BodyLimit = (route.MaxBody ?? work.File.Edge?.Limits?.MaxBody ?? DefaultMaxBody).Bytes,
-            Timeout = timeout,
-            ForwardCredentials = route.ForwardCredentials ?? false,
-            ForwardHeaders = [.. (route.ForwardHeaders ?? []).Select(ForwardedHeaders.Normalise)],
+            BodyLimit = route.MaxBody.Bytes,
+            Timeout = route.Timeout,
+            ForwardCredentials = route.ForwardCredentials,
+            ForwardHeaders = [.. route.ForwardHeaders.Select(ForwardedHeaders.Normalise)],
             PublicScheme = publicUrl?.Scheme,
             PublicHost = publicUrl?.Authority,
             CredentialHeaders = [.. proof.CredentialHeaders.Select(ForwardedHeaders.Normalise)],
-            StatusOverrides = CompileRefuse(preset?.Refuse, route.Refuse),
-            Observing = ObservedParts.Of(route),
+            StatusOverrides = CompileRefuse(route.Refuse),
+            Observing = ObservedParts.Of(route.Written),
             SignsId = proof.SignsId,
             KeyOf = givesUp is null ? null : recipe.KeyOf,
         };
         return new(policy, ordered, givesUp, [.. proof.Secrets.Select(static s => s.Id).Distinct()], route);
     }
 
-    private void CompileBudgets(string id, RouteSpec route, TimeSpan timeout, Action<Stage, CheckRecipe, bool> add)
+    private void CompileBudgets(ResolvedRoute route, Action<Stage, CheckRecipe, bool> add)
     {
-        var shadow = route.RateLimit?.Mode == CheckMode.Observe;
-        if (route.RateLimit?.Address is { Permits: { } permits and > 0, Window: { } window })
+        var written = route.Written.RateLimit;
+        var shadow = written?.Mode == CheckMode.Observe;
+        if (written?.Address is { Permits: { } permits and > 0, Window: { } window })
         {
-            add(Stage.AddressRate, resources => new AddressBudgetCheck(resources.AddressBudget(id, permits, window)), shadow);
+            add(Stage.AddressRate, resources => new AddressBudgetCheck(resources.AddressBudget(route.Id, permits, window)), shadow);
         }
 
-        if (route.RateLimit?.Route is { Permits: { } routePermits and > 0, Window: { } routeWindow, Queue: null or >= 0 } budget)
+        if (written?.Route is { Permits: { } routePermits and > 0, Window: { } routeWindow, Queue: null or >= 0 } budget)
         {
             // Who only looks on makes nobody wait.
-            var queue = shadow || route.Mode == CheckMode.Observe ? 0 : budget.Queue ?? 0;
-            add(Stage.RouteRate, resources => new RouteBudgetCheck(resources.RouteBudget(id, routePermits, routeWindow, queue), timeout, time), shadow);
+            var queue = shadow || route.Observes ? 0 : budget.Queue ?? 0;
+            add(Stage.RouteRate, resources => new RouteBudgetCheck(resources.RouteBudget(route.Id, routePermits, routeWindow, queue), route.Timeout, time),
+                shadow);
         }
     }
 
@@ -225,32 +220,30 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
         preset is { Retries: { Attempts: { } limit, Source: not null } retries } ? new(preset.Name, limit, retries.SwitchesOffAfter) : null;
 
     /// <summary>The recipe of the route's event keys, also where no check asks for one.</summary>
-    private EventKeyRecipe CompileReplay(Compilation work, string place, string id, RouteSpec route, PresetSpec? preset, TimeSpan timeout, bool signsId,
-        Action<Stage, CheckRecipe, bool> add)
+    private EventKeyRecipe CompileReplay(Compilation work, ResolvedRoute route, bool signsId, Action<Stage, CheckRecipe, bool> add)
     {
-        var rules = ResolvedReplay.Of(route.Replay, preset);
+        var rules = route.Replay;
         if (rules.IsOff)
         {
-            return EventKeyRecipe.Compile(id, null, place, work.Problems);
+            return EventKeyRecipe.Compile(route.Id, null, route.Place, work.Problems);
         }
 
-        var recipe = EventKeyRecipe.Compile(id, rules.KeyOf(signsId), $"{place}.replay.key", work.Problems);
-        var waits = !rules.Observes && route.Mode != CheckMode.Observe;
-        var replayRules = new ReplayRules(rules.Ttl.Value, timeout, rules.Closed) { Waits = waits };
+        var recipe = EventKeyRecipe.Compile(route.Id, rules.KeyOf(signsId), $"{route.Place}.replay.key", work.Problems);
+        var waits = !rules.Observes && !route.Observes;
+        var replayRules = new ReplayRules(rules.Ttl.Value, route.Timeout, rules.Closed) { Waits = waits };
         add(Stage.Replay, resources => new ReplayCheck(recipe, replayRules, replay, resources.SharedStore()), rules.Observes);
         return recipe;
     }
 
-    /// <summary>What the sender insists on, and over it what the route says.</summary>
-    private static ImmutableArray<int> CompileRefuse(Dictionary<string, int>? preset, Dictionary<string, int>? route)
+    private static ImmutableArray<int> CompileRefuse(IReadOnlyDictionary<string, int> refuse)
     {
-        if (preset is null && route is null)
+        if (refuse.Count == 0)
         {
             return [];
         }
 
         var statuses = new int[Enum.GetValues<RejectReason>().Length];
-        foreach (var (slug, status) in (preset ?? []).Concat(route ?? []))
+        foreach (var (slug, status) in refuse)
         {
             if (RejectReasons.TryParse(slug, out var reason))
             {

@@ -21,22 +21,18 @@ namespace WebhookEdge.Routes;
 internal sealed record RouteSummary(string Route, string Match, string Upstream, string Provider, string Checks, string Addresses, string Replay,
     string Limits, string GivesUp, string Mode)
 {
-    public static RouteSummary Of(string id, RouteSpec spec, RoutePolicy policy, ClusterConfig cluster)
-    {
-        var preset = spec.Provider is { } name ? Presets.Find(name) : null;
-        return new(
-            id,
-            $"{string.Join(",", spec.Methods ?? ["POST"])} {(spec.Hosts is { Count: > 0 } hosts ? string.Join(",", hosts) : "")}{spec.Path}",
-            ((spec.Cluster is null ? "" : spec.Cluster + " ")
-                + string.Join(", ", (cluster.Destinations ?? new Dictionary<string, DestinationConfig>()).Values.Select(static d => Bare(d.Address)))).Trim(),
-            spec.Provider ?? "none",
-            ChecksOf(spec, preset),
-            string.Join(", ", spec.Allow?.From ?? preset?.Allow ?? ["any"]) + WrittenOf(policy),
-            ReplayOf(spec, preset, policy),
-            LimitsOf(spec, policy),
-            GivesUpOf(policy),
-            policy.Observing.IsEmpty ? "enforce" : $"observe ({string.Join(", ", policy.Observing)})");
-    }
+    public static RouteSummary Of(ResolvedRoute route, RoutePolicy policy, ClusterConfig cluster) => new(
+        route.Id,
+        $"{string.Join(",", route.Methods)} {string.Join(",", route.Hosts)}{route.Path}",
+        ((route.Written.Cluster is { } name ? name + " " : "")
+            + string.Join(", ", (cluster.Destinations ?? new Dictionary<string, DestinationConfig>()).Values.Select(static d => Bare(d.Address)))).Trim(),
+        route.Written.Provider ?? "none",
+        ChecksOf(route),
+        string.Join(", ", route.Sources) + WrittenOf(policy),
+        ReplayOf(route.Replay, policy),
+        LimitsOf(route),
+        GivesUpOf(policy),
+        policy.Observing.IsEmpty ? "enforce" : $"observe ({string.Join(", ", policy.Observing)})");
 
     /// <summary>How many addresses the networks written in the file let in, where one does not see it at a glance.</summary>
     private static string WrittenOf(RoutePolicy policy)
@@ -54,24 +50,15 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
         return "";
     }
 
-    private static string ChecksOf(RouteSpec spec, PresetSpec? preset)
+    private static string ChecksOf(ResolvedRoute route)
     {
-        var checks = new List<string>();
-        if (spec.Verify is { } entries)
-        {
-            checks.AddRange(entries.Select(static entry => $"{Name(entry.Scheme)} ({string.Join(", ", entry.Secrets ?? [])})"));
-        }
-        else if (spec.Secrets is { } secrets)
-        {
-            checks.Add($"{spec.Provider} ({string.Join(", ", secrets)})");
-        }
-
-        if (spec.Freshness is { } freshness)
+        var checks = route.Verify.Select(static check => $"{check.Name} ({string.Join(", ", check.Secrets ?? [])})").ToList();
+        if (route.Written.Freshness is { } freshness)
         {
             checks.Add($"{freshness.At} within {freshness.Within}");
         }
 
-        if (HandshakeCompiler.KindOf(spec.Handshake, preset?.Handshake) is { } handshake)
+        if (route.Handshake is { } handshake)
         {
             checks.Add($"answers {handshake.Name} challenges");
         }
@@ -79,32 +66,25 @@ internal sealed record RouteSummary(string Route, string Match, string Upstream,
         return checks.Count == 0 ? "none but the address" : string.Join(" + ", checks);
     }
 
-    private static string Name(SchemeRef? scheme) =>
-        scheme is { Inline: { } inline } ? $"{inline.Kind ?? "hmac"} {string.Join("/", inline.Header?.Values ?? [])}".Trim() : scheme?.Name ?? "";
+    private static string ReplayOf(ResolvedReplay replay, RoutePolicy policy) =>
+        replay.IsOff ? "off" : $"{string.Join(" + ", replay.KeyOf(policy.SignsId))} for {replay.Ttl}{(replay.Closed ? ", closed without its store" : "")}";
 
-    private static string ReplayOf(RouteSpec spec, PresetSpec? preset, RoutePolicy policy)
+    private static string LimitsOf(ResolvedRoute route)
     {
-        var replay = ResolvedReplay.Of(spec.Replay, preset);
-        return replay.IsOff ? "off"
-            : $"{string.Join(" + ", replay.KeyOf(policy.SignsId))} for {replay.Ttl}{(replay.Closed ? ", closed without its store" : "")}";
-    }
-
-    private static string LimitsOf(RouteSpec spec, RoutePolicy policy)
-    {
-        var limits = new List<string> { $"body {new ByteSize(policy.BodyLimit)}", $"answer within {new Duration(policy.Timeout)}" };
-        if (spec.RateLimit?.Address is { } address)
+        var limits = new List<string> { $"body {route.MaxBody}", $"answer within {new Duration(route.Timeout)}" };
+        if (route.Written.RateLimit?.Address is { } address)
         {
             limits.Add($"{address.Permits} per {address.Window} an address");
         }
 
-        if (spec.RateLimit?.Route is { } route)
+        if (route.Written.RateLimit?.Route is { } budget)
         {
-            limits.Add($"{route.Permits} per {route.Window} in all");
+            limits.Add($"{budget.Permits} per {budget.Window} in all");
         }
 
-        if (spec.Encodings is { } encodings)
+        if (route.Encodings.Count > 0)
         {
-            limits.Add($"bodies in {string.Join(" or ", encodings)} as they are");
+            limits.Add($"bodies in {string.Join(" or ", route.Encodings)} as they are");
         }
 
         return string.Join(", ", limits);

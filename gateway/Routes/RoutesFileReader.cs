@@ -15,7 +15,7 @@ internal static class RoutesFileReader
     }
 
     /// <summary>Reads and validates; every problem has its place in the file. Null when there is an error; warnings may come with a file.</summary>
-    public static RoutesFile? Read(ReadOnlySpan<byte> utf8, RoutesCatalogue catalogue, out IReadOnlyList<ConfigProblem> problems)
+    public static RoutesFile? ReadAndValidate(ReadOnlySpan<byte> utf8, out IReadOnlyList<ConfigProblem> problems)
     {
         var found = new List<ConfigProblem>();
         problems = found;
@@ -24,7 +24,7 @@ internal static class RoutesFileReader
             return null;
         }
 
-        found.AddRange(WithoutConsequences(RoutesValidator.Validate(file, catalogue), tree!, holders));
+        found.AddRange(WithoutConsequences(RoutesValidator.Validate(file), tree!, holders));
         problems = InOrder(found, tree);
         return found.Exists(static p => !p.IsWarning) ? null : file;
     }

@@ -33,17 +33,6 @@ internal sealed class RoutesLoader(RouteCompiler compiler)
     /// <summary>Of routes.json while the gateway runs, in bytes.</summary>
     public const int LargestFile = 64 << 20;
 
-    /// <summary>What the validator must know of the other folders.</summary>
-    public static RoutesCatalogue Catalogue { get; } = new()
-    {
-        Presets = Presets.All,
-        ReasonSlugs = [.. Enum.GetValues<RejectReason>().Select(static r => r.Describe().Slug)],
-        AddressFault = static text => AddressParser.TryParseNetwork(text, out _, out var fault) ? null : fault,
-        ForwardHeader = ForwardedHeaders.Describe,
-        ClusterType = typeof(ClusterConfig),
-        CodeVerifiers = CodeVerifiers.Facts,
-    };
-
     public async Task<LoadedRoutes> LoadAsync(string path, CompileMode mode, CancellationToken cancellationToken)
     {
         byte[] text;
@@ -71,7 +60,7 @@ internal sealed class RoutesLoader(RouteCompiler compiler)
         }
 
         var unknown = problems.Count;
-        problems.AddRange(RoutesValidator.Validate(file, Catalogue));
+        problems.AddRange(RoutesValidator.Validate(file));
         var ruled = problems.Count;
         problems.AddRange(NetworkAdvice.Of(file));
 

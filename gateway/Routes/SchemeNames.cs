@@ -9,12 +9,15 @@ namespace WebhookEdge.Routes;
 /// </summary>
 internal static class SchemeNames
 {
+    /// <summary>Kinds that need no field, so that their name alone is a scheme.</summary>
+    public static IReadOnlyList<string> BareKinds { get; } = ["basic", "bearer"];
+
     public static SchemeSpec? Resolve(RoutesFile file, SchemeRef? scheme) => scheme switch
     {
         { Inline: { } written } => written,
         { Name: { } name } =>
             file.Schemes?.GetValueOrDefault(name) ?? Presets.Find(name)?.Scheme
-            ?? (KnownNames.SchemeKinds.Contains(name) || CodeVerifiers.Facts.ContainsKey(name) ? new SchemeSpec { Kind = name } : null),
+            ?? (BareKinds.Contains(name) || CodeVerifiers.Facts.ContainsKey(name) ? new SchemeSpec { Kind = name } : null),
         _ => null,
     };
 }

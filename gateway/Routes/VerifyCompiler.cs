@@ -12,49 +12,45 @@ namespace WebhookEdge.Routes;
 /// <summary>A route's checks of who sends, and the challenge of its sender that the gateway answers.</summary>
 internal sealed class VerifyCompiler(RemoteKeys keys, TimeProvider time)
 {
-    public CompiledProof CompileVerify(Compilation work, string place, RouteSpec route, PresetSpec? preset, string path, Action<IGateCheck, bool> add)
+    public CompiledProof CompileVerify(Compilation work, ResolvedRoute route, Action<IGateCheck, bool> add)
     {
         var proof = new CompiledProof();
-        var entries = route.Verify?.Select((v, i) => (Place: $"{place}.verify[{i}]", v.Scheme, v.Secrets, v.Mode))
-            ?? (route.Secrets is null ? [] : [(Place: place, Scheme: new SchemeRef(route.Provider, null), route.Secrets, Mode: (CheckMode?)null)]);
-        var context = new SchemeContext(work.File.Edge?.PublicUrl, path, time, keys);
-        foreach (var entry in entries)
+        var context = new SchemeContext(work.File.Edge?.PublicUrl, route.LiteralPath, time, keys);
+        foreach (var check in route.Verify)
         {
-            if (SchemeNames.Resolve(work.File, entry.Scheme) is not { } spec)
+            if (check.Scheme is not { } spec)
             {
                 continue;
             }
 
             var secrets = new List<Secret>();
-            for (var i = 0; i < (entry.Secrets?.Count ?? 0); i++)
+            for (var i = 0; i < (check.Secrets?.Count ?? 0); i++)
             {
-                var reference = entry.Secrets![i];
-                if (work.Resolve(reference, $"{entry.Place}.secrets[{i}]") is { } value)
+                var reference = check.Secrets![i];
+                if (work.Resolve(reference, JsonPath.Item(check.SecretsPlace, i)) is { } value)
                 {
                     secrets.Add(new(reference, value));
                     proof.Secrets.Add(secrets[^1]);
                 }
             }
 
-            var schemePlace = entry.Scheme?.Inline is not null ? $"{entry.Place}.scheme" : entry.Scheme?.Name is { } own
-                && work.File.Schemes?.ContainsKey(own) == true ? $"schemes.{own}" : entry.Place;
-            if (work.Mode == CompileMode.WithoutSecrets || (secrets.Count == 0 && entry.Secrets?.Count > 0))
+            if (secrets.Count == 0)
             {
                 // No secret to be had here: whatever the reason, it was said; the scheme itself can still be judged.
-                work.Problems.AddRange(SchemeCompiler.Validate(spec, context, schemePlace));
+                work.Problems.AddRange(SchemeCompiler.Validate(spec, context, check.SchemePlace));
                 continue;
             }
 
-            if (SchemeCompiler.Compile(spec, secrets, context, work.Problems, schemePlace, $"{entry.Place}.secrets") is { } compiled)
+            if (SchemeCompiler.Compile(spec, secrets, context, work.Problems, check.SchemePlace, check.SecretsPlace) is { } compiled)
             {
-                foreach (var check in compiled.Checks)
+                foreach (var one in compiled.Checks)
                 {
-                    add(check, entry.Mode == CheckMode.Observe);
+                    add(one, check.Observes);
                 }
 
                 proof.CredentialHeaders.UnionWith(compiled.CredentialHeaders);
                 proof.SignsId |= compiled.SignsId;
-                proof.SignsBody |= compiled.SignsBody && entry.Mode != CheckMode.Observe;
+                proof.SignsBody |= compiled.SignsBody && !check.Observes;
             }
         }
 
@@ -62,17 +58,17 @@ internal sealed class VerifyCompiler(RemoteKeys keys, TimeProvider time)
     }
 
     /// <summary>Never shadowed: an answer is given to what a challenge proves, or not at all.</summary>
-    public static HandshakeCheck? CompileHandshake(Compilation work, string place, RouteSpec route, PresetSpec? preset, string path, CompiledProof proof)
+    public static HandshakeCheck? CompileHandshake(Compilation work, ResolvedRoute route, CompiledProof proof)
     {
-        if (HandshakeCompiler.KindOf(route.Handshake, preset?.Handshake) is not { } kind)
+        if (route.Handshake is not { } kind)
         {
             return null;
         }
 
         byte[]? token = null;
-        if (route.Handshake?.VerifyToken is { } reference)
+        if (route.Written.Handshake?.VerifyToken is { } reference)
         {
-            token = work.Resolve(reference, $"{place}.handshake.verifyToken");
+            token = work.Resolve(reference, $"{route.Place}.handshake.verifyToken");
             if (token is null)
             {
                 return null;
@@ -85,9 +81,9 @@ internal sealed class VerifyCompiler(RemoteKeys keys, TimeProvider time)
         }
 
         var setup = new HandshakeSetup([.. proof.Secrets.Select(static s => new HandshakeSecret(s.Id, s.Value.ToArray()))], token,
-            work.File.Edge?.PublicUrl is { } url ? url.TrimEnd('/') + path : null);
-        return HandshakeCompiler.Compile(kind, setup, proof.SignsBody, (route.Methods ?? []).Contains("GET"), route.Handshake is not null, work.Problems,
-            $"{place}.handshake");
+            work.File.Edge?.PublicUrl is { } url ? url.TrimEnd('/') + route.LiteralPath : null);
+        return HandshakeCompiler.Compile(kind, setup, proof.SignsBody, route.Methods.Contains("GET"), route.Written.Handshake is not null, work.Problems,
+            $"{route.Place}.handshake");
     }
 }
 

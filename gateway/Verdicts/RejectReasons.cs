@@ -41,6 +41,9 @@ internal static class RejectReasons
     /// <summary>The row of <paramref name="reason"/>.</summary>
     public static Rejection Describe(this RejectReason reason) => Table[(int)reason];
 
+    /// <summary>How the reasons are written under <c>refuse</c>.</summary>
+    public static IReadOnlyCollection<string> Slugs { get; } = [.. Table.Select(static row => row.Slug)];
+
     /// <summary>Finds a reason by its slug, as written under <c>refuse</c> in routes.json.</summary>
     public static bool TryParse(string slug, out RejectReason reason)
     {

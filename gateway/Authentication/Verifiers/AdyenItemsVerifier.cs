@@ -24,7 +24,7 @@ internal sealed class AdyenItemsVerifier(ImmutableArray<SigningKey> keys) : ICod
     public static CodeVerifierKind Kind { get; } = new()
     {
         Name = "adyen-items",
-        Facts = new(NeedsSecrets: true, SignsBody: false, SignsId: true),
+        Facts = new(SignsBody: false, SignsId: true),
         Fields = ["key"],
         Create = static setup =>
             new AdyenItemsVerifier(setup.Keys(HashAlgorithmName.SHA256, setup.Spec.Key is null ? new([], KeyEncoding.Hex, KeyDerivation.None) : null)),

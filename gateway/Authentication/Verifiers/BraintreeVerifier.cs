@@ -24,7 +24,7 @@ internal sealed class BraintreeVerifier(ImmutableArray<(byte[] Public, SigningKe
     public static CodeVerifierKind Kind { get; } = new()
     {
         Name = "braintree",
-        Facts = new(NeedsSecrets: true, SignsBody: false, SignsId: true),
+        Facts = new(SignsBody: false, SignsId: true),
         Create = Create,
     };
 

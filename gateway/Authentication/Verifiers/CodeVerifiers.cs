@@ -8,7 +8,7 @@ internal static class CodeVerifiers
     /// <summary>The kinds that read the fields of an hmac scheme and differ in the primitive alone.</summary>
     public static FrozenDictionary<string, CodeKind> PublicKeyKinds { get; } = new[] { "ed25519", "ecdsa-p256", "rsa-key" }
         .ToFrozenDictionary(static name => name,
-            static _ => new CodeKind(NeedsSecrets: true, SignsBody: true) { ReadsTemplate = true }, StringComparer.Ordinal);
+            static _ => new CodeKind(SignsBody: true) { ReadsTemplate = true }, StringComparer.Ordinal);
 
     public static FrozenDictionary<string, CodeVerifierKind> All { get; } = new[]
     {

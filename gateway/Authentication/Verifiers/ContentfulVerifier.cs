@@ -22,7 +22,7 @@ internal sealed class ContentfulVerifier(ImmutableArray<SigningKey> keys, long t
     public static CodeVerifierKind Kind { get; } = new()
     {
         Name = "contentful",
-        Facts = new(NeedsSecrets: true, SignsBody: true, SignsTime: true),
+        Facts = new(SignsBody: true, SignsTime: true),
         Fields = ["key", "timestamp.toleranceSeconds"],
 
         // The SDK's 30 s past; a gateway's clock and a queue on the way need a little more than that.

@@ -37,7 +37,7 @@ internal sealed class JwtVerifier : ICodeVerifier
     public static CodeVerifierKind Kind { get; } = new()
     {
         Name = "jwt-hs256",
-        Facts = new(NeedsSecrets: true, SignsBody: true),
+        Facts = new(SignsBody: true),
         Fields = ["header", "prefix", "encoding", "key", "claims"],
         Check = CheckFields,
         Create = static setup => new JwtVerifier(setup),

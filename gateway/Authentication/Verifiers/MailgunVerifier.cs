@@ -26,7 +26,7 @@ internal sealed class MailgunVerifier(ImmutableArray<SigningKey> keys, long tole
     public static CodeVerifierKind Kind { get; } = new()
     {
         Name = "mailgun",
-        Facts = new(NeedsSecrets: true, SignsBody: false, SignsId: true, SignsTime: true),
+        Facts = new(SignsBody: false, SignsId: true, SignsTime: true),
         Fields = ["key", "timestamp.toleranceSeconds"],
         Create = static setup => new MailgunVerifier(setup.Keys(HashAlgorithmName.SHA256), setup.Tolerance(300)),
     };

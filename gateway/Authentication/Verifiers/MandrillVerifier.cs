@@ -18,7 +18,7 @@ internal sealed class MandrillVerifier(ImmutableArray<SigningKey> keys, UrlRule 
     public static CodeVerifierKind Kind { get; } = new()
     {
         Name = "mandrill",
-        Facts = new(NeedsSecrets: true, SignsBody: true, SignsId: true, SignsUrl: true),
+        Facts = new(SignsBody: true, SignsId: true, SignsUrl: true),
         Fields = ["key"],
         Create = static setup => new MandrillVerifier(setup.Keys(HashAlgorithmName.SHA1), setup.Url!),
     };

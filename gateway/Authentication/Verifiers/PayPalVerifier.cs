@@ -28,7 +28,7 @@ internal sealed class PayPalVerifier(ImmutableArray<Secret> webhooks, long toler
     public static CodeVerifierKind Kind { get; } = new()
     {
         Name = "paypal",
-        Facts = new(NeedsSecrets: true, SignsBody: false, SignsId: true),
+        Facts = new(SignsBody: false, SignsId: true),
         Fields = ["timestamp.toleranceSeconds"],
         Create = Create,
     };

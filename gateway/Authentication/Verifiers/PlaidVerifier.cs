@@ -28,7 +28,7 @@ internal sealed class PlaidVerifier(ImmutableArray<PlaidVerifier.Account> accoun
     public static CodeVerifierKind Kind { get; } = new()
     {
         Name = "plaid",
-        Facts = new(NeedsSecrets: true, SignsBody: true, SignsTime: true),
+        Facts = new(SignsBody: true, SignsTime: true),
         Fields = ["keysUrl", "timestamp.toleranceSeconds"],
         Check = static setup =>
         {

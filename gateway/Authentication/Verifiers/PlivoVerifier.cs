@@ -23,7 +23,7 @@ internal sealed class PlivoVerifier(ImmutableArray<SigningKey> keys, UrlRule url
     public static CodeVerifierKind Kind { get; } = new()
     {
         Name = "plivo-v3",
-        Facts = new(NeedsSecrets: true, SignsBody: true, SignsId: true, SignsUrl: true),
+        Facts = new(SignsBody: true, SignsId: true, SignsUrl: true),
         Fields = ["key"],
         Create = static setup => new PlivoVerifier(setup.Keys(HashAlgorithmName.SHA256), setup.Url!),
     };

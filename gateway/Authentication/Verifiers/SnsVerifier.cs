@@ -36,7 +36,7 @@ internal sealed class SnsVerifier(ImmutableArray<SnsVerifier.Topic> topics, long
     public static CodeVerifierKind Kind { get; } = new()
     {
         Name = "aws-sns",
-        Facts = new(NeedsSecrets: true, SignsBody: false, SignsId: true, SignsTime: true),
+        Facts = new(SignsBody: false, SignsId: true, SignsTime: true),
         Fields = ["timestamp.toleranceSeconds"],
         Create = Create,
     };

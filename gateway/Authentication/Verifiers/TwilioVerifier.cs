@@ -22,7 +22,7 @@ internal sealed class TwilioVerifier(ImmutableArray<SigningKey> keys, ImmutableA
     public static CodeVerifierKind Kind { get; } = new()
     {
         Name = "twilio",
-        Facts = new(NeedsSecrets: true, SignsBody: true, SignsId: true, SignsUrl: true),
+        Facts = new(SignsBody: true, SignsId: true, SignsUrl: true),
         Fields = ["key"],
         Create = static setup => new TwilioVerifier(setup.Keys(HashAlgorithmName.SHA1), setup.Url!.WithAndWithoutPort()),
     };

@@ -5,7 +5,7 @@ using WebhookEdge.Providers;
 namespace WebhookEdge.Routes.Rules;
 
 /// <summary>Where requests may come from: named sets, and each route's <c>allow</c>.</summary>
-internal sealed class AddressRules(RuleReport report, RoutesFile file, RoutesCatalogue catalogue)
+internal sealed class AddressRules(RuleReport report, RoutesFile file)
 {
     private readonly Dictionary<string, AddressSetSpec> _sets = file.AddressSets ?? [];
     private readonly HashSet<string> _used = [];
@@ -58,7 +58,7 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file, RoutesCat
         {
             report.Error(path, $"{text} is too wide to be a rule", "write narrower networks, or allow: [\"any\"] on the route");
         }
-        else if (catalogue.AddressFault(text) is { } fault)
+        else if (!AddressParser.TryParseNetwork(text, out _, out var fault))
         {
             report.Error(path, fault);
         }
@@ -119,10 +119,9 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file, RoutesCat
         }
     }
 
-    public void Allow(string path, string id, RouteSpec route, PresetSpec? preset)
+    public void Allow(ResolvedRoute route)
     {
-        var written = route.Allow?.From;
-        var place = route.Allow?.Mode is null ? $"{path}.allow" : $"{path}.allow.from";
+        var (written, place) = (route.Written.Allow?.From, route.SourcesPlace);
         if (report.NotEmpty(place, written, "list where requests may come from, or [\"any\"]"))
         {
             for (var i = 0; i < written?.Count; i++)
@@ -133,14 +132,14 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file, RoutesCat
             report.Repeats(place, written);
         }
 
-        var sources = written ?? preset?.Allow ?? [];
-        var narrow = sources.Count > 0 && !sources.Contains("any");
+        // An empty list was told already.
+        var narrow = route.Sources.Count > 0 && !route.Sources.Contains("any");
         if (narrow)
         {
-            _routes.Add(id);
+            _routes.Add(route.Id);
         }
 
-        Protection(path, route, sources, narrow);
+        Protection(route, narrow);
     }
 
     private void Source(string path, string source, int count)
@@ -156,7 +155,7 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file, RoutesCat
         {
             _used.Add(source);
         }
-        else if (catalogue.Presets.TryGetValue(source, out var preset))
+        else if (Presets.All.TryGetValue(source, out var preset))
         {
             if (preset.Sources is null)
             {
@@ -178,33 +177,33 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file, RoutesCat
         {
             report.Error(path, $"{Quoted.Name(source)} is neither an address nor the name of an address set",
                 NearestName.Hint(source,
-                [.. _sets.Keys, "any", .. catalogue.Presets.Values.Where(static p => p.Sources is not null).Select(static p => p.Name)]));
+                [.. _sets.Keys, "any", .. Presets.All.Values.Where(static p => p.Sources is not null).Select(static p => p.Name)]));
         }
     }
 
     /// <summary>Something must stand between strangers and the upstream, and it must be more than a cloud's address ranges.</summary>
-    private void Protection(string path, RouteSpec route, IReadOnlyList<string> sources, bool narrow)
+    private void Protection(ResolvedRoute route, bool narrow)
     {
-        var verified = route.Verify is not null || route.Secrets is not null || route.Provider is not null;
+        var verified = route.Written.Verify is not null || route.Written.Secrets is not null || route.Written.Provider is not null;
         if (!verified && !narrow)
         {
-            report.Error(path, "nothing checks who sends: neither verify nor an address rule narrower than any",
+            report.Error(route.Place, "nothing checks who sends: neither verify nor an address rule narrower than any",
                 "add provider and secrets, or verify, or allow");
             return;
         }
 
-        var enforcedVerify = verified && (route.Verify is not { Count: > 0 } entries || entries.Any(e => e.Mode != CheckMode.Observe));
-        var enforcedAllow = narrow && route.Allow?.Mode != CheckMode.Observe;
-        if (!enforcedVerify && !enforcedAllow && route.Mode != CheckMode.Observe)
+        var enforcedVerify = verified && (route.Verify.Count == 0 || route.Verify.Any(static check => !check.Observes));
+        var enforcedAllow = narrow && route.Written.Allow?.Mode != CheckMode.Observe;
+        if (!enforcedVerify && !enforcedAllow && !route.Observes)
         {
-            report.Error(path, "every check of who sends only observes, so the route lets everything through",
+            report.Error(route.Place, "every check of who sends only observes, so the route lets everything through",
                 "enforce one of them, or say it for the whole route: \"mode\": \"observe\"");
         }
 
-        if (!enforcedVerify && enforcedAllow && sources.Any(IsCloud))
+        if (!enforcedVerify && enforcedAllow && route.Sources.Any(IsCloud))
         {
             report.Warn(
-                path,
+                route.Place,
                 "a cloud's address ranges are all that protects this route: us-east-1 alone is 22.9 million addresses that anyone can rent, a filter and no "
                 + "authentication",
                 "add verify, even of a static token");

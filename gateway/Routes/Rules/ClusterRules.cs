@@ -2,11 +2,12 @@ using System.Globalization;
 using System.Text.Json;
 using WebhookEdge.Configuration;
 using WebhookEdge.Primitives;
+using Yarp.ReverseProxy.Configuration;
 
 namespace WebhookEdge.Routes.Rules;
 
 /// <summary>Where requests go: YARP's clusters, and each route's way to one.</summary>
-internal sealed class ClusterRules(RuleReport report, RoutesFile file, RoutesCatalogue catalogue)
+internal sealed class ClusterRules(RuleReport report, RoutesFile file)
 {
     private readonly Dictionary<string, JsonElement> _clusters = file.Clusters ?? [];
     private readonly HashSet<string> _used = [];
@@ -27,11 +28,7 @@ internal sealed class ClusterRules(RuleReport report, RoutesFile file, RoutesCat
                 continue;
             }
 
-            if (catalogue.ClusterType is { } type)
-            {
-                ClusterShape.Check(path, cluster, type, report.Problems);
-            }
-
+            ClusterShape.Check(path, cluster, typeof(ClusterConfig), report.Problems);
             ClusterId(path, cluster);
             ConnectTimeout(path, cluster);
             Destinations(path, cluster);
@@ -113,26 +110,27 @@ internal sealed class ClusterRules(RuleReport report, RoutesFile file, RoutesCat
         }
     }
 
-    public void Target(string path, RouteSpec route)
+    public void Target(ResolvedRoute route)
     {
-        if (route.Cluster is null == route.Upstream is null)
+        if (route.Written.Cluster is null == route.Written.Upstream is null)
         {
-            report.Error(path, route.Cluster is null ? "nowhere to forward to" : "cluster and upstream both", "write exactly one of cluster and upstream");
+            report.Error(route.Place, route.Written.Cluster is null ? "nowhere to forward to" : "cluster and upstream both",
+                "write exactly one of cluster and upstream");
         }
 
-        if (route.Cluster is { } cluster)
+        if (route.Written.Cluster is { } cluster)
         {
             _used.Add(cluster);
             if (!_clusters.ContainsKey(cluster))
             {
-                report.Error($"{path}.cluster", $"unknown cluster {Quoted.Name(cluster)}",
+                report.Error($"{route.Place}.cluster", $"unknown cluster {Quoted.Name(cluster)}",
                     NearestName.Hint(cluster, _clusters.Keys) ?? "define it under clusters");
             }
         }
 
-        if (route.Upstream is { } upstream && OutboundUrl.UpstreamFault(upstream) is { } fault)
+        if (route.Written.Upstream is { } upstream && OutboundUrl.UpstreamFault(upstream) is { } fault)
         {
-            report.Error($"{path}.upstream", fault);
+            report.Error($"{route.Place}.upstream", fault);
         }
     }
 

@@ -4,7 +4,7 @@ using WebhookEdge.Primitives;
 namespace WebhookEdge.Routes.Rules;
 
 /// <summary>The gateway as a whole: its URL, Redis, state and bounds, and whose address is the client's.</summary>
-internal sealed class EdgeRules(RuleReport report, RoutesFile file, RoutesCatalogue catalogue)
+internal sealed class EdgeRules(RuleReport report, RoutesFile file)
 {
     private static readonly ByteSize DefaultMaxBody = new(1L << 20);
     private static readonly ByteSize DefaultBufferedBodies = new(256L << 20);
@@ -95,7 +95,7 @@ internal sealed class EdgeRules(RuleReport report, RoutesFile file, RoutesCatalo
                 report.Error(place, $"{trusted[i]} would trust strangers to name any client address",
                     "write the addresses of the proxies in front of the gateway");
             }
-            else if (catalogue.AddressFault(trusted[i]) is { } fault)
+            else if (!AddressParser.TryParseNetwork(trusted[i], out _, out var fault))
             {
                 report.Error(place, fault);
             }

@@ -1,27 +1,26 @@
 using WebhookEdge.Configuration;
 using WebhookEdge.Primitives;
-using WebhookEdge.Providers;
 
 namespace WebhookEdge.Routes.Rules;
 
 /// <summary>What tells a route's events apart, how old they may be, and what cannot be read in an encoded body.</summary>
-internal sealed class EventRules(RuleReport report, SchemeFacts facts)
+internal sealed class EventRules(RuleReport report)
 {
     private readonly List<(string Place, string Id)> _routesByBodyAlone = [];
 
     /// <summary>Kinds of schemes that look for what they need inside the body, and find nothing in one they cannot read.</summary>
     private static readonly string[] ReadTheBody = ["adyen-items", "aws-sns", "braintree", "mailgun", "mandrill"];
 
-    public void Replay(string path, RouteSpec route, PresetSpec? preset, List<SchemeSpec>? schemes)
+    public void Replay(ResolvedRoute route)
     {
-        var place = $"{path}.replay";
-        if (route.Replay is { Options: null, Word: var word })
+        var place = $"{route.Place}.replay";
+        if (route.Written.Replay is { Options: null, Word: var word })
         {
             if (word != "off")
             {
                 report.Error(place, $"unknown word {Quoted.Name(word ?? "")}", "write \"off\", or an object");
             }
-            else if (schemes is { Count: > 0 } && !schemes.Exists(facts.SignsTime))
+            else if (route.Schemes is { Count: > 0 } && !route.Schemes.Any(SchemeFacts.SignsTime))
             {
                 report.Warn(place, "this sender signs no time, so with replay off a captured request stays valid for ever");
             }
@@ -29,24 +28,24 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
             return;
         }
 
-        var written = route.Replay?.Options;
+        var written = route.Written.Replay?.Options;
         if (report.NotEmpty($"{place}.key", written?.Key, "leave the key out for the provider's, else the signed id, else the body"))
         {
             for (var i = 0; i < written?.Key?.Count; i++)
             {
-                KeyPart(JsonPath.Item($"{place}.key", i), written.Key[i], schemes);
+                KeyPart(JsonPath.Item($"{place}.key", i), written.Key[i], route.Schemes);
             }
 
             report.Repeats($"{place}.key", written?.Key);
         }
 
-        var replay = ResolvedReplay.Of(route.Replay, preset);
-        BodyAlone(place, route, replay, preset, schemes);
+        var replay = route.Replay;
+        BodyAlone(place, route, replay);
         if (replay.IsOffByPreset)
         {
-            if (route.Replay is not null)
+            if (route.Written.Replay is not null)
             {
-                report.Warn(place, $"has no effect: nothing tells the events of {Quoted.Name(preset!.Name)} apart, so its preset has replay off",
+                report.Warn(place, $"has no effect: nothing tells the events of {Quoted.Name(route.Preset!.Name)} apart, so its preset has replay off",
                     "name a key of your own with it, or leave it out");
             }
 
@@ -54,9 +53,10 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
         }
 
         // The provider's key was made for the provider's scheme; verify may have put another in its place.
-        if (written?.Key is null && replay.Key is { } inherited && inherited.Contains("id") && schemes is not null && !schemes.Exists(facts.SignsId))
+        if (written?.Key is null && replay.Key is { } inherited && inherited.Contains("id")
+            && route.Schemes is { } schemes && !schemes.Any(SchemeFacts.SignsId))
         {
-            report.Error(place, $"the replay key of {Quoted.Name(preset!.Name)} is a signed id, and no check of this route signs one",
+            report.Error(place, $"the replay key of {Quoted.Name(route.Preset!.Name)} is a signed id, and no check of this route signs one",
                 "write \"key\": [\"body\"]");
         }
     }
@@ -65,23 +65,23 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
     /// A key of the body alone makes one event of all that have the same bytes, which some senders mean to repeat. Nobody is told who has said that it is
     /// right: the route by writing it, or the sender's preset.
     /// </summary>
-    private void BodyAlone(string place, RouteSpec route, ResolvedReplay replay, PresetSpec? preset, List<SchemeSpec>? schemes)
+    private void BodyAlone(string place, ResolvedRoute route, ResolvedReplay replay)
     {
-        if (replay.IsOff || replay.IsVouchedFor || replay.Observes || route.Mode == CheckMode.Observe || schemes is null
-            || replay.KeyOf(schemes.Exists(facts.SignsId)) is not ["body"])
+        if (replay.IsOff || replay.IsVouchedFor || replay.Observes || route.Observes || route.Schemes is null
+            || replay.KeyOf(route.Schemes.Any(SchemeFacts.SignsId)) is not ["body"])
         {
             return;
         }
 
         if (replay.Key is null)
         {
-            _routesByBodyAlone.Add((place, place.Split('.')[1]));
+            _routesByBodyAlone.Add((place, route.Id));
         }
-        else if (preset?.Replay is { } known && schemes.Contains(preset.Scheme))
+        else if (route.Preset?.Replay is { } known && route.Schemes.Contains(route.Preset.Scheme))
         {
             report.Warn(
                 $"{place}.key",
-                $"{preset.Title} sends different events with the same body, and all but the first would be lost",
+                $"{route.Preset.Title} sends different events with the same body, and all but the first would be lost",
                 known.Options?.Key is { } key ? $"leave it out for the preset's own key, {string.Join(" + ", key)}"
                 : "leave it out: its preset has replay off");
         }
@@ -104,14 +104,14 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
         }
     }
 
-    private void KeyPart(string path, string part, List<SchemeSpec>? schemes)
+    private void KeyPart(string path, string part, IReadOnlyList<SchemeSpec>? schemes)
     {
         switch (part)
         {
             case "body":
                 break;
             case "id":
-                if (schemes is not null && !schemes.Exists(facts.SignsId))
+                if (schemes is not null && !schemes.Any(SchemeFacts.SignsId))
                 {
                     report.Error(path, "no scheme of this route signs an id; whoever can change it can repeat a delivery, or hide one",
                         "write \"body\" or json:/pointer");
@@ -119,7 +119,7 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
 
                 break;
             case var _ when Grammar.IsHeaderSource(part):
-                if (schemes is not null && !schemes.Exists(s => SchemeFacts.SignsHeader(s, part["header:".Length..])))
+                if (schemes is not null && !schemes.Any(s => SchemeFacts.SignsHeader(s, part["header:".Length..])))
                 {
                     report.Warn(path, "the header is not signed: whoever captures a request can repeat it with another value",
                         "add \"body\", or use a signed part");
@@ -134,34 +134,34 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
         }
     }
 
-    public void Freshness(string path, RouteSpec route, List<SchemeSpec>? schemes)
+    public void Freshness(ResolvedRoute route)
     {
-        if (route.Freshness is not { } freshness)
+        if (route.Written.Freshness is not { } freshness)
         {
             return;
         }
 
         if (freshness.At is null || !Grammar.IsJsonSource(freshness.At))
         {
-            report.Error($"{path}.freshness.at", freshness.At is null ? "no place to read the time from" : "not a place in the body",
+            report.Error($"{route.Place}.freshness.at", freshness.At is null ? "no place to read the time from" : "not a place in the body",
                 "write json:/pointer, e.g. \"json:/created_at\"");
         }
 
         if (freshness.Within is null)
         {
-            report.Error($"{path}.freshness.within", "no largest age", "write for example \"24h\"");
+            report.Error($"{route.Place}.freshness.within", "no largest age", "write for example \"24h\"");
         }
 
-        if (schemes is not null && !schemes.Exists(facts.SignsBody))
+        if (route.Schemes is not null && !route.Schemes.Any(SchemeFacts.SignsBody))
         {
-            report.Warn($"{path}.freshness", "no check of this route signs the body, so the time in it is anybody's word");
+            report.Warn($"{route.Place}.freshness", "no check of this route signs the body, so the time in it is anybody's word");
         }
     }
 
-    public void Encodings(string path, RouteSpec route, PresetSpec? preset, List<SchemeSpec>? schemes)
+    public void Encodings(ResolvedRoute route)
     {
-        var place = $"{path}.encodings";
-        if (route.Encodings is not { } encodings || !report.NotEmpty(place, encodings, "leave the key out; an encoded body is refused then"))
+        var place = $"{route.Place}.encodings";
+        if (route.Written.Encodings is not { } encodings || !report.NotEmpty(place, encodings, "leave the key out; an encoded body is refused then"))
         {
             return;
         }
@@ -179,17 +179,17 @@ internal sealed class EventRules(RuleReport report, SchemeFacts facts)
         }
 
         report.Repeats(place, encodings);
-        if (schemes?.Exists(ReadsTheBody) == true)
+        if (route.Schemes?.Any(ReadsTheBody) == true)
         {
             report.Warn(place, "a scheme of this route reads what it needs out of the body, which is never decoded: an encoded one is refused all the same",
                 "leave encodings out, or switch compression off at the sender");
         }
-        else if (route.Freshness is not null)
+        else if (route.Written.Freshness is not null)
         {
             report.Warn(place, "freshness reads a time out of the body, which is never decoded: an encoded one is refused all the same",
                 "leave one of the two out");
         }
-        else if (ResolvedReplay.Of(route.Replay, preset) is { IsOff: false, Key: { } key } && key.Any(Grammar.IsJsonSource))
+        else if (route.Replay is { IsOff: false, Key: { } key } && key.Any(Grammar.IsJsonSource))
         {
             report.Warn(place, "the replay key reads the body, which is never decoded: the whole of an encoded one stands in for json:/…",
                 "write a key of \"body\", or of \"id\" or a header that is signed");

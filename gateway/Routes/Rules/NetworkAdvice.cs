@@ -23,27 +23,27 @@ internal static class NetworkAdvice
     {
         var proxies = Read(file.Edge?.ClientAddress?.TrustedProxies, "edge.clientAddress.trustedProxies", "the trusted proxies");
         var sets = (file.AddressSets ?? [])
-            .ToDictionary(static set => set.Key, static set => Read(set.Value.Cidrs, $"addressSets.{set.Key}.cidrs", $"the set \"{set.Key}\""),
+            .ToDictionary(static set => set.Key, static set => Read(set.Value.Cidrs, $"{JsonPath.Key("addressSets", set.Key)}.cidrs", $"the set \"{set.Key}\""),
             StringComparer.Ordinal);
-        var routes = (file.Routes ?? []).Select(route => (Id: route.Key, Lists: ListsOf(route.Key, route.Value, sets), From: route.Value.Allow?.From ?? []))
-            .ToList();
+        var routes = (file.Routes ?? []).Select(route => ResolvedRoute.Of(file, route.Key, route.Value))
+            .Select(route => (Place: route.SourcesPlace, Lists: ListsOf(route, sets), From: route.Written.Allow?.From ?? [])).ToList();
         return
         [
             .. Inside(proxies),
             .. sets.Values.SelectMany(Inside),
             .. routes.SelectMany(static route => route.Lists.Take(1)).SelectMany(Inside),
             .. routes.SelectMany(static route => Overlaps(route.Lists)).DistinctBy(static problem => (problem.Path, problem.Message)),
-            .. routes.SelectMany(static route => RegionsInside(route.Id, route.From)),
-            .. routes.SelectMany(route => Proxied(route.Id, route.Lists, proxies)),
+            .. routes.SelectMany(static route => RegionsInside(route.Place, route.From)),
+            .. routes.SelectMany(route => Proxied(route.Place, route.Lists, proxies)),
             .. LeftOver([.. proxies, .. sets.Values.SelectMany(static list => list), .. routes.SelectMany(static route => route.Lists[0])]),
         ];
     }
 
     /// <summary>The route's own entries first, then the lists it names, each once.</summary>
-    private static List<IReadOnlyList<ConfiguredNetwork>> ListsOf(string id, RouteSpec route, Dictionary<string, IReadOnlyList<ConfiguredNetwork>> sets)
+    private static List<IReadOnlyList<ConfiguredNetwork>> ListsOf(ResolvedRoute route, Dictionary<string, IReadOnlyList<ConfiguredNetwork>> sets)
     {
-        var from = route.Allow?.From ?? [];
-        var lists = new List<IReadOnlyList<ConfiguredNetwork>> { Read(from, $"routes.{id}.allow", "allow") };
+        var from = route.Written.Allow?.From ?? [];
+        var lists = new List<IReadOnlyList<ConfiguredNetwork>> { Read(from, route.SourcesPlace, "allow") };
         foreach (var name in from.Distinct(StringComparer.Ordinal))
         {
             if (sets.TryGetValue(name, out var set))
@@ -52,7 +52,7 @@ internal static class NetworkAdvice
             }
             else if (Presets.Find(name)?.Sources?.Cidrs is { } published)
             {
-                lists.Add(Read(published, $"routes.{id}.allow", $"the sources of \"{name}\""));
+                lists.Add(Read(published, route.SourcesPlace, $"the sources of \"{name}\""));
             }
         }
 
@@ -81,13 +81,13 @@ internal static class NetworkAdvice
                 $"{pair.Inner.Text} of {pair.Inner.Origin} lies inside {pair.Outer.Text} of {pair.Outer.Origin}: one list lets in what the other does",
                 "remove one of them, or make the wider one narrower", IsWarning: true));
 
-    private static IEnumerable<ConfigProblem> RegionsInside(string id, IReadOnlyList<string> from) => from
+    private static IEnumerable<ConfigProblem> RegionsInside(string place, IReadOnlyList<string> from) => from
         .Where(entry => entry.Split(':') is ["aws", var region, not "AMAZON"] && from.Contains($"aws:{region}", StringComparer.Ordinal))
         .Select(entry =>
-            new ConfigProblem($"routes.{id}.allow", $"{entry} lies inside {entry[..entry.LastIndexOf(':')]}, which holds every service of the region",
+            new ConfigProblem(place, $"{entry} lies inside {entry[..entry.LastIndexOf(':')]}, which holds every service of the region",
             "remove one of them", IsWarning: true));
 
-    private static IEnumerable<ConfigProblem> Proxied(string id, List<IReadOnlyList<ConfiguredNetwork>> lists, IReadOnlyList<ConfiguredNetwork> proxies)
+    private static IEnumerable<ConfigProblem> Proxied(string place, List<IReadOnlyList<ConfiguredNetwork>> lists, IReadOnlyList<ConfiguredNetwork> proxies)
     {
         foreach (var network in lists.SelectMany(static list => list))
         {
@@ -96,7 +96,7 @@ internal static class NetworkAdvice
                 // One a route: the same pair of lists gives as many as they have entries.
                 return
                 [
-                    new($"routes.{id}.allow",
+                    new(place,
                         $"{network.Text} ({network.Place}) and the trusted proxy {proxy.Text} ({proxy.Place}) overlap: what is there is believed about "
                         + "others' addresses and let in under its own",
                         "trust the proxies' own addresses only, and let in the senders' only", IsWarning: true),

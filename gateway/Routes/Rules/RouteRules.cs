@@ -1,50 +1,52 @@
 using WebhookEdge.Configuration;
+using WebhookEdge.Forwarding;
 using WebhookEdge.Handshakes;
 using WebhookEdge.Primitives;
-using WebhookEdge.Providers;
+using WebhookEdge.Verdicts;
 
 namespace WebhookEdge.Routes.Rules;
 
 /// <summary>The rest of a route: where it answers, how often, how long, with what headers and refusals.</summary>
-internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
+internal sealed class RouteRules(RuleReport report)
 {
     /// <summary>How long a stopping gateway waits for deliveries in flight.</summary>
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(30);
 
-    public void RoutePath(string path, RouteSpec route)
+    public void RoutePath(ResolvedRoute route)
     {
-        if (route.Path is null)
+        if (route.Written.Path is null)
         {
-            report.Error($"{path}.path", "no path", "write for example \"/hooks/verisync\"");
+            report.Error($"{route.Place}.path", "no path", "write for example \"/hooks/verisync\"");
         }
-        else if (Grammar.PathFault(route.Path) is { } fault)
+        else if (Grammar.PathFault(route.Written.Path) is { } fault)
         {
-            report.Error($"{path}.path", fault, "e.g. \"/hooks/verisync\" or \"/hooks/verisync/{**rest}\"");
+            report.Error($"{route.Place}.path", fault, "e.g. \"/hooks/verisync\" or \"/hooks/verisync/{**rest}\"");
         }
     }
 
     /// <summary>Routing ignores case and a final slash, so two routes that differ only there are one place with two rules.</summary>
-    public void SamePlace(Dictionary<string, RouteSpec> routes)
+    public void SamePlace(IReadOnlyList<ResolvedRoute> routes)
     {
         var taken = new Dictionary<(string Path, string Host), (string Id, string Path)>();
-        foreach (var (id, route) in routes)
+        foreach (var route in routes)
         {
-            if (route.Path is not { } written || Grammar.PathFault(written) is not null)
+            var written = route.Path;
+            if (Grammar.PathFault(written) is not null)
             {
                 continue;
             }
 
             var place = written.Length > 1 ? written.TrimEnd('/').ToLowerInvariant() : written;
-            foreach (var host in route.Hosts is { Count: > 0 } hosts ? hosts.Select(Grammar.AsciiHost).Distinct(StringComparer.OrdinalIgnoreCase) : [""])
+            foreach (var host in route.Hosts.Count > 0 ? route.Hosts.Select(Grammar.AsciiHost).Distinct(StringComparer.OrdinalIgnoreCase) : [""])
             {
-                if (taken.TryAdd((place, host.ToLowerInvariant()), (id, written)))
+                if (taken.TryAdd((place, host.ToLowerInvariant()), (route.Id, written)))
                 {
                     continue;
                 }
 
                 var (otherId, otherPath) = taken[(place, host.ToLowerInvariant())];
                 report.Error(
-                    JsonPath.Key("routes", id) + ".path",
+                    $"{route.Place}.path",
                     otherPath == written
                         ? $"the same path{(host.Length == 0 ? "" : " and host")} as route {Quoted.Name(otherId)}"
                         : $"differs from the path of route {Quoted.Name(otherId)} only in case or a final slash, which routing ignores",
@@ -54,29 +56,29 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
         }
     }
 
-    public void HostsAndMethods(string path, RouteSpec route)
+    public void HostsAndMethods(ResolvedRoute route)
     {
-        if (report.NotEmpty($"{path}.hosts", route.Hosts, "leave the key out for any host"))
+        if (report.NotEmpty($"{route.Place}.hosts", route.Written.Hosts, "leave the key out for any host"))
         {
-            for (var i = 0; i < route.Hosts?.Count; i++)
+            for (var i = 0; i < route.Written.Hosts?.Count; i++)
             {
-                if (!Grammar.IsHost(route.Hosts[i]))
+                if (!Grammar.IsHost(route.Written.Hosts[i]))
                 {
-                    report.Error(JsonPath.Item($"{path}.hosts", i), "not a host name", "a name, *.name, or either with :port; no scheme, no path");
+                    report.Error(JsonPath.Item($"{route.Place}.hosts", i), "not a host name", "a name, *.name, or either with :port; no scheme, no path");
                 }
             }
 
-            report.Repeats($"{path}.hosts", route.Hosts);
+            report.Repeats($"{route.Place}.hosts", route.Written.Hosts);
         }
 
-        if (report.NotEmpty($"{path}.methods", route.Methods, "leave the key out for POST"))
+        if (report.NotEmpty($"{route.Place}.methods", route.Written.Methods, "leave the key out for POST"))
         {
-            for (var i = 0; i < route.Methods?.Count; i++)
+            for (var i = 0; i < route.Written.Methods?.Count; i++)
             {
-                Method(JsonPath.Item($"{path}.methods", i), route.Methods[i]);
+                Method(JsonPath.Item($"{route.Place}.methods", i), route.Written.Methods[i]);
             }
 
-            report.Repeats($"{path}.methods", route.Methods);
+            report.Repeats($"{route.Place}.methods", route.Written.Methods);
         }
     }
 
@@ -98,14 +100,14 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
         }
     }
 
-    public void RateLimit(string path, RouteSpec route)
+    public void RateLimit(ResolvedRoute route)
     {
-        if (route.RateLimit is not { } limit)
+        if (route.Written.RateLimit is not { } limit)
         {
             return;
         }
 
-        var place = $"{path}.rateLimit";
+        var place = $"{route.Place}.rateLimit";
         if (limit.Route is null && limit.Address is null)
         {
             report.Error(place, "no budget", "write route, address or both");
@@ -137,55 +139,54 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
         }
     }
 
-    public void Timeout(string path, RouteSpec route, PresetSpec? preset)
+    public void Timeout(ResolvedRoute route)
     {
-        if (route.Timeout?.Value is { } written && written > LongestDrain && written <= TimeSpan.FromMinutes(5))
+        if (route.Written.Timeout?.Value is { } written && written > LongestDrain && written <= TimeSpan.FromMinutes(5))
         {
-            report.Warn($"{path}.timeout", $"longer than the {LongestDrain.TotalSeconds:0} s that a stopping gateway waits for deliveries in flight",
+            report.Warn($"{route.Place}.timeout", $"longer than the {LongestDrain.TotalSeconds:0} s that a stopping gateway waits for deliveries in flight",
                 "keep it below, or expect some to be cut off by a restart");
         }
 
-        var effective = route.Timeout?.Value ?? PresetSpec.DefaultTimeout(preset);
-        if (preset?.Retries?.Timeout is { } patience && effective >= patience.Value)
+        if (route.Preset?.Retries?.Timeout is { } patience && route.Timeout >= patience.Value)
         {
             report.Warn(
-                $"{path}.timeout",
-                $"{preset.Title} hangs up after {patience}, and the route may take {new Duration(effective)}: deliveries that succeed late count as failed "
-                + "there, and come again",
+                $"{route.Place}.timeout",
+                $"{route.Preset.Title} hangs up after {patience}, and the route may take {new Duration(route.Timeout)}: deliveries that succeed late count as "
+                + "failed there, and come again",
                 $"stay below {patience}");
         }
     }
 
-    public void ForwardHeaders(string path, RouteSpec route)
+    public void ForwardHeaders(ResolvedRoute route)
     {
-        for (var i = 0; i < route.ForwardHeaders?.Count; i++)
+        for (var i = 0; i < route.Written.ForwardHeaders?.Count; i++)
         {
-            var place = JsonPath.Item($"{path}.forwardHeaders", i);
-            var name = route.ForwardHeaders[i];
+            var place = JsonPath.Item($"{route.Place}.forwardHeaders", i);
+            var name = route.Written.ForwardHeaders[i];
             if (!Grammar.IsToken(name))
             {
                 report.Error(place, "not the name of a header", "e.g. \"X-User\"");
             }
-            else if (catalogue.ForwardHeader(name) is { Fault: { } fault })
+            else if (ForwardedHeaders.Describe(name) is { Fault: { } fault })
             {
                 report.Error(place, $"{name} {fault}", "leave it out");
             }
-            else if (!catalogue.ForwardHeader(name).IsRemoved)
+            else if (!ForwardedHeaders.Describe(name).IsRemoved)
             {
                 report.Warn(place, $"{name} reaches the app anyway", "leave it out, or is it spelt otherwise?");
             }
         }
     }
 
-    public void Handshake(string path, RouteSpec route, PresetSpec? preset)
+    public void Handshake(ResolvedRoute route)
     {
-        if (route.Handshake is not { } handshake || (handshake is { Name: "off", VerifyToken: null }))
+        if (route.Written.Handshake is not { } handshake || (handshake is { Name: "off", VerifyToken: null }))
         {
             return;
         }
 
-        var place = $"{path}.handshake";
-        var name = handshake.Name ?? preset?.Handshake;
+        var place = $"{route.Place}.handshake";
+        var name = handshake.Name ?? route.Preset?.Handshake;
         if (name is null)
         {
             report.Error(place, "no name", "name the handshake, e.g. \"meta\"");
@@ -215,18 +216,18 @@ internal sealed class RouteRules(RuleReport report, RoutesCatalogue catalogue)
     }
 
     /// <summary>Each check of the route is the sender's own, which takes no text that the handshake of the same sender may have signed.</summary>
-    private static bool VerifiesOnly(string sender, RouteSpec route) =>
-        route.Verify is { } checks ? checks.All(check => sender == (check.Scheme?.Name ?? check.Scheme?.Inline?.Kind))
-        : route.Secrets is null || route.Provider == sender;
+    private static bool VerifiesOnly(string sender, ResolvedRoute route) =>
+        route.Written.Verify is { } checks ? checks.All(check => sender == (check.Scheme?.Name ?? check.Scheme?.Inline?.Kind))
+        : route.Written.Secrets is null || route.Written.Provider == sender;
 
-    public void Refuse(string path, RouteSpec route)
+    public void Refuse(ResolvedRoute route)
     {
-        foreach (var (slug, status) in route.Refuse ?? [])
+        foreach (var (slug, status) in route.Written.Refuse ?? [])
         {
-            var place = JsonPath.Key($"{path}.refuse", slug);
-            if (!catalogue.ReasonSlugs.Contains(slug))
+            var place = JsonPath.Key($"{route.Place}.refuse", slug);
+            if (!RejectReasons.Slugs.Contains(slug))
             {
-                report.Error(place, "unknown reason", NearestName.Hint(slug, catalogue.ReasonSlugs) ?? "the README lists the reasons");
+                report.Error(place, "unknown reason", NearestName.Hint(slug, RejectReasons.Slugs) ?? "the README lists the reasons");
             }
             else if (slug == "route-unknown")
             {

@@ -9,22 +9,21 @@ namespace WebhookEdge.Routes.Rules;
 /// </summary>
 internal static class RoutesValidator
 {
-    public static IReadOnlyList<ConfigProblem> Validate(RoutesFile file, RoutesCatalogue catalogue)
+    public static IReadOnlyList<ConfigProblem> Validate(RoutesFile file)
     {
         var report = new RuleReport();
-        var facts = new SchemeFacts(catalogue.CodeVerifiers);
-        var edge = new EdgeRules(report, file, catalogue);
-        var addresses = new AddressRules(report, file, catalogue);
-        var schemes = new SchemeRules(report, file, catalogue, facts);
-        var clusters = new ClusterRules(report, file, catalogue);
+        var edge = new EdgeRules(report, file);
+        var addresses = new AddressRules(report, file);
+        var schemes = new SchemeRules(report, file);
+        var clusters = new ClusterRules(report, file);
         edge.Edge();
         addresses.AddressSets();
         schemes.OwnSchemes();
         clusters.Clusters();
         if (file.Routes is { Count: > 0 } routes)
         {
-            Routes(routes, report, catalogue, edge, addresses, clusters, new VerifyRules(report, file, catalogue, schemes, facts),
-                new EventRules(report, facts));
+            Routes([.. routes.Select(route => ResolvedRoute.Of(file, route.Key, route.Value))], report, edge, addresses, clusters,
+                new VerifyRules(report, file, schemes));
         }
         else
         {
@@ -38,40 +37,39 @@ internal static class RoutesValidator
         return report.Problems;
     }
 
-    private static void Routes(
-        Dictionary<string, RouteSpec> routes, RuleReport report, RoutesCatalogue catalogue, EdgeRules edge, AddressRules addresses, ClusterRules clusters,
-        VerifyRules verify, EventRules replay)
+    private static void Routes(List<ResolvedRoute> routes, RuleReport report, EdgeRules edge, AddressRules addresses, ClusterRules clusters,
+        VerifyRules verify)
     {
-        var rules = new RouteRules(report, catalogue);
+        var rules = new RouteRules(report);
+        var events = new EventRules(report);
         var transforms = new TransformRules(report);
-        foreach (var (id, route) in routes)
+        foreach (var route in routes)
         {
-            var path = JsonPath.Key("routes", id);
-            if (!Grammar.IsRouteId(id))
+            if (!Grammar.IsRouteId(route.Id))
             {
-                report.Error(path, "not a route id", "letters, digits, - . _, at most 64; the id stands in headers, logs and metrics");
+                report.Error(route.Place, "not a route id", "letters, digits, - . _, at most 64; the id stands in headers, logs and metrics");
             }
 
-            rules.RoutePath(path, route);
-            rules.HostsAndMethods(path, route);
-            clusters.Target(path, route);
-            var preset = verify.Provider(path, route);
-            var schemes = verify.Verify(path, route, preset);
-            verify.PublicUrl(path, schemes);
-            addresses.Allow(path, id, route, preset);
-            replay.Replay(path, route, preset, schemes);
-            replay.Freshness(path, route, schemes);
-            rules.RateLimit(path, route);
-            edge.BodyCap($"{path}.maxBody", route.MaxBody);
-            replay.Encodings(path, route, preset, schemes);
-            rules.Timeout(path, route, preset);
-            transforms.Judge(path, route);
-            rules.ForwardHeaders(path, route);
-            rules.Refuse(path, route);
-            rules.Handshake(path, route, preset);
+            rules.RoutePath(route);
+            rules.HostsAndMethods(route);
+            clusters.Target(route);
+            verify.Provider(route);
+            verify.Verify(route);
+            verify.PublicUrl(route);
+            addresses.Allow(route);
+            events.Replay(route);
+            events.Freshness(route);
+            rules.RateLimit(route);
+            edge.BodyCap($"{route.Place}.maxBody", route.Written.MaxBody);
+            events.Encodings(route);
+            rules.Timeout(route);
+            transforms.Judge(route);
+            rules.ForwardHeaders(route);
+            rules.Refuse(route);
+            rules.Handshake(route);
         }
 
-        replay.RoutesByBodyAlone();
+        events.RoutesByBodyAlone();
         rules.SamePlace(routes);
     }
 }

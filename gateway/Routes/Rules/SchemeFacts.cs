@@ -4,25 +4,23 @@ using WebhookEdge.Configuration;
 namespace WebhookEdge.Routes.Rules;
 
 /// <summary>What a scheme proves, told from what is written: the rules of a route ask before anything is compiled.</summary>
-internal sealed class SchemeFacts(IReadOnlyDictionary<string, CodeKind> codeVerifiers)
+internal static class SchemeFacts
 {
-    public CodeKind? Code(SchemeSpec scheme) => codeVerifiers.GetValueOrDefault(scheme.Kind ?? "hmac");
+    public static CodeKind? Code(SchemeSpec scheme) => CodeVerifiers.Facts.GetValueOrDefault(scheme.Kind ?? "hmac");
 
-    public bool NeedsSecrets(SchemeSpec scheme) => Code(scheme) is not { NeedsSecrets: false };
-
-    public bool SignsBody(SchemeSpec scheme) => Code(scheme) switch
+    public static bool SignsBody(SchemeSpec scheme) => Code(scheme) switch
     {
         { ReadsTemplate: false } code => code.SignsBody,
         null when scheme.Kind is not (null or "hmac" or "digest") => false,
         _ => scheme.Signed?.Contains("{body}", StringComparison.Ordinal) ?? true,
     };
 
-    public bool SignsId(SchemeSpec scheme) =>
+    public static bool SignsId(SchemeSpec scheme) =>
         Code(scheme) is { ReadsTemplate: false } code
             ? code.SignsId || scheme.Claims?.Id is not null
             : scheme.Id is { } id && (Signs(scheme, "{id}") || (id.StartsWith("json:", StringComparison.Ordinal) && SignsBody(scheme)));
 
-    public bool SignsTime(SchemeSpec scheme) =>
+    public static bool SignsTime(SchemeSpec scheme) =>
         Code(scheme) is { ReadsTemplate: false } code
         ? code.SignsTime || scheme.Claims?.MaxAgeSeconds is not null
         : scheme.Timestamp is { From: { } from, ToleranceSeconds: null or > 0 }

@@ -1,17 +1,16 @@
+using WebhookEdge.Authentication.Verifiers;
 using WebhookEdge.Configuration;
 using WebhookEdge.Forwarding;
 using WebhookEdge.Primitives;
+using WebhookEdge.Providers;
 
 namespace WebhookEdge.Routes.Rules;
 
 /// <summary>Schemes of the file's own, and what a route means by a scheme. What a scheme's fields mean together is checked where it is compiled.</summary>
-internal sealed class SchemeRules(RuleReport report, RoutesFile file, RoutesCatalogue catalogue, SchemeFacts facts)
+internal sealed class SchemeRules(RuleReport report, RoutesFile file)
 {
     private readonly Dictionary<string, SchemeSpec> _schemes = file.Schemes ?? [];
     private readonly HashSet<string> _used = [];
-
-    /// <summary>Kinds that need no field, so that their name alone is a scheme.</summary>
-    private static readonly Dictionary<string, SchemeSpec> BareKinds = new() { ["basic"] = new() { Kind = "basic" }, ["bearer"] = new() { Kind = "bearer" } };
 
     public void OwnSchemes()
     {
@@ -22,7 +21,7 @@ internal sealed class SchemeRules(RuleReport report, RoutesFile file, RoutesCata
             {
                 report.Error(path, "not a name for a scheme", "letters, digits, - . _, at most 64");
             }
-            else if (catalogue.Presets.ContainsKey(name) || KnownNames.SchemeKinds.Contains(name) || catalogue.CodeVerifiers.ContainsKey(name))
+            else if (Presets.All.ContainsKey(name) || KnownNames.SchemeKinds.Contains(name) || CodeVerifiers.Facts.ContainsKey(name))
             {
                 // Whoever reads "scheme": "verisync" on a route must not have to look up here what it means.
                 report.Error(path, "the name is taken by a preset or a kind", "choose another");
@@ -35,7 +34,7 @@ internal sealed class SchemeRules(RuleReport report, RoutesFile file, RoutesCata
     /// <summary>Words and shapes of single fields; what they mean together is checked where a scheme is compiled.</summary>
     private void Scheme(string path, SchemeSpec scheme)
     {
-        string[] kinds = [.. KnownNames.SchemeKinds, .. catalogue.CodeVerifiers.Keys];
+        string[] kinds = [.. KnownNames.SchemeKinds, .. CodeVerifiers.Facts.Keys];
         if (scheme.Kind is { } kind && !kinds.Contains(kind))
         {
             report.Error($"{path}.kind", $"unknown word {Quoted.Name(kind)}", NearestName.Hint(kind, kinds));
@@ -59,12 +58,12 @@ internal sealed class SchemeRules(RuleReport report, RoutesFile file, RoutesCata
                 }
             }
         }
-        else if ((scheme.Kind ?? "hmac") is "hmac" or "digest" or "token" || catalogue.CodeVerifiers.GetValueOrDefault(scheme.Kind!) is { ReadsTemplate: true })
+        else if ((scheme.Kind ?? "hmac") is "hmac" or "digest" or "token" || CodeVerifiers.Facts.GetValueOrDefault(scheme.Kind!) is { ReadsTemplate: true })
         {
             report.Error($"{path}.header", "no header", "name the header that carries the signature or the token");
         }
 
-        if (scheme.Timestamp is { } timestamp && (timestamp.From is not null || facts.Code(scheme) is not { ReadsTemplate: false })
+        if (scheme.Timestamp is { } timestamp && (timestamp.From is not null || SchemeFacts.Code(scheme) is not { ReadsTemplate: false })
             && !(timestamp.From is { } from
                 && (from.StartsWith("entry:", StringComparison.Ordinal) && from.Length > 6 || Grammar.IsHeaderSource(from) || Grammar.IsJsonSource(from))))
         {
@@ -85,44 +84,31 @@ internal sealed class SchemeRules(RuleReport report, RoutesFile file, RoutesCata
         }
     }
 
-    /// <summary>The scheme behind a reference; null, and reported, when there is none.</summary>
-    public SchemeSpec? Resolve(string path, SchemeRef reference)
+    /// <summary>False, and reported, when there is no scheme behind the reference.</summary>
+    public bool IsKnown(string path, ResolvedVerify check)
     {
-        if (reference.Inline is { } inline)
+        if (check.Reference!.Inline is { } inline)
         {
             Scheme(path, inline);
-            return inline;
+            return true;
         }
 
-        var name = reference.Name!;
-        if (_schemes.TryGetValue(name, out var own))
+        var name = check.Reference.Name!;
+        if (_schemes.ContainsKey(name))
         {
             _used.Add(name);
-            return own;
         }
-
-        if (catalogue.Presets.TryGetValue(name, out var preset))
+        else if (KnownNames.SchemeKinds.Contains(name) && !SchemeNames.BareKinds.Contains(name))
         {
-            return preset.Scheme;
+            report.Error(path, $"{Quoted.Name(name)} needs more than its name", "write the scheme out: { \"kind\": …, \"header\": … }");
         }
-
-        if (BareKinds.TryGetValue(name, out var bare))
+        else if (check.Scheme is null)
         {
-            return bare;
+            report.Error(path, $"unknown scheme {Quoted.Name(name)}",
+                NearestName.Hint(name, [.. _schemes.Keys, .. Presets.All.Keys, .. SchemeNames.BareKinds, .. CodeVerifiers.Facts.Keys]));
         }
 
-        if (catalogue.CodeVerifiers.ContainsKey(name))
-        {
-            return new() { Kind = name };
-        }
-
-        report.Error(
-            path,
-            KnownNames.SchemeKinds.Contains(name) ? $"{Quoted.Name(name)} needs more than its name" : $"unknown scheme {Quoted.Name(name)}",
-            KnownNames.SchemeKinds.Contains(name)
-                ? "write the scheme out: { \"kind\": …, \"header\": … }"
-                : NearestName.Hint(name, [.. _schemes.Keys, .. catalogue.Presets.Keys, .. BareKinds.Keys, .. catalogue.CodeVerifiers.Keys]));
-        return null;
+        return check.Scheme is not null;
     }
 
     public void Unused()

@@ -13,12 +13,12 @@ internal sealed class TransformRules(RuleReport report)
     private static readonly string[] Framing =
         ["Connection", "Content-Length", "Expect", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"];
 
-    public void Judge(string path, RouteSpec route)
+    public void Judge(ResolvedRoute route)
     {
-        for (var i = 0; i < route.Transforms?.Count; i++)
+        for (var i = 0; i < route.Written.Transforms?.Count; i++)
         {
-            var place = JsonPath.Item($"{path}.transforms", i);
-            var transform = route.Transforms[i];
+            var place = JsonPath.Item($"{route.Place}.transforms", i);
+            var transform = route.Written.Transforms[i];
             if (transform.Count == 0)
             {
                 report.Error(place, "an empty transform", "as YARP documents them, e.g. { \"RequestHeader\": \"X-From\", \"Set\": \"webhooks\" }");

@@ -5,98 +5,62 @@ using WebhookEdge.Providers;
 namespace WebhookEdge.Routes.Rules;
 
 /// <summary>How a route's sender proves itself: the provider, checks and secrets.</summary>
-internal sealed class VerifyRules(RuleReport report, RoutesFile file, RoutesCatalogue catalogue, SchemeRules schemeRules, SchemeFacts facts)
+internal sealed class VerifyRules(RuleReport report, RoutesFile file, SchemeRules schemes)
 {
-    public PresetSpec? Provider(string path, RouteSpec route)
+    public void Provider(ResolvedRoute route)
     {
-        if (route.Provider is not { } name)
+        if (route is { Preset: null, Written.Provider: { } name })
         {
-            return null;
+            report.Error($"{route.Place}.provider", $"unknown provider {Quoted.Name(name)}",
+                NearestName.Hint(name, [.. Presets.All.Keys]) ?? "`webhookedge presets` lists them");
         }
-
-        if (!catalogue.Presets.TryGetValue(name, out var preset))
-        {
-            report.Error($"{path}.provider", $"unknown provider {Quoted.Name(name)}",
-                NearestName.Hint(name, [.. catalogue.Presets.Keys]) ?? "`webhookedge presets` lists them");
-        }
-
-        return preset;
     }
 
-    /// <summary>The route's schemes, as far as they are known; null when a fault already reported hides them.</summary>
-    public List<SchemeSpec>? Verify(string path, RouteSpec route, PresetSpec? preset)
+    public void Verify(ResolvedRoute route)
     {
-        Secrets($"{path}.secrets", route.Secrets);
-        if (route.Secrets is not null && route.Verify is not null)
+        var written = route.Written;
+        Secrets($"{route.Place}.secrets", written.Secrets);
+        if (written.Secrets is not null && written.Verify is not null)
         {
-            report.Error($"{path}.secrets", "secrets and verify both; secrets is shorthand for a verify with the provider's scheme alone",
+            report.Error($"{route.Place}.secrets", "secrets and verify both; secrets is shorthand for a verify with the provider's scheme alone",
                 "drop secrets and move them into the verify entry they belong to");
         }
-        else if (route.Secrets is not null && route.Provider is null)
+        else if (written.Secrets is not null && written.Provider is null)
         {
-            report.Error($"{path}.secrets", "secrets without a provider whose scheme they are for", "name a provider, or write verify with a scheme");
-            return null;
+            report.Error($"{route.Place}.secrets", "secrets without a provider whose scheme they are for", "name a provider, or write verify with a scheme");
+        }
+        else if (written is { Secrets: null, Verify: null } && route.Preset is { } preset)
+        {
+            report.Error(route.Place, $"provider {Quoted.Name(preset.Name)} without its secret", "write \"secrets\": [\"env:NAME\"]");
         }
 
-        if (route.Verify is { } entries)
+        if (report.NotEmpty($"{route.Place}.verify", written.Verify, "leave the key out; an empty list would check nothing") && written.Verify is not null)
         {
-            return report.NotEmpty($"{path}.verify", entries, "leave the key out; an empty list would check nothing") ? VerifyEntries(path, entries, preset)
-                : null;
+            Entries(route);
         }
-
-        if (route.Provider is null)
-        {
-            return [];
-        }
-
-        if (preset is null)
-        {
-            return null;
-        }
-
-        if (route.Secrets is null && facts.NeedsSecrets(preset.Scheme))
-        {
-            report.Error(path, $"provider {Quoted.Name(preset.Name)} without its secret", "write \"secrets\": [\"env:NAME\"]");
-        }
-
-        return [preset.Scheme];
     }
 
-    private List<SchemeSpec>? VerifyEntries(string path, IReadOnlyList<VerifySpec> entries, PresetSpec? preset)
+    private void Entries(ResolvedRoute route)
     {
-        var schemes = new List<SchemeSpec>();
-        var complete = true;
-        for (var i = 0; i < entries.Count; i++)
+        foreach (var entry in route.Verify)
         {
-            var place = JsonPath.Item($"{path}.verify", i);
-            var entry = entries[i];
-            Secrets($"{place}.secrets", entry.Secrets);
-            if (entry.Scheme is null)
+            Secrets(entry.SecretsPlace, entry.Secrets);
+            if (entry.Reference is null)
             {
-                report.Error($"{place}.scheme", "no scheme", preset is null ? "name one, or write it out" : $"write for example \"{preset.Name}\"");
-                complete = false;
-                continue;
+                report.Error($"{entry.Place}.scheme", "no scheme",
+                    route.Preset is null ? "name one, or write it out" : $"write for example \"{route.Preset.Name}\"");
             }
-
-            var scheme = schemeRules.Resolve($"{place}.scheme", entry.Scheme);
-            complete &= scheme is not null;
-            if (scheme is not null)
+            else if (schemes.IsKnown($"{entry.Place}.scheme", entry) && entry.Secrets is null)
             {
-                schemes.Add(scheme);
-                if (entry.Secrets is null && facts.NeedsSecrets(scheme))
-                {
-                    report.Error($"{place}.secrets", "no secrets", "write for example [\"env:NAME\"]");
-                }
+                report.Error(entry.SecretsPlace, "no secrets", "write for example [\"env:NAME\"]");
             }
         }
 
-        if (preset is not null && complete && !schemes.Contains(preset.Scheme))
+        if (route is { Preset: { } preset, Schemes: { } known } && !known.Contains(preset.Scheme))
         {
-            report.Warn($"{path}.verify", $"no entry checks {Quoted.Name(preset.Name)}'s own scheme",
+            report.Warn($"{route.Place}.verify", $"no entry checks {Quoted.Name(preset.Name)}'s own scheme",
                 $"add {{ \"scheme\": \"{preset.Name}\", \"secrets\": [ … ] }}, or drop provider");
         }
-
-        return complete ? schemes : null;
     }
 
     private void Secrets(string path, IReadOnlyList<string>? secrets)
@@ -117,12 +81,12 @@ internal sealed class VerifyRules(RuleReport report, RoutesFile file, RoutesCata
         report.Repeats(path, secrets);
     }
 
-    public void PublicUrl(string path, List<SchemeSpec>? schemes)
+    public void PublicUrl(ResolvedRoute route)
     {
-        if (file.Edge?.PublicUrl is null && schemes is not null
-            && schemes.Exists(s => SchemeFacts.Signs(s, "{url}") || s.Claims?.Url is not null || facts.Code(s) is { SignsUrl: true }))
+        if (file.Edge?.PublicUrl is null
+            && route.Schemes?.Any(static s => SchemeFacts.Signs(s, "{url}") || s.Claims?.Url is not null || SchemeFacts.Code(s) is { SignsUrl: true }) == true)
         {
-            report.Error(path, "a scheme of this route signs the URL, which only edge.publicUrl tells: a request's Host header is the sender's word",
+            report.Error(route.Place, "a scheme of this route signs the URL, which only edge.publicUrl tells: a request's Host header is the sender's word",
                 "write edge.publicUrl, e.g. \"https://hooks.example.com\"");
         }
     }

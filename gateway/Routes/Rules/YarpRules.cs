@@ -38,7 +38,7 @@ internal static class YarpRules
                 }
                 catch (Exception one) when (IsFault(one))
                 {
-                    problems.Add(new($"clusters.{cluster.Key}", one.Message, "see YARP's documentation of clusters"));
+                    problems.Add(new(JsonPath.Key("clusters", cluster.Key), one.Message, "see YARP's documentation of clusters"));
                 }
             }
 

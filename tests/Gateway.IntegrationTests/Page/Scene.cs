@@ -100,7 +100,7 @@ internal sealed class Scene : IAsyncDisposable
 
     private async Task PlayMinuteAsync()
     {
-        _file = RoutesFileReader.Read(await File.ReadAllBytesAsync(Gateway.RoutesPath), RoutesLoader.Catalogue, out _)!;
+        _file = RoutesFileReader.ReadAndValidate(await File.ReadAllBytesAsync(Gateway.RoutesPath), out _)!;
         await using var client = await Gateway.ConnectAsync();
         for (var second = 0; second < 62; second++)
         {

@@ -81,7 +81,7 @@ public sealed partial class SchemaAgreesTests
         foreach (var text in texts)
         {
             var bytes = Encoding.UTF8.GetBytes(text);
-            var file = RoutesFileReader.Read(bytes, WebhookEdge.Routes.RoutesLoader.Catalogue, out var problems);
+            var file = RoutesFileReader.ReadAndValidate(bytes, out var problems);
 
             Assert.True(file is not null, string.Join('\n', problems));
             Assert.True(Schema(bytes), $"the schema refuses {document}");

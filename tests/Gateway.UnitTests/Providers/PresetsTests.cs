@@ -235,7 +235,7 @@ public sealed class PresetsTests
     private static List<ConfigProblem> Validate(RoutesFile file)
     {
         var json = JsonSerializer.SerializeToUtf8Bytes(file, StrictJson.Options);
-        RoutesFileReader.Read(json, RoutesLoader.Catalogue, out var problems);
+        RoutesFileReader.ReadAndValidate(json, out var problems);
         return [.. problems];
     }
 }

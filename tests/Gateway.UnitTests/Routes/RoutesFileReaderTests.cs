@@ -230,7 +230,7 @@ public class RoutesFileReaderTests
                         },
                     };
 
-                    return RoutesValidator.Validate(file, RoutesSamples.Catalogue).Any(p => !p.IsWarning);
+                    return RoutesValidator.Validate(file).Any(p => !p.IsWarning);
                 }));
     }
 }

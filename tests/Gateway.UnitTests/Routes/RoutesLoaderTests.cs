@@ -110,6 +110,21 @@ public sealed class RoutesLoaderTests
         Assert.Contains("write the whole path", Assert.Single(loaded.Problems, static p => !p.IsWarning).Hint, StringComparison.Ordinal);
     }
 
+    /// <summary>What only compiling finds had the place <c>routes.my.route</c>, which is in no file, and no line.</summary>
+    [Theory]
+    [InlineData(""" "provider": "verisync", "secrets": ["env:NOBODY_SET_THIS"] """, "routes[\"my.route\"].secrets[0]")]
+    [InlineData(""" "allow": { "from": ["10.0.0.1", "10.0.0.0/8"], "mode": "enforce" } """, "routes[\"my.route\"].allow.from[0]")]
+    [InlineData(""" "allow": ["10.0.0.1"], "transforms": [{ "NoSuchTransform": "x" }] """, "routes[\"my.route\"]")]
+    public async Task A_problem_of_a_route_with_a_dot_in_its_id_has_its_place(string keys, string place)
+    {
+        await using var gateway = new OfflineGateway();
+        var text = "{ \"routes\": {\n \"my.route\": { \"path\": \"/a\", \"upstream\": \"http://app:80\",\n" + keys + "} } }";
+
+        var loaded = await gateway.Loader.LoadAsync(Encoding.UTF8.GetBytes(text), CompileMode.WithSecrets, CancellationToken.None);
+
+        Assert.Contains(loaded.Problems, problem => problem.Path == place && problem.At is { Line: > 1 });
+    }
+
     [Fact]
     public async Task A_budget_of_nothing_is_a_problem_and_not_an_exception()
     {

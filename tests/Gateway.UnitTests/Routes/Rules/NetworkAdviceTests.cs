@@ -132,7 +132,7 @@ public sealed class NetworkAdviceTests
 
     private static string[] Advise(string routes)
     {
-        var file = RoutesFileReader.Read(Encoding.UTF8.GetBytes(routes), RoutesLoader.Catalogue, out _)
+        var file = RoutesFileReader.ReadAndValidate(Encoding.UTF8.GetBytes(routes), out _)
             ?? StrictJson.ReadPastUnknownKeys<RoutesFile>(Encoding.UTF8.GetBytes(routes), [], out _, out _);
         var advice = NetworkAdvice.Of(file!).ToList();
         Assert.All(advice, static problem => Assert.True(problem.IsWarning));
