@@ -64,10 +64,17 @@ internal static class ServerDefaults
         // Not before the deadline that each route's bodies have: a sender that pauses is not one that holds us up, and the same on both protocols.
         limits.MinRequestBodyDataRate = new(bytesPerSecond: 500, gracePeriod: PayloadCheck.BodyDeadline);
 
+        // Kestrel's 240 bytes a second give whoever reads no answer a second for each 240 bytes that were written before, hours for what a socket buffers.
+        limits.MinResponseDataRate = new(bytesPerSecond: 32 * 1024, gracePeriod: TimeSpan.FromSeconds(5));
+
+        // Of a connection that sends on while its answers wait; a body that is read needs none of it. Kestrel's own is a megabyte for each connection.
+        limits.MaxRequestBufferSize = 128 * 1024;
+
         // Of requests that match no route. The gate sets each route's own cap.
         limits.MaxRequestBodySize = 64 * 1024;
         limits.MaxConcurrentUpgradedConnections = 0;
         var connections = kestrel.ApplicationServices.GetRequiredService<ConnectionLimit>();
+        _ = kestrel.ApplicationServices.GetRequiredService<ConnectionDrain>();
         ServerLimits.Bind(configuration, limits);
 
         // Ours counts instead.

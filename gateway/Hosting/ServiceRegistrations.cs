@@ -47,7 +47,7 @@ internal static class ServiceRegistrations
                 s.GetRequiredService<ILogger<ConnectionLimit>>());
             s.GetRequiredService<GatewayMetrics>().Connections.Watch(() => new(limit.Open, limit.Allowance.Most, limit.Refused));
             return limit;
-        });
+        }).AddSingleton<ConnectionDrain>();
 
     public static IServiceCollection AddAllowLists(this IServiceCollection services) =>
         services

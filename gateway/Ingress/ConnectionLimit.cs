@@ -12,9 +12,11 @@ namespace WebhookEdge.Ingress;
 /// Here a place is given back when the transport's connection is closed, and what still waits is given up (<see cref="ConnectionPlace"/>).
 /// </para>
 /// </summary>
-internal sealed class ConnectionLimit(ConnectionAllowance allowance, TimeProvider time, ILogger<ConnectionLimit> logger)
+internal sealed class ConnectionLimit(ConnectionAllowance allowance, TimeProvider time, ILogger<ConnectionLimit> logger) : IDisposable
 {
     private readonly LogInterval _lines = new(time, TimeSpan.FromSeconds(10));
+    private readonly LogInterval _failures = new(time, TimeSpan.FromSeconds(10));
+    private readonly CancellationTokenSource _over = new();
     private int _open;
     private long _refused;
 
@@ -25,6 +27,11 @@ internal sealed class ConnectionLimit(ConnectionAllowance allowance, TimeProvide
 
     /// <summary>Connections closed as they came, since the start.</summary>
     public long Refused => Volatile.Read(ref _refused);
+
+    /// <summary>Ends every connection, and each that comes, at once.</summary>
+    public void EndAll() => _over.Cancel();
+
+    public void Dispose() => _over.Dispose();
 
     public Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
@@ -47,10 +54,22 @@ internal sealed class ConnectionLimit(ConnectionAllowance allowance, TimeProvide
     {
         using var place = new ConnectionPlace(this, time);
         connection.Features.Set(place);
+        await using var over = _over.Token.UnsafeRegister(static connection => ((ConnectionContext)connection!).Abort(), connection);
         await using var closed = connection.ConnectionClosed.UnsafeRegister(static place => ((ConnectionPlace)place!).OnClosed(), place);
         try
         {
             await await Task.WhenAny(next(connection), place.GivenUp);
+        }
+        catch (Exception e)
+        {
+            // The server handles what it expects of a client's bytes by itself. What it does not (a ClientHello that is cut short in the right place makes
+            // SslStream read past its buffer) would come out of here as an unhandled exception, with a stack trace for each of a stranger's connections.
+            if (_failures.TryEnter(out var unsaid))
+            {
+                logger.ConnectionFailed(e.GetType().Name, unsaid);
+            }
+
+            logger.ConnectionFailedAt(e, connection.ConnectionId);
         }
         finally
         {

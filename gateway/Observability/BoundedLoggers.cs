@@ -12,7 +12,9 @@ internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
     /// <summary>Of each category; what comes under further ids shares the last line.</summary>
     private const int MostLines = 256;
 
-    private static readonly string s_wordless = new InvalidOperationException().Message;
+    /// <summary>Where the server reads what a client sends, as the first line of a stack trace has it.</summary>
+    private static readonly string[] s_readers =
+        ["   at Microsoft.AspNetCore.Server.Kestrel.Core.Internal.", "   at System.Net.Http.HPack.", "   at System.Net.Security."];
 
     private LogThrottle? _throttle;
 
@@ -63,15 +65,17 @@ internal sealed class BoundedLoggers(ILoggerFactory inner) : ILoggerFactory
 
         /// <summary>
         /// What a client did wrong, and the server tells of as a fault of its own; elsewhere it tells of the like at Debug. An error in HTTP/2 that it meets
-        /// while it closes the connection (a request whose trailers come after less data than it announced, then hanging up) passes its own handling. And where
-        /// it reads on to the end of a body that was refused early, its parser throws without a word at trailers that are no text; a reader that we left in a
-        /// wrong state says so. Streams opened by the hundred without reading an answer make it lose the end of a connection (<c>ConnectionLimit</c>), which it
-        /// tells at Critical.
+        /// while it closes the connection (a request whose trailers come after less data than it announced, then hanging up) passes its own handling. Its
+        /// parsers throw what nothing of it expects: at an index of a header that is none, at a TLS record that cannot be decrypted, and, where it reads on
+        /// to the end of a body that was refused early, at trailers that are no text. A reader that we left in a wrong state is told of by the same event;
+        /// that is thrown elsewhere. Streams opened by the
+        /// hundred without reading an answer make it lose the end of a connection (<c>ConnectionLimit</c>), which it tells at Critical.
         /// </summary>
         private static bool IsOfTheClient(EventId eventId, Exception? exception) =>
             eventId.Name == "ApplicationNeverCompleted"
             || exception?.GetType().Name is "Http2ConnectionErrorException" or "Http2StreamErrorException"
-            || (eventId.Name == "RequestBodyDrainBodyReaderInvalidState" && exception is InvalidOperationException && exception.Message == s_wordless);
+            || (exception?.StackTrace is { } trace && (eventId.Name == "RequestBodyDrainBodyReaderInvalidState" || eventId is { Id: 0, Name: null })
+                && Array.Exists(s_readers, reader => trace.StartsWith(reader, StringComparison.Ordinal)));
 
         private static bool QuotesControls(Exception? exception)
         {

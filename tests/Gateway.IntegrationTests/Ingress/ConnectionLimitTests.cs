@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics.Metrics;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using WebhookEdge.Hosting;
@@ -18,6 +19,84 @@ public sealed class ConnectionLimitTests : IDisposable
     private const string Key = "--Kestrel:Limits:MaxConcurrentConnections";
 
     private readonly TempDirectory _files = new();
+
+    /// <summary>
+    /// A second for each 240 bytes that were ever written, as the server has it, were seven minutes for these six thousand answers to pings that are read.
+    /// </summary>
+    [Fact]
+    public async Task Many_answers_that_were_read_buy_no_time_for_one_that_is_not()
+    {
+        // The route's own time would end the stream alone.
+        await using var site = await Site.WithOneRouteAsync(""" "timeout": "5m" """,
+            arguments: ["--Kestrel:Endpoints:two:Url", "http://127.0.0.1:0", "--Kestrel:Endpoints:two:Protocols", "Http2"]);
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(site.Gateway.EndPoint);
+
+        // SETTINGS_INITIAL_WINDOW_SIZE 0 (RFC 9113 §6.9.2): the body of the app's answer waits for ever.
+        site.Upstream.RespondNext(UpstreamAnswer.Status(200, "thank you"));
+        var signature = Encoding.ASCII.GetBytes(Site.Sign("{}"u8));
+        byte[] fields = [0x83, 0x86, 0x04, 5, .. "/hook"u8, 0x01, 1, .. "a"u8, 0x00, 11, .. "x-signature"u8, (byte)signature.Length, .. signature];
+        await socket.SendAllAsync((byte[])
+        [
+            .. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0,
+            0, 0, (byte)fields.Length, 1, 4, 0, 0, 0, 1, .. fields, 0, 0, 2, 0, 1, 0, 0, 0, 1, .. "{}"u8,
+        ]);
+        await site.Upstream.WaitForRequestAsync();
+        byte[] ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        await socket.SendAllAsync(Enumerable.Repeat(ping, 6000).SelectMany(static bytes => bytes).ToArray());
+
+        await Deadline.WaitAsync(ReadToEndAsync(socket), "the server to end the connection");
+        await Deadline.UntilAsync(() => site.Gateway.Metrics.Observe("webhookedge.connections") == 0, "the place has come back");
+    }
+
+    [Fact]
+    public async Task Answers_that_nobody_reads_do_not_hold_up_a_stop()
+    {
+        var clock = new TestClock();
+        await using var site = await Site.WithOneRouteAsync(time: clock, arguments: ["--urls", "http://127.0.0.1:0"]);
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
+        await socket.ConnectAsync(site.Gateway.EndPoint);
+        var sent = 0L;
+        var sending = SendAsync();
+        var (seen, since) = (0L, 0);
+        await Deadline.UntilAsync(
+            () =>
+            {
+                (seen, since) = Volatile.Read(ref sent) is var now && now == seen ? (now, since + 1) : (now, 0);
+                return seen > 0 && since == 100;
+            },
+            "the server to take no more requests, because nobody reads its answers");
+
+        var stopping = site.Gateway.Host.StopAsync();
+
+        // The host itself would end it after half a minute.
+        await Deadline.UntilAsync(
+            () =>
+            {
+                clock.Advance(TimeSpan.FromMilliseconds(100));
+                return stopping.IsCompleted;
+            },
+            "the gateway to stop", TimeSpan.FromSeconds(20));
+        await stopping;
+        await sending;
+
+        async Task SendAsync()
+        {
+            var requests = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("GET /none HTTP/1.1\r\nHost: a\r\n\r\n", 100)));
+            try
+            {
+                while (true)
+                {
+                    await socket.SendAllAsync(requests);
+                    Interlocked.Add(ref sent, requests.Length);
+                }
+            }
+            catch (SocketException)
+            {
+                // The connection was ended.
+            }
+        }
+    }
 
     [Theory]
     [InlineData(false)]
@@ -153,6 +232,21 @@ public sealed class ConnectionLimitTests : IDisposable
     }
 
     public void Dispose() => _files.Dispose();
+
+    private static async Task ReadToEndAsync(Socket socket)
+    {
+        var bytes = new byte[4096];
+        try
+        {
+            while (await socket.ReceiveAsync(bytes) > 0)
+            {
+            }
+        }
+        catch (SocketException)
+        {
+            // A reset is an end too.
+        }
+    }
 
     private static async Task OpenStreamsAndLeaveAsync(Site site, bool tls)
     {
