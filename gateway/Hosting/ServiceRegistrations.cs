@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using WebhookEdge.Admin;
@@ -47,7 +49,7 @@ internal static class ServiceRegistrations
                 s.GetRequiredService<ILogger<ConnectionLimit>>());
             s.GetRequiredService<GatewayMetrics>().Connections.Watch(() => new(limit.Open, limit.Allowance.Most, limit.Refused));
             return limit;
-        }).AddSingleton<ConnectionDrain>();
+        }).AddSingleton<ConnectionDrain>().AddSingleton<SocketTransportFactory>().AddSingleton<IConnectionListenerFactory, CountedListeners>();
 
     public static IServiceCollection AddAllowLists(this IServiceCollection services) =>
         services

@@ -1,10 +1,11 @@
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
 using WebhookEdge.Observability;
 
 namespace WebhookEdge.Ingress;
 
 /// <summary>
-/// How many connections are open at once, all public endpoints together. One more is closed as it comes.
+/// How many connections are open at once, all public endpoints together. One more is closed as it is accepted (<see cref="CountedListeners"/>).
 /// <para>
 /// Kestrel's own bound of the same name gives a place back when its handling of the connection ends. Over HTTP/2 that end may never come: a sender that opens
 /// many streams and reads nothing makes Kestrel drop the last word of a stream (its queue of what is to be written is full), and from then on it waits for that
@@ -33,11 +34,13 @@ internal sealed class ConnectionLimit(ConnectionAllowance allowance, TimeProvide
 
     public void Dispose() => _over.Dispose();
 
-    public Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
+    /// <summary>Gives a connection that was just accepted its place; false, and counted, when there is none.</summary>
+    public bool TryPlace(ConnectionContext connection)
     {
         if (Interlocked.Increment(ref _open) <= allowance.Most)
         {
-            return InPlaceAsync(connection, next);
+            connection.Features.Set(new ConnectionPlace(this, time));
+            return true;
         }
 
         Interlocked.Decrement(ref _open);
@@ -47,15 +50,14 @@ internal sealed class ConnectionLimit(ConnectionAllowance allowance, TimeProvide
             logger.ConnectionRefused(allowance.Most, unsaid);
         }
 
-        return Task.CompletedTask;
+        return false;
     }
 
-    private async Task InPlaceAsync(ConnectionContext connection, ConnectionDelegate next)
+    public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        using var place = new ConnectionPlace(this, time);
-        connection.Features.Set(place);
-        await using var over = _over.Token.UnsafeRegister(static connection => ((ConnectionContext)connection!).Abort(), connection);
+        using var place = connection.Features.GetRequiredFeature<ConnectionPlace>();
         await using var closed = connection.ConnectionClosed.UnsafeRegister(static place => ((ConnectionPlace)place!).OnClosed(), place);
+        await using var over = _over.Token.UnsafeRegister(static connection => ((ConnectionContext)connection!).Abort(), connection);
         try
         {
             await await Task.WhenAny(next(connection), place.GivenUp);

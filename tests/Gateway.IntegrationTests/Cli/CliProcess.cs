@@ -98,6 +98,9 @@ internal sealed partial class CliProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>How many files the process has open; Linux only.</summary>
+    public int OpenFiles => Directory.GetFileSystemEntries($"/proc/{_process.Id}/fd").Length;
+
     public async Task SignalAsync(string signal)
     {
         using var kill = Process.Start("kill", ["-" + signal, _process.Id.ToString(CultureInfo.InvariantCulture)]);
