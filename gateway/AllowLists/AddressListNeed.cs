@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.AllowLists;
 

@@ -49,7 +49,7 @@ internal static class SendCommand
         }
 
         if (Array.Find(further, static h => h.IndexOf(':', StringComparison.Ordinal) is var colon
-            && (colon < 1 || !Grammar.IsToken(h[..colon]) || h.Any(char.IsControl))) is { } odd)
+            && (colon < 1 || !RoutesSyntax.IsToken(h[..colon]) || h.Any(char.IsControl))) is { } odd)
         {
             await Console.Error.WriteLineAsync($"webhookedge: --header {Quoted.Name(odd)}: no name and value in one line; write --header \"NAME: VALUE\"");
             return 1;

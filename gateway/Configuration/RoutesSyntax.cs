@@ -8,7 +8,7 @@ using WebhookEdge.Primitives;
 namespace WebhookEdge.Configuration;
 
 /// <summary>The small grammars of routes.json. Runs at load only.</summary>
-internal static partial class Grammar
+internal static partial class RoutesSyntax
 {
     private const string Rest = "/{**rest}";
 
@@ -41,7 +41,7 @@ internal static partial class Grammar
     };
 
     /// <summary>JSON pointer, RFC 6901: empty, or segments after slashes with ~ only as ~0 and ~1.</summary>
-    public static bool IsPointer(string text) => PointerPattern().IsMatch(text);
+    public static bool IsPointer(string text) => JsonPointer.Split(text, out _) is not null;
 
     /// <summary><c>json:/pointer</c>; the whole document is no place for a value.</summary>
     public static bool IsJsonSource(string text) => text.StartsWith("json:", StringComparison.Ordinal) && text.Length > 5 && IsPointer(text[5..]);
@@ -169,9 +169,6 @@ internal static partial class Grammar
 
     [GeneratedRegex(@"^[A-Za-z_][A-Za-z0-9_]{0,127}\z", Strict)]
     private static partial Regex VariablePattern();
-
-    [GeneratedRegex(@"^(/([^/~]|~[01])*)*\z", Strict)]
-    private static partial Regex PointerPattern();
 
     [GeneratedRegex(@"^aws:(GLOBAL|[a-z]{2,8}(-[a-z]{2,16}){1,3}-[0-9]{1,2})(:[A-Z0-9_]{2,64})?\z", Strict)]
     private static partial Regex AwsPattern();

@@ -26,7 +26,7 @@ internal static class ForwardedHeaders
     public static bool IsDroppedFromAnswer(string name) => HeaderFamilies.Of(name) == HeaderFamily.HopByHop;
 
     /// <summary>True when <paramref name="value"/> may be sent, to an app or back to a sender, whose server throws at control characters.</summary>
-    public static bool IsSendable(string value) => !value.AsSpan().ContainsAny(HeaderText.ControlCharacters);
+    public static bool IsSendable(string value) => !value.AsSpan().ContainsAny(HeaderCharacters.ControlCharacters);
 
     /// <summary>
     /// Whether a route may list <paramref name="name"/> under <c>forwardHeaders</c>: why not, or null; and whether the header is removed without that.

@@ -28,7 +28,7 @@ internal static class ContentCodings
                 var name = Canonical(line.AsSpan()[range].Trim(" \t"));
                 if (!name.IsEmpty && !name.Equals("identity", StringComparison.OrdinalIgnoreCase) && Find(name, allowed.AsSpan()) is null)
                 {
-                    return Find(name, Known) ?? (line!.Length <= LongestName && Grammar.IsToken(line) ? line : "what is the name of no coding");
+                    return Find(name, Known) ?? (line!.Length <= LongestName && RoutesSyntax.IsToken(line) ? line : "what is the name of no coding");
                 }
             }
         }

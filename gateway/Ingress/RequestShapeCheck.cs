@@ -41,14 +41,14 @@ internal sealed class RequestShapeCheck(ImmutableArray<string> methods, Immutabl
         foreach (var header in delivery.HeaderLines)
         {
             // Over HTTP/1.1 the server has looked at names; over HTTP/2 it looks for capitals alone. Those of pseudo-headers it knows.
-            if (delivery.SharesConnection && !HeaderText.IsToken(header.Key.AsSpan(header.Key.StartsWith(':') ? 1 : 0)))
+            if (delivery.SharesConnection && !HeaderCharacters.IsToken(header.Key.AsSpan(header.Key.StartsWith(':') ? 1 : 0)))
             {
                 return Verdict.Reject(RejectReason.RequestMalformed, "a character in a header name that names do not have");
             }
 
             for (var i = 0; i < header.Value.Count; i++)
             {
-                if (header.Value[i].AsSpan().ContainsAny(HeaderText.ControlCharacters))
+                if (header.Value[i].AsSpan().ContainsAny(HeaderCharacters.ControlCharacters))
                 {
                     return Verdict.Reject(RejectReason.RequestMalformed, "control character in a header value");
                 }

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace WebhookEdge.Primitives;
 
 /// <summary>What header names and values may hold, inbound and on the way back.</summary>
-internal static class HeaderText
+internal static class HeaderCharacters
 {
     /// <summary>RFC 9110 §5.5: no control characters in a field value but HTAB. Neither a log nor a terminal behind us should meet them.</summary>
     public static SearchValues<char> ControlCharacters { get; } =

@@ -45,43 +45,68 @@ internal sealed class JsonPointer
     public static bool TryParse(string? text, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out JsonPointer? pointer)
     {
         pointer = null;
-        if (text is null || (text.Length > 0 && text[0] != '/'))
+        if (Split(text, out _) is not { } names)
         {
             return false;
         }
 
-        if (text.Length == 0)
+        var segments = new Segment[names.Length];
+        for (var i = 0; i < names.Length; i++)
         {
-            pointer = new(text, []);
-            return true;
+            segments[i] = new(Encoding.UTF8.GetBytes(names[i]), IndexOf(names[i]));
         }
 
-        var written = text[1..].Split('/');
-        if (written.Length > MaxSegments)
+        pointer = new(text!, segments);
+        return true;
+    }
+
+    /// <summary>
+    /// The names that a pointer's text leads through, their escapes undone (RFC 6901 §3, §4); null with a reason for people when it is no pointer.
+    /// </summary>
+    public static string[]? Split(string? text, out string fault)
+    {
+        fault = "";
+        if (string.IsNullOrEmpty(text))
         {
-            return false;
+            fault = text is null ? "there is no pointer" : "";
+            return text is null ? null : [];
         }
 
-        var segments = new Segment[written.Length];
-        for (var i = 0; i < written.Length; i++)
+        if (text[0] != '/')
         {
-            for (var at = written[i].IndexOf('~', StringComparison.Ordinal); at >= 0; at = written[i].IndexOf('~', at + 1))
+            fault = $"'{text}' is no JSON pointer; it starts with a slash, as in \"/hooks\"";
+            return null;
+        }
+
+        var names = text[1..].Split('/');
+        if (names.Length > MaxSegments)
+        {
+            fault = $"the pointer is deeper than {MaxSegments} levels";
+            return null;
+        }
+
+        for (var i = 0; i < names.Length; i++)
+        {
+            for (var at = names[i].IndexOf('~', StringComparison.Ordinal); at >= 0; at = names[i].IndexOf('~', at + 1))
             {
-                if (at + 1 == written[i].Length || written[i][at + 1] is not ('0' or '1'))
+                if (at + 1 == names[i].Length || names[i][at + 1] is not ('0' or '1'))
                 {
-                    return false;
+                    fault = $"'{text}' is no JSON pointer; write ~ in a key as ~0 and / as ~1";
+                    return null;
                 }
             }
 
             // ~1 first: "~01" means the two characters "~1", not "/".
-            var name = written[i].Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
-            var isIndex = name.Length is > 0 and < 10 && !name.AsSpan().ContainsAnyExceptInRange('0', '9') && (name.Length == 1 || name[0] != '0');
-            segments[i] = new(Encoding.UTF8.GetBytes(name), isIndex ? int.Parse(name, NumberStyles.None, CultureInfo.InvariantCulture) : -1);
+            names[i] = names[i].Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
         }
 
-        pointer = new(text, segments);
-        return true;
+        return names;
     }
+
+    /// <summary>Which element of an array a name means (RFC 6901 §4: digits without a leading zero); −1 = none.</summary>
+    public static int IndexOf(string name) =>
+        name.Length is > 0 and < 10 && !name.AsSpan().ContainsAnyExceptInRange('0', '9') && (name.Length == 1 || name[0] != '0')
+            ? int.Parse(name, NumberStyles.None, CultureInfo.InvariantCulture) : -1;
 
     /// <summary>
     /// Writes the value at the pointer to <paramref name="destination"/>: a string's unescaped UTF-8, a number's digits as they stand (1, 1.0 and 1e0 differ).

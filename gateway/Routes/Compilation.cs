@@ -22,7 +22,7 @@ internal sealed record Compilation(RoutesFile File, List<ConfigProblem> Problems
     public byte[]? Resolve(string text, string place)
     {
         // What is no reference was refused by the validator, and may be the secret itself.
-        if (!Grammar.IsSecretReference(text) || !SecretReference.TryParse(text, out var reference))
+        if (!RoutesSyntax.IsSecretReference(text) || !SecretReference.TryParse(text, out var reference))
         {
             return null;
         }

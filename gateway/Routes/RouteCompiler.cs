@@ -179,7 +179,7 @@ internal sealed class RouteCompiler(Capacity capacity, ReplayGuard replay, Remot
             Fingerprint = content,
             Path = route.LiteralPath,
             IsPrefix = route.IsPrefix,
-            Hosts = [.. route.Hosts.Select(static host => HostRule.Parse(Grammar.AsciiHost(host)))],
+            Hosts = [.. route.Hosts.Select(static host => HostRule.Parse(RoutesSyntax.AsciiHost(host)))],
             Provider = route.Written.Provider,
             Addresses = addresses,
             BodyLimit = route.MaxBody.Bytes,

@@ -158,7 +158,7 @@ public sealed class ArchitectureTests
     [InlineData("using Keys = WebhookEdge.Replay.ReplayKey;", "Replay")]
     [InlineData("var a = new global::WebhookEdge . Replay.ReplayKey();", "Replay")]
     [InlineData("private Verdicts.RejectReason _reason;", "Verdicts")]
-    [InlineData("private Verdicts.RejectReason? _reason = Configuration.Grammar.Parse();", "Configuration,Verdicts")]
+    [InlineData("private Verdicts.RejectReason? _reason = Configuration.RoutesSyntax.Parse();", "Configuration,Verdicts")]
     [InlineData("using WebhookEdge.Gate; var x = WebhookEdge.Gate.Stage.Replay;", "")]
     [InlineData("var n = file.Verdicts.Count + Verdicts.Count;", "")]
     [InlineData("// WebhookEdge.Replay\n/* Verdicts.RejectReason */ /// <see cref=\"WebhookEdge.Replay.X\"/>", "")]

@@ -19,7 +19,7 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file)
         foreach (var (name, set) in _sets)
         {
             var path = JsonPath.Key("addressSets", name);
-            if (name == "any" || Grammar.LooksLikeAddress(name) || !Grammar.IsName(name))
+            if (name == "any" || RoutesSyntax.LooksLikeAddress(name) || !RoutesSyntax.IsName(name))
             {
                 report.Error(path, "not a name for an address set", "letters, digits, - . _; neither \"any\" nor anything that could be an address or aws:…");
             }
@@ -54,7 +54,7 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file)
 
     private void Network(string path, string text)
     {
-        if (Grammar.IsTooWide(text))
+        if (RoutesSyntax.IsTooWide(text))
         {
             report.Error(path, $"{text} is too wide to be a rule", "write narrower networks, or allow: [\"any\"] on the route");
         }
@@ -78,7 +78,7 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file)
         {
             for (var i = 0; i < regions.Count; i++)
             {
-                if (!Grammar.IsAwsRegion(regions[i]))
+                if (!RoutesSyntax.IsAwsRegion(regions[i]))
                 {
                     report.Error(JsonPath.Item($"{path}.regions", i), "not the name of a region", "as AWS writes them, e.g. \"us-east-1\", or \"GLOBAL\"");
                 }
@@ -91,7 +91,7 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file)
         {
             for (var i = 0; i < aws.Services?.Count; i++)
             {
-                if (!Grammar.IsAwsService(aws.Services[i]))
+                if (!RoutesSyntax.IsAwsService(aws.Services[i]))
                 {
                     report.Error(JsonPath.Item($"{path}.services", i), "not the name of a service", "as AWS writes them, in capitals, e.g. \"EC2\"");
                 }
@@ -112,7 +112,7 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file)
             report.Error($"{path}.url", fault);
         }
 
-        if (json.Pointer is null || !Grammar.IsPointer(json.Pointer))
+        if (json.Pointer is null || !RoutesSyntax.IsPointer(json.Pointer))
         {
             report.Error($"{path}.pointer", json.Pointer is null ? "no pointer to the array of addresses" : "not a JSON pointer",
                 "RFC 6901, e.g. \"/hooks\", or \"\" when the list is the whole document");
@@ -164,12 +164,12 @@ internal sealed class AddressRules(RuleReport report, RoutesFile file)
         }
         else if (source.StartsWith("aws:", StringComparison.OrdinalIgnoreCase))
         {
-            if (!Grammar.IsAwsSource(source))
+            if (!RoutesSyntax.IsAwsSource(source))
             {
                 report.Error(path, "not an AWS region", "write aws:REGION or aws:REGION:SERVICE as AWS does, e.g. \"aws:us-east-1\" or \"aws:us-east-1:EC2\"");
             }
         }
-        else if (Grammar.LooksLikeAddress(source))
+        else if (RoutesSyntax.LooksLikeAddress(source))
         {
             Network(path, source);
         }

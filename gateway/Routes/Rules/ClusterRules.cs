@@ -17,7 +17,7 @@ internal sealed class ClusterRules(RuleReport report, RoutesFile file)
         foreach (var (name, cluster) in _clusters)
         {
             var path = JsonPath.Key("clusters", name);
-            if (!Grammar.IsName(name))
+            if (!RoutesSyntax.IsName(name))
             {
                 report.Error(path, "not a name for a cluster", "letters, digits, - . _, at most 64");
             }

@@ -23,7 +23,7 @@ internal sealed class EdgeRules(RuleReport report, RoutesFile file)
             report.Error("edge.publicUrl", "not an absolute http or https URL without user, query and fragment", "write for example https://hooks.example.com");
         }
 
-        if (edge.Redis is { } redis && Grammar.SecretFault(redis) is { } redisFault)
+        if (edge.Redis is { } redis && RoutesSyntax.SecretFault(redis) is { } redisFault)
         {
             var literal = !SecretReference.TryParse(redis, out _);
             report.Error("edge.redis", literal ? "a connection string may hold a password, so literal ones are refused" : redisFault.Message, redisFault.Hint);
@@ -89,7 +89,7 @@ internal sealed class EdgeRules(RuleReport report, RoutesFile file)
         for (var i = 0; i < trusted.Count; i++)
         {
             var place = JsonPath.Item($"{Path}.trustedProxies", i);
-            if (Grammar.IsTooWide(trusted[i]))
+            if (RoutesSyntax.IsTooWide(trusted[i]))
             {
                 tooWide = true;
                 report.Error(place, $"{trusted[i]} would trust strangers to name any client address",

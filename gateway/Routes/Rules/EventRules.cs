@@ -118,7 +118,7 @@ internal sealed class EventRules(RuleReport report)
                 }
 
                 break;
-            case var _ when Grammar.IsHeaderSource(part):
+            case var _ when RoutesSyntax.IsHeaderSource(part):
                 if (schemes is not null && !schemes.Any(s => SchemeFacts.SignsHeader(s, part["header:".Length..])))
                 {
                     report.Warn(path, "the header is not signed: whoever captures a request can repeat it with another value",
@@ -126,7 +126,7 @@ internal sealed class EventRules(RuleReport report)
                 }
 
                 break;
-            case var _ when Grammar.IsJsonSource(part):
+            case var _ when RoutesSyntax.IsJsonSource(part):
                 break;
             default:
                 report.Error(path, $"unknown part {Quoted.Name(part)}", "write body, id, json:/pointer or header:NAME");
@@ -141,7 +141,7 @@ internal sealed class EventRules(RuleReport report)
             return;
         }
 
-        if (freshness.At is null || !Grammar.IsJsonSource(freshness.At))
+        if (freshness.At is null || !RoutesSyntax.IsJsonSource(freshness.At))
         {
             report.Error($"{route.Place}.freshness.at", freshness.At is null ? "no place to read the time from" : "not a place in the body",
                 "write json:/pointer, e.g. \"json:/created_at\"");
@@ -189,7 +189,7 @@ internal sealed class EventRules(RuleReport report)
             report.Warn(place, "freshness reads a time out of the body, which is never decoded: an encoded one is refused all the same",
                 "leave one of the two out");
         }
-        else if (route.Replay is { IsOff: false, Key: { } key } && key.Any(Grammar.IsJsonSource))
+        else if (route.Replay is { IsOff: false, Key: { } key } && key.Any(RoutesSyntax.IsJsonSource))
         {
             report.Warn(place, "the replay key reads the body, which is never decoded: the whole of an encoded one stands in for json:/…",
                 "write a key of \"body\", or of \"id\" or a header that is signed");

@@ -18,7 +18,7 @@ internal sealed class RouteRules(RuleReport report)
         {
             report.Error($"{route.Place}.path", "no path", "write for example \"/hooks/verisync\"");
         }
-        else if (Grammar.PathFault(route.Written.Path) is { } fault)
+        else if (RoutesSyntax.PathFault(route.Written.Path) is { } fault)
         {
             report.Error($"{route.Place}.path", fault, "e.g. \"/hooks/verisync\" or \"/hooks/verisync/{**rest}\"");
         }
@@ -31,13 +31,13 @@ internal sealed class RouteRules(RuleReport report)
         foreach (var route in routes)
         {
             var written = route.Path;
-            if (Grammar.PathFault(written) is not null)
+            if (RoutesSyntax.PathFault(written) is not null)
             {
                 continue;
             }
 
             var place = written.Length > 1 ? written.TrimEnd('/').ToLowerInvariant() : written;
-            foreach (var host in route.Hosts.Count > 0 ? route.Hosts.Select(Grammar.AsciiHost).Distinct(StringComparer.OrdinalIgnoreCase) : [""])
+            foreach (var host in route.Hosts.Count > 0 ? route.Hosts.Select(RoutesSyntax.AsciiHost).Distinct(StringComparer.OrdinalIgnoreCase) : [""])
             {
                 if (taken.TryAdd((place, host.ToLowerInvariant()), (route.Id, written)))
                 {
@@ -62,7 +62,7 @@ internal sealed class RouteRules(RuleReport report)
         {
             for (var i = 0; i < route.Written.Hosts?.Count; i++)
             {
-                if (!Grammar.IsHost(route.Written.Hosts[i]))
+                if (!RoutesSyntax.IsHost(route.Written.Hosts[i]))
                 {
                     report.Error(JsonPath.Item($"{route.Place}.hosts", i), "not a host name", "a name, *.name, or either with :port; no scheme, no path");
                 }
@@ -163,7 +163,7 @@ internal sealed class RouteRules(RuleReport report)
         {
             var place = JsonPath.Item($"{route.Place}.forwardHeaders", i);
             var name = route.Written.ForwardHeaders[i];
-            if (!Grammar.IsToken(name))
+            if (!RoutesSyntax.IsToken(name))
             {
                 report.Error(place, "not the name of a header", "e.g. \"X-User\"");
             }
@@ -209,7 +209,7 @@ internal sealed class RouteRules(RuleReport report)
                 $"write \"provider\": \"{name}\" and no scheme but its own, or \"handshake\": \"off\"");
         }
 
-        if (handshake.VerifyToken is { } token && Grammar.SecretFault(token) is { } fault)
+        if (handshake.VerifyToken is { } token && RoutesSyntax.SecretFault(token) is { } fault)
         {
             report.Error($"{place}.verifyToken", fault);
         }

@@ -45,7 +45,7 @@ internal static class RoutesValidator
         var transforms = new TransformRules(report);
         foreach (var route in routes)
         {
-            if (!Grammar.IsRouteId(route.Id))
+            if (!RoutesSyntax.IsRouteId(route.Id))
             {
                 report.Error(route.Place, "not a route id", "letters, digits, - . _, at most 64; the id stands in headers, logs and metrics");
             }

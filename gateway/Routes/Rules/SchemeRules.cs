@@ -17,7 +17,7 @@ internal sealed class SchemeRules(RuleReport report, RoutesFile file)
         foreach (var (name, scheme) in _schemes)
         {
             var path = JsonPath.Key("schemes", name);
-            if (!Grammar.IsName(name))
+            if (!RoutesSyntax.IsName(name))
             {
                 report.Error(path, "not a name for a scheme", "letters, digits, - . _, at most 64");
             }
@@ -46,7 +46,7 @@ internal sealed class SchemeRules(RuleReport report, RoutesFile file)
             for (var i = 0; i < header.Values.Count; i++)
             {
                 // {n} stands for a number in schemes that spread signatures over numbered headers.
-                if (!Grammar.IsToken(header.Values[i].Replace("{n}", "0", StringComparison.Ordinal)))
+                if (!RoutesSyntax.IsToken(header.Values[i].Replace("{n}", "0", StringComparison.Ordinal)))
                 {
                     report.Error($"{path}.header", "not a header name");
                 }
@@ -65,19 +65,20 @@ internal sealed class SchemeRules(RuleReport report, RoutesFile file)
 
         if (scheme.Timestamp is { } timestamp && (timestamp.From is not null || SchemeFacts.Code(scheme) is not { ReadsTemplate: false })
             && !(timestamp.From is { } from
-                && (from.StartsWith("entry:", StringComparison.Ordinal) && from.Length > 6 || Grammar.IsHeaderSource(from) || Grammar.IsJsonSource(from))))
+                && ((from.StartsWith("entry:", StringComparison.Ordinal) && from.Length > 6)
+                    || RoutesSyntax.IsHeaderSource(from) || RoutesSyntax.IsJsonSource(from))))
         {
             report.Error($"{path}.timestamp.from", "no place to read the time from", "write entry:KEY, header:NAME or json:/pointer");
         }
 
-        if (scheme.Id is { } id && !Grammar.IsHeaderSource(id) && !Grammar.IsJsonSource(id))
+        if (scheme.Id is { } id && !RoutesSyntax.IsHeaderSource(id) && !RoutesSyntax.IsJsonSource(id))
         {
             report.Error($"{path}.id", "no place to read an id from", "write header:NAME or json:/pointer");
         }
 
         foreach (var (name, _) in scheme.Require ?? [])
         {
-            if (!Grammar.IsToken(name))
+            if (!RoutesSyntax.IsToken(name))
             {
                 report.Error(JsonPath.Key($"{path}.require", name), "not a header name");
             }

@@ -47,7 +47,7 @@ internal sealed class TransformRules(RuleReport report)
 
     private void Header(string place, string name, string key)
     {
-        if (!Grammar.IsToken(name))
+        if (!RoutesSyntax.IsToken(name))
         {
             report.Error(place, $"{Quoted.Name(name)} is not the name of a header", "letters, digits and hyphens, e.g. \"X-From\"");
         }

@@ -72,7 +72,7 @@ internal sealed class VerifyRules(RuleReport report, RoutesFile file, SchemeRule
 
         for (var i = 0; i < secrets?.Count; i++)
         {
-            if (Grammar.SecretFault(secrets[i]) is { } fault)
+            if (RoutesSyntax.SecretFault(secrets[i]) is { } fault)
             {
                 report.Error(JsonPath.Item(path, i), fault);
             }

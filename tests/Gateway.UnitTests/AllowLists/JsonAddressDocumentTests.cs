@@ -1,5 +1,6 @@
 using System.Text;
 using WebhookEdge.AllowLists;
+using WebhookEdge.Primitives;
 
 namespace WebhookEdge.UnitTests.AllowLists;
 
