@@ -6,7 +6,8 @@ namespace WebhookEdge.Ingress;
 
 /// <summary>
 /// The server's listeners, which give each connection its place under the <see cref="ConnectionLimit"/> in the moment in which it is accepted. A connection
-/// that is accepted holds a file; whoever counted it later, when there is a thread for it, would let hundreds that come at once use up the files of the process.
+/// that is accepted holds a file; whoever counted it later, when there is a thread for it, would let hundreds that come at once use up the files of the
+/// process.
 /// </summary>
 internal sealed class CountedListeners(SocketTransportFactory sockets, ConnectionLimit limit) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
