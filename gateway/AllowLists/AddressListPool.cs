@@ -15,7 +15,7 @@ internal sealed class AddressListPool
     private readonly AddressMetrics _metrics;
     private readonly Random _random;
     private readonly Lock _lock = new();
-    private readonly Dictionary<(RangeKind Kind, string Url), RangeFeed> _feeds = [];
+    private readonly Dictionary<(RangeFormat Format, string Url), RangeFeed> _feeds = [];
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private volatile string? _stateDirectory;
 
@@ -62,10 +62,10 @@ internal sealed class AddressListPool
         RangeFeed? feed;
         lock (_lock)
         {
-            if (!_feeds.TryGetValue((need.Kind, need.Url), out feed))
+            if (!_feeds.TryGetValue((need.Format, need.Url), out feed))
             {
-                feed = new RangeFeed(this, _fetcher, need.Kind, need.Source, _time, _logger, _metrics, _random);
-                _feeds.Add((need.Kind, need.Url), feed);
+                feed = new RangeFeed(this, _fetcher, need.Format, need.Source, _time, _logger, _metrics, _random);
+                _feeds.Add((need.Format, need.Url), feed);
             }
 
             feed.Refresh = need.Refresh;
@@ -84,7 +84,7 @@ internal sealed class AddressListPool
         RangeFeed? feed;
         lock (_lock)
         {
-            _feeds.TryGetValue((RangeKind.Aws, url), out feed);
+            _feeds.TryGetValue((RangeFormat.Aws, url), out feed);
         }
 
         return feed?.Document as AwsIpRanges;

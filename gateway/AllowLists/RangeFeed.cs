@@ -15,14 +15,14 @@ internal sealed class RangeFeed
     private readonly RangeLists _lists;
     private readonly SharedCheck _check;
 
-    public RangeFeed(AddressListPool pool, RangeFetcher fetcher, RangeKind kind, RangeSource source, TimeProvider time, ILogger logger, AddressMetrics metrics,
-        Random random)
+    public RangeFeed(AddressListPool pool, RangeFetcher fetcher, RangeFormat format, RangeSource source, TimeProvider time, ILogger logger,
+        AddressMetrics metrics, Random random)
     {
         _pool = pool;
         _fetcher = fetcher;
         Source = source;
         _judge = new(source, time, logger);
-        _lists = new(this, _judge, new(pool, source, kind, logger), time, logger);
+        _lists = new(this, _judge, new(pool, source, format, logger), time, logger);
         _check = new(CheckOnceAsync);
         _metrics = metrics;
         _schedule = new(time, random);

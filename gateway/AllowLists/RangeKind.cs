@@ -1,7 +1,0 @@
-namespace WebhookEdge.AllowLists;
-
-internal enum RangeKind
-{
-    Aws,
-    Json,
-}
