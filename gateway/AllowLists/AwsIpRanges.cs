@@ -49,10 +49,6 @@ internal sealed class AwsIpRanges : IRangeDocument
     /// <summary>Every service with a network, sorted.</summary>
     public ImmutableArray<string> Services { get; }
 
-    /// <inheritdoc cref="RangeFormat.Read"/>
-    public static IRangeDocument Read(ReadOnlyMemory<byte> json) =>
-        TryParse(json, out var ranges, out var fault) && ranges is not null ? ranges : throw new InvalidDataException(fault);
-
     public static bool TryParse(ReadOnlyMemory<byte> json, out AwsIpRanges? ranges, out string fault)
     {
         ranges = null;

@@ -17,10 +17,6 @@ internal sealed class JsonAddressDocument : IRangeDocument
 
     public long Revision => 0;
 
-    /// <inheritdoc cref="RangeFormat.Read"/>
-    public static IRangeDocument Read(ReadOnlyMemory<byte> json) =>
-        TryParse(json, out var document, out var fault) && document is not null ? document : throw new InvalidDataException(fault);
-
     public static bool TryParse(ReadOnlyMemory<byte> json, out JsonAddressDocument? document, out string fault)
     {
         document = null;

@@ -175,6 +175,7 @@ internal enum RejectReason
         advice: "See the app's log by the request id. A redirect means that the upstream's address is not the final one.")]
     UpstreamFailed,
 
+    /// <summary>A check threw. Never a pass.</summary>
     [Rejection(
         500, "check-failed", LogLevel.Error, Stage.Gateway, Outcome.Failed, SenderProof.ProvedWithKey,
         meaning: "A check failed by itself.",
